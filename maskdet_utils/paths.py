@@ -1,0 +1,33 @@
+"""Where things are: the repository, its folders, and the cache of fetched files."""
+
+import os
+from pathlib import Path
+
+
+def repository_root() -> Path:
+    """The folder that holds `notebooks/` and `pyproject.toml`: above the current folder, else above this package.
+
+    Raises `FileNotFoundError` when the package was installed without the repository and none is around.
+    """
+    package_parent = Path(__file__).resolve().parent.parent
+    for folder in (Path.cwd(), *Path.cwd().parents, package_parent):
+        if (folder / "pyproject.toml").is_file() and (folder / "notebooks").is_dir():
+            return folder
+    raise FileNotFoundError(
+        "The notebooks are not here. Change into the folder that you cloned (it holds notebooks/ and pyproject.toml)."
+    )
+
+
+def cache_folder() -> Path:
+    """Where fetched files are kept: `MASKDET_CACHE` if set, else this system's cache folder. Created if absent."""
+    import platformdirs
+
+    folder = Path(os.environ.get("MASKDET_CACHE") or platformdirs.user_cache_dir("maskdet", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def resolve(path) -> Path:
+    """An absolute path as it is; a relative one counted from the repository's root, not from the current folder."""
+    path = Path(path).expanduser()
+    return path if path.is_absolute() else repository_root() / path
