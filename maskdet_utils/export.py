@@ -1,0 +1,52 @@
+"""The classifier as a LiteRT file: a few megabytes that run without TensorFlow."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+
+def to_litert(classifier, path) -> None:
+    """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
+    import tensorflow as tf
+
+    shape = (None, *classifier.input_shape[1:])
+    function = tf.function(lambda pixels: classifier(pixels, training=False))
+    concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="pixels"))
+    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], classifier).convert()
+    path = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, path)
+
+
+class LiteClassifier:
+    """A LiteRT classifier as a function: float32 pixels `(batch, size, size, 3)` in, probabilities `(batch, classes)` out."""
+
+    def __init__(self, path, num_threads: int = 2):
+        from ai_edge_litert.interpreter import Interpreter
+
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
+            )
+        self._interpreter = Interpreter(str(path), num_threads=num_threads)
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self.input_size = int(self._input["shape_signature"][1])
+        self._batch = None
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Raises `ValueError` if `pixels` is not of the size that the classifier was trained for."""
+        if pixels.shape[1:] != (self.input_size, self.input_size, 3):
+            raise ValueError(f"This classifier takes {self.input_size}×{self.input_size} RGB; got {pixels.shape[1:]}.")
+        if len(pixels) != self._batch:
+            self._interpreter.resize_tensor_input(self._input["index"], pixels.shape)
+            self._interpreter.allocate_tensors()
+            self._batch = len(pixels)
+        self._interpreter.set_tensor(self._input["index"], pixels.astype(np.float32))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output).copy()

