@@ -11,10 +11,7 @@ def to_litert(classifier, path) -> None:
     """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
     import tensorflow as tf
 
-    shape = (None, *classifier.input_shape[1:])
-    function = tf.function(lambda pixels: classifier(pixels, training=False))
-    concrete = function.get_concrete_function(tf.TensorSpec(shape, tf.float32, name="pixels"))
-    content = tf.lite.TFLiteConverter.from_concrete_functions([concrete], classifier).convert()
+    content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "wb") as file:

@@ -29,13 +29,14 @@ class Face:
     landmarks: np.ndarray | None = None
 
 
-def letterbox(frame: np.ndarray, side: int) -> tuple[np.ndarray, float]:
+def letterbox(frame: np.ndarray, side: int, filled: float = 1.0) -> tuple[np.ndarray, float]:
     """Fit a frame into the top left corner of a black square of `side` pixels, keeping its proportions.
 
-    Returns the square (side, side, 3) and the scale: pixels of the square per pixel of the frame.
+    filled: the share of the square's side that the frame's longer side takes. Returns the square (side, side, 3) and
+    the scale: pixels of the square per pixel of the frame.
     """
     height, width = frame.shape[:2]
-    scale = side / max(height, width)
+    scale = side * filled / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     square = np.zeros((side, side, 3), np.uint8)
@@ -62,7 +63,12 @@ class CenterFace:
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
-        square, scale = letterbox(frame, self.side)
+        # A face that fills the whole frame is too large for the network: if it sees none, it looks from further away.
+        return self.look(frame, 1.0) or self.look(frame, 0.5)
+
+    def look(self, frame: np.ndarray, filled: float) -> list[Face]:
+        """Run the network once, with the frame taking the share `filled` of its square input's side."""
+        square, scale = letterbox(frame, self.side, filled)
         self.net.setInput(cv2.dnn.blobFromImage(square))
         boxes, scores, landmarks = self.decode(*self.net.forward(self.outputs))
         keep = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.min_score, self.max_overlap)

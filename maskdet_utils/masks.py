@@ -1,7 +1,7 @@
 """Drawing a face mask onto a photo of a bare face.
 
-    face mesh ─ mask_surface ─► surface ┐
-    style ───── draw_texture ─► cloth ──┴ light ─► render ─► layer ─ blend ─► photo with a mask
+    mesh ──► mask_surface ──► surface_light ┐
+    style ─► draw_texture ──────────────────┴─► render ──► blend ──► photo with a mask
 
 Photos are RGB uint8 (height, width, 3). A mesh is MediaPipe's: (468, 3) points in photo pixels, see `faces.FaceMesh`.
 """
@@ -20,46 +20,29 @@ import numpy as np
 from .faces import CenterFace, FaceMesh
 from .photos import PhotoError, find_photos, read_photo
 
-# Five points across the face (cheek edge, cheek, middle, cheek, cheek edge) in rows from the eyes down to the chin,
-# by their number in the face mesh. The top edge of a mask lies between the first row and the second.
-ANCHORS = np.array(
-    [
-        [116, 119, 6, 348, 345],  # just below the eyes, across the root of the nose
-        [123, 101, 195, 330, 352],  # cheekbones, middle of the nose
-        [147, 205, 4, 425, 376],  # tip of the nose
-        [58, 216, 0, 436, 288],  # upper lip
-        [172, 149, 152, 378, 397],  # jaw and chin
-    ]
-)
-TEXTURE_SIZE = 256
+# Five points across the face (edge, cheek, middle, cheek, edge), by their number in the face mesh, from top to bottom.
+# The top edge of a mask lies between the first row and the second.
+ANCHORS = np.array([
+    [116, 119, 6, 348, 345],  # just below the eyes, across the root of the nose
+    [123, 101, 195, 330, 352],  # cheekbones, middle of the nose
+    [147, 205, 4, 425, 376],  # tip of the nose
+    [58, 216, 0, 436, 288],  # upper lip
+    [172, 149, 152, 378, 397],  # jaw and chin
+])
+TEXTURE_SIZE = 192  # pixels
 
-# kind: base colours (RGB 0-255; None is any colour), patterns, how far the cloth stands off the face (in face widths),
-# how wide it is (1 reaches the edge of the face)
+# colours: RGB 0-255, None is any colour. bulge, width: their smallest and largest value, see Style.
 STYLES = {
     "surgical": dict(
-        colours=[(236, 238, 238), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
-        patterns=["pleats"],
-        bulge=(0.03, 0.08),
-        width=(0.84, 1.0),
-    ),
-    "ffp2": dict(
-        colours=[(240, 240, 238), (240, 240, 238), (170, 172, 176), (44, 44, 48)],
-        patterns=["fold"],
-        bulge=(0.10, 0.20),
-        width=(0.84, 0.98),
-    ),
-    "cloth": dict(
-        colours=[None, None, None, (235, 232, 226), (30, 30, 34)],
-        bulge=(0.03, 0.09),
-        width=(0.84, 1.02),
-        patterns=["plain", "plain", "seam", "stripes", "dots", "checks"],
-    ),
-    "gaiter": dict(
-        colours=[None, None, (30, 32, 38), (90, 92, 98)],
-        patterns=["plain", "plain", "stripes", "checks"],
-        bulge=(0.02, 0.06),
-        width=(1.02, 1.1),
-    ),
+        colours=[(240, 242, 242), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
+        patterns=["pleats"], bulge=(0.03, 0.08), width=(0.84, 1.0)),
+    "ffp2": dict(colours=[(244, 244, 242), (244, 244, 242), (170, 172, 176), (44, 44, 48)],
+                 patterns=["fold"], bulge=(0.10, 0.20), width=(0.84, 0.98)),
+    "cloth": dict(colours=[None, None, None, (235, 232, 226), (30, 30, 34)],
+                  patterns=["plain", "plain", "seam", "stripes", "dots", "checks"],
+                  bulge=(0.03, 0.09), width=(0.84, 1.02)),
+    "gaiter": dict(colours=[None, None, (30, 32, 38), (90, 92, 98)],
+                   patterns=["plain", "plain", "stripes", "checks"], bulge=(0.02, 0.06), width=(0.98, 1.06)),
 }
 
 
@@ -67,16 +50,16 @@ STYLES = {
 class Style:
     """What a mask looks like.
 
-    kind: a key of STYLES. colour, second_colour: RGB, 0-255 (the second one is the pattern's). pattern: see
-    draw_texture. height: 0 (top edge at the middle of the nose) to 1 (just below the eyes). width: 1 reaches the edge
-    of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below it, both in face widths.
-    loops: whether ear loops are drawn.
+    kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots or checks. colour, second_colour: RGB,
+    0-255; the second one is the pattern's. height: 0 (top edge at the middle of the nose) to 1 (just below the eyes).
+    width: 1 reaches the edge of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below
+    it, both in face widths. loops: whether ear loops are drawn.
     """
 
     kind: str
-    colour: tuple
-    second_colour: tuple
     pattern: str
+    colour: tuple = (240, 242, 242)
+    second_colour: tuple = (40, 60, 140)
     height: float = 0.6
     width: float = 0.95
     bulge: float = 0.06
@@ -84,56 +67,50 @@ class Style:
     loops: bool = True
 
 
+def random_colour(rng: np.random.Generator) -> tuple:
+    """Return any RGB colour (0-255), from pale to saturated and from dark to light."""
+    pixel = np.uint8([[[rng.integers(180), rng.beta(1, 1.3) * 230, rng.uniform(25, 245)]]])
+    return tuple(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist())
+
+
 def random_style(rng: np.random.Generator, kind: str | None = None) -> Style:
     """Pick a style at random, of one kind or (by default) of any. Raises KeyError for a kind not in STYLES."""
     kind = kind or str(rng.choice(list(STYLES), p=[0.4, 0.2, 0.3, 0.1]))
     choices = STYLES[kind]
-    colour = choices["colours"][rng.integers(len(choices["colours"]))]
-    if colour is None:
-        colour = random_colour(rng)
-    colour = np.clip(np.array(colour) + rng.normal(0, 6, 3), 8, 250)
+    colour = choices["colours"][rng.integers(len(choices["colours"]))] or random_colour(rng)
+    colour = np.clip(np.array(colour) + rng.normal(0, 6, 3), 8, 250).astype(int)
     return Style(
-        kind=kind,
-        colour=tuple(colour.round().astype(int).tolist()),
-        second_colour=random_colour(rng),
-        pattern=str(rng.choice(choices["patterns"])),
-        height=float(rng.uniform(0.1, 1)),
-        width=float(rng.uniform(*choices["width"])),
-        bulge=float(rng.uniform(*choices["bulge"])),
-        chin=float(rng.uniform(0.35, 0.6) if kind == "gaiter" else rng.uniform(0.02, 0.1)),
-        loops=bool(kind != "gaiter" and rng.random() < 0.7),
+        kind, str(rng.choice(choices["patterns"])), tuple(colour.tolist()), random_colour(rng),
+        height=rng.uniform(0.1, 1),
+        width=rng.uniform(*choices["width"]),
+        bulge=rng.uniform(*choices["bulge"]),
+        chin=rng.uniform(0.35, 0.6) if kind == "gaiter" else rng.uniform(0.02, 0.1),
+        loops=kind != "gaiter" and rng.random() < 0.7,
     )
 
 
-def random_colour(rng: np.random.Generator) -> tuple:
-    """Return any RGB colour (0-255), from pale to saturated and from dark to light."""
-    hue, saturation, value = rng.integers(180), rng.beta(1, 1.3) * 230, rng.uniform(25, 245)
-    pixel = np.uint8([[[hue, saturation, value]]])
-    return tuple(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist())
-
-
 def face_axes(mesh: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return three unit vectors (rows: to the right, down, forward, as seen in the picture) and the face's width.
+    """Return three unit vectors in rows (to the right, down, forward, as seen in the picture) and the face's width.
 
-    The width is that of the mesh between the ears in space, in pixels: it stays the same when the head is turned.
+    The width, from ear to ear through space, in pixels, stays the same when the head is turned.
     """
     across, down = mesh[454] - mesh[234], mesh[152] - mesh[10]
     width = float(np.linalg.norm(across))
     across = across / width
     down = down - across * (down @ across)
     down = down / np.linalg.norm(down)
-    return np.stack([across, down, -np.cross(across, down)]), width  # depth grows away from the camera, hence the minus
+    return np.stack([across, down, -np.cross(across, down)]), width  # depth grows away from the camera: minus
 
 
-def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator, rows: int = 32) -> np.ndarray:
-    """Stretch a mask over the face: `rows` x `rows` points (rows, rows, 3) in photo pixels, top to bottom, left to right.
+def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarray:
+    """Stretch a mask over the face: (32, 32, 3) float32 points in photo pixels, top to bottom, left to right.
 
     A smooth surface through a few points of the mesh, moved off the skin: cloth spans from the nose to the chin and
     the cheeks instead of following every hollow.
     """
     from scipy.interpolate import RectBivariateSpline
 
-    (across, down, forward), width = face_axes(mesh)
+    (_, down, forward), width = face_axes(mesh)
     points = mesh[ANCHORS].astype(float)
     top = points[1] + (points[0] - points[1]) * style.height
     grid = np.stack([top, *points[2:]])
@@ -141,94 +118,83 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator, rows:
     grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
     stand_off = np.array([[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]])
     grid += stand_off[..., None] * style.bulge * width * forward
-    if style.kind == "gaiter":  # its last row hangs below the chin, narrower: the neck
+    if style.kind == "gaiter":  # one more row, on the neck: further down, further back, narrower
         neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
         grid = np.concatenate([grid, neck[None]])
     else:
         grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
     grid += rng.normal(0, 0.01 * width, grid.shape) * [1, 1, 0]
-    lines, columns = (np.linspace(0, 1, n) for n in grid.shape[:2])
-    fine = np.linspace(0, 1, rows)
-    return np.stack([RectBivariateSpline(lines, columns, grid[..., k], kx=3, ky=3)(fine, fine) for k in range(3)], -1)
+
+    lengths = [np.linalg.norm(np.diff(grid, axis=i), axis=-1).mean(axis=1 - i) for i in (0, 1)]
+    row, column = (np.concatenate([[0], np.cumsum(length)]) / length.sum() for length in lengths)
+    fine = np.linspace(0, 1, 32)
+    surface = [RectBivariateSpline(row, column, grid[..., k], kx=3, ky=3)(fine, fine) for k in range(3)]
+    return np.stack(surface, axis=-1).astype(np.float32)
 
 
 def outline(surface: np.ndarray) -> np.ndarray:
     """Return the edge of a mask's surface as a polygon (n, 2) in photo pixels, clockwise from its top left corner."""
-    edge = [surface[0], surface[1:, -1], surface[-1, -2::-1], surface[-2:0:-1, 0]]
-    return np.concatenate(edge)[:, :2]
+    return np.concatenate([surface[0], surface[1:, -1], surface[-1, -2::-1], surface[-2:0:-1, 0]])[:, :2]
 
 
 def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
-    """Draw the flat mask: (256, 256, 3) float32, RGB in 0 to 1, before any light falls on it."""
-    size = TEXTURE_SIZE
-    row, column = np.mgrid[0:size, 0:size] / size
-    second = np.zeros((size, size), bool)
+    """Draw the flat mask: (192, 192, 3) float32, RGB in 0 to 1, before any light falls on it."""
+    row, column = np.ogrid[0:1:TEXTURE_SIZE * 1j, 0:1:TEXTURE_SIZE * 1j]
+    relief = np.ones((TEXTURE_SIZE, TEXTURE_SIZE))  # folds, seams and hems, as factors of brightness
+    second = np.zeros(relief.shape, bool)  # where the second colour is
     if style.pattern in ("stripes", "dots", "checks"):
-        period = rng.uniform(0.06, 0.2)
-        angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
+        period, angle = rng.uniform(0.06, 0.2), rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
         along = (column * np.cos(angle) + row * np.sin(angle)) / period % 1
         beside = (row * np.cos(angle) - column * np.sin(angle)) / period % 1
-        second = {
-            "stripes": along < 0.5,
-            "checks": (along < 0.5) ^ (beside < 0.5),
-            "dots": np.hypot(along - 0.5, beside - 0.5) < rng.uniform(0.2, 0.4),
-        }[style.pattern]
-    cloth = np.where(second[..., None], style.second_colour, style.colour) / 255
-
-    relief = np.ones((size, size))  # folds, seams and hems, as factors of brightness
-    if style.pattern == "pleats":
+        second = {"stripes": along < 0.5, "checks": (along < 0.5) ^ (beside < 0.5),
+                  "dots": np.hypot(along - 0.5, beside - 0.5) < rng.uniform(0.2, 0.4)}[style.pattern]
+    elif style.pattern == "pleats":
         for level in (np.arange(3) - 1) * rng.uniform(0.12, 0.18) + rng.uniform(0.45, 0.58):
             depth = (row - level) / 0.035
             relief += 0.10 * np.exp(-((depth + 0.7) ** 2)) - 0.22 * np.exp(-((depth - 0.7) ** 2))
-    if style.pattern in ("fold", "seam"):
+    elif style.pattern in ("fold", "seam"):
         fold = (column - 0.5) / 0.02
         relief += 0.12 * np.exp(-((fold + 1) ** 2)) - 0.16 * np.exp(-((fold - 0.5) ** 2))
-    if style.kind == "gaiter":  # it lies in loose folds below the chin
-        wave = np.sin(
-            (row * rng.uniform(5, 9) + 0.4 * np.sin(column * rng.uniform(3, 6) + rng.uniform(0, 6))) * 2 * np.pi
-        )
-        relief += 0.12 * wave * np.clip(row * 2 - 0.7, 0, 1)
+    if style.kind == "gaiter":  # loose folds below the chin
+        wave = row * rng.uniform(5, 9) + 0.4 * np.sin(column * rng.uniform(3, 6) + rng.uniform(0, 6))
+        relief += 0.12 * np.sin(wave * 2 * np.pi) * np.clip(row * 2 - 0.7, 0, 1)
     else:
-        wire = np.exp(-(((row - 0.07) / 0.02) ** 2)) * (abs(column - 0.5) < 0.2)
-        relief += 0.06 * wire * (style.kind != "cloth")
-        border = np.minimum.reduce([row, 1 - row, column, 1 - column])
-        relief -= 0.14 * np.exp(-(((border - 0.035) / 0.01) ** 2))  # the seam of the hem
-    relief += cv2.GaussianBlur(rng.normal(0, 1, (size, size)), (0, 0), 12) * 0.8  # nothing hangs quite even
+        to_edge = np.minimum(np.minimum(row, 1 - row), np.minimum(column, 1 - column))
+        relief -= 0.14 * (abs(to_edge - 0.035) < 0.008)  # the seam of the hem
+    if style.kind in ("surgical", "ffp2"):  # the wire over the nose
+        relief += 0.06 * (abs(row - 0.07) < 0.02) * (abs(column - 0.5) < 0.2)
+    uneven = rng.normal(0, 0.03, (9, 9))
+    relief += cv2.resize(uneven, relief.shape, interpolation=cv2.INTER_CUBIC)
+    cloth = np.where(second[..., None], style.second_colour, style.colour) / 255
     return (cloth * relief[..., None]).astype(np.float32)
 
 
-def surface_light(surface: np.ndarray, direction) -> np.ndarray:
-    """Return how bright a surface (n, m, 3) is under a light from `direction` (3,): (n, m), 1 facing the light.
+def surface_light(photo: np.ndarray, mesh: np.ndarray, surface: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return how brightly each point of the surface is lit, (32, 32) float32, and how bright white cloth is, 0.4 to 1.
 
-    Lambert's law (brightness goes with the cosine between surface normal and light) plus even light from all around.
+    Two things together: the soft light and shadow on the bare face, and the shape of the mask by Lambert's law
+    (brightness goes with the cosine between the surface's normal and the light), lit from the face's brighter side.
     """
+    size = 64  # soft light needs no detail
+    zoom = size / np.array(photo.shape[1::-1], np.float32)
+    grey = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (size, size), interpolation=cv2.INTER_AREA)
+    grey = grey.astype(np.float32)
+    white = float(np.clip(np.percentile(grey, 98) / 205, 0.4, 1.0))
+    skin = cv2.fillConvexPoly(np.zeros_like(grey), cv2.convexHull(np.int32(mesh[:, :2] * zoom)), 1)
+    soft = (cv2.GaussianBlur(grey * skin, (0, 0), 6) + 1) / (cv2.GaussianBlur(skin, (0, 0), 6) + 0.01)
+
+    def soft_at(points):
+        x, y = np.moveaxis((points[..., :2] * zoom).astype(np.float32), -1, 0)
+        return cv2.remap(soft, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+    right, left = soft_at(mesh[[[50, 280]]])[0]  # the two cheeks
+    direction = np.array([np.clip(4 * (left - right) / (left + right), -1, 1), -0.6, -1])
     normal = np.cross(np.gradient(surface, axis=0), np.gradient(surface, axis=1))
-    normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-9
-    direction = np.asarray(direction, float) / np.linalg.norm(direction)
-    return 0.45 + 0.55 * np.clip(normal @ direction, 0, 1)
-
-
-def face_light(photo: np.ndarray, mesh: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
-    """Read the light off a bare face.
-
-    Returns the soft light and shadow (height, width) on it as factors around 1; the brightness of white cloth there,
-    0 to 1.1; and the direction (3,) that the light comes from: above, in front, and from the brighter cheek.
-    """
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    width = face_axes(mesh)[1]
-    skin = np.zeros_like(grey)
-    cv2.fillConvexPoly(skin, cv2.convexHull(mesh[:, :2].astype(np.float32)).astype(np.int32), 1)
-    spread = (0, 0), max(1, 0.12 * width)
-    soft = (cv2.GaussianBlur(grey * skin, *spread) + 1) / (cv2.GaussianBlur(skin, *spread) + 0.01)
-    middle = np.median(soft[skin > 0]) if skin.any() else 128.0
-    shadow = np.clip((soft / middle) ** 0.7, 0.5, 1.5)
-    white = np.clip(np.percentile(grey, 97) / 235, 0.45, 1.1)
-    height, breadth = grey.shape
-    cheeks = [
-        soft[min(max(int(mesh[i, 1]), 0), height - 1), min(max(int(mesh[i, 0]), 0), breadth - 1)] for i in (50, 280)
-    ]
-    side = np.clip((cheeks[1] - cheeks[0]) / (cheeks[0] + cheeks[1]) * 4, -1, 1)
-    return shadow, float(white), np.array([side, -0.6, -1])
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True) + 1e-6
+    shape = 0.5 + 0.5 * np.clip(normal @ direction, 0, None) / np.linalg.norm(direction)
+    shadow = soft_at(surface) ** 0.7
+    light = np.clip(shadow / np.median(shadow), 0.5, 1.25) * shape / np.percentile(shape, 90)
+    return (light * white).astype(np.float32), white
 
 
 def ear_loops(mesh: np.ndarray, surface: np.ndarray) -> list[np.ndarray]:
@@ -239,123 +205,111 @@ def ear_loops(mesh: np.ndarray, surface: np.ndarray) -> list[np.ndarray]:
         if outward * (mesh[ear, :2] - mesh[1, :2]) @ across[:2] < 0.3 * width:
             continue  # turned away: the head hides this ear
         for corner, level in ((surface[1, column], -0.10), (surface[-2, column], 0.14)):
-            end = mesh[ear] + (outward * 0.05 * across + level * down) * width
-            bend = (corner + end) / 2 + 0.02 * width * np.sign(level) * down
+            end = mesh[ear] + (outward * 0.04 * across + level * down) * width
             t = np.linspace(0, 1, 12)[:, None]
-            lines.append(((1 - t) ** 2 * corner + 2 * t * (1 - t) * bend + t**2 * end)[:, :2])
+            sag = 0.04 * width * np.sign(level) * t * (1 - t) * down
+            lines.append((corner + t * (end - corner) + sag)[:, :2])
     return lines
 
 
-def render(surface, cloth, loops, loop_colour, loop_width, box, scale) -> np.ndarray:
+def render(surface, cloth, loops, loop_colour, loop_width, shape) -> np.ndarray:
     """Lay the cloth (n, n, 3) over the surface and look at it from the front.
 
-    Returns a layer (height, width, 4) float32 of `box` (x, y, width, height: whole photo pixels): RGB in 0 to 1 times
-    opacity, then opacity. It is drawn `scale` times larger and averaged, which makes the edges smooth.
+    Returns a layer (height, width, 4) float32, as large as `shape` says: RGB in 0 to 1 times opacity, then opacity.
+    It is drawn up to four times larger and averaged, which makes the edges smooth.
     """
-    x, y, width, height = box
-    shape = max(1, round(height * scale)), max(1, round(width * scale))
-    zoom = np.array([shape[1] / width, shape[0] / height])
-    layer = np.zeros((*shape, 4), np.float32)
+    height, width = shape
+    scale = min(4.0, 400 / max(shape))
+    large = round(width * scale), round(height * scale)
+    zoom = np.array(large) / [width, height]
+    layer = np.zeros((large[1], large[0], 4), np.float32)
     for line in loops:
-        line = np.round((line + 0.5 - [x, y]) * zoom * 16).astype(np.int32)
-        thickness = max(1, round(loop_width * scale))
-        cv2.polylines(layer, [line], False, (*loop_colour, 1.0), thickness, cv2.LINE_AA, shift=4)
+        points = np.round((line + 0.5) * zoom * 16).astype(np.int32)  # OpenCV takes sixteenths of a pixel
+        cv2.polylines(layer, [points], False, (*loop_colour, 1.0), max(1, round(loop_width * scale)), shift=4)
 
-    # So many points that neighbours land on neighbouring pixels, wherever the cloth is stretched most.
-    steps = [np.linalg.norm(np.diff(surface[..., :2], axis=axis), axis=-1).max() * zoom.max() for axis in (0, 1)]
-    rows, columns = (int((len(surface) - 1) * max(step, 0.1) * 1.2) + 2 for step in steps)
-    points = resize_grid(surface, rows, columns)
-    colour = np.ones((rows, columns, 4), np.float32)
-    colour[..., :3] = cv2.resize(cloth, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    # From far to near: of two points on the same pixel the later one stays.
-    order = np.argsort(-points[..., 2].mean(axis=0))
-    pixel = np.floor((points[:, order, :2] + 0.5 - [x, y]) * zoom).astype(int)
-    inside = ((pixel >= 0) & (pixel < [shape[1], shape[0]])).all(axis=-1)
-    layer[pixel[inside, 1], pixel[inside, 0]] = colour[:, order][inside]
+    # So many points of cloth that neighbours land on neighbouring pixels, even where it is stretched most.
+    steps = [np.linalg.norm(np.diff(surface[..., :2], axis=i), axis=-1).max() * zoom.max() for i in (0, 1)]
+    rows, columns = (int(np.ceil(len(surface) * step * 1.05)) + 1 for step in steps)
+    points = cv2.resize(surface, (columns, rows))
+    # From far to near: of several points that land on the same pixel the last one stays.
+    order = np.argsort(-points[0, :, 2] - points[-1, :, 2])
+    x, y = np.moveaxis(((points[:, order, :2] + 0.5) * zoom).astype(np.int32), -1, 0)
+    inside = (x >= 0) & (x < large[0]) & (y >= 0) & (y < large[1])
+    number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)[:, order]
+    seen = np.full(large[0] * large[1], -1, np.int32)  # which point of the cloth each pixel shows
+    seen[(y * large[0] + x)[inside]] = number[inside]
+    covered = (seen >= 0).reshape(layer.shape[:2])
+    layer[covered, :3] = cv2.resize(cloth, (columns, rows)).reshape(-1, 3)[seen[seen >= 0]]
+    layer[covered, 3] = 1
     return cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
 
 
-def resize_grid(grid: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """Interpolate a grid (n, m, k) linearly to (rows, columns, k), float32; its corners stay in place."""
-    row, column = np.linspace(0, grid.shape[0] - 1, rows), np.linspace(0, grid.shape[1] - 1, columns)
-    maps = np.meshgrid(column.astype(np.float32), row.astype(np.float32))
-    return cv2.remap(grid.astype(np.float32), *maps, cv2.INTER_LINEAR)
-
-
 def photo_blur(grey: np.ndarray) -> float:
-    """Estimate how blurred a grey photo is: the standard deviation, in pixels, of the blur at its sharpest edges.
+    """Estimate the blur of a grey float32 photo at its sharpest edges: a Gaussian's standard deviation in pixels.
 
-    Blurring an edge once more, by 1 pixel, lowers its slope by a ratio that tells the blur it had before (Zhuo and Sim,
+    One more blur of 1 pixel lowers the slope of an edge by a ratio that tells the blur it had before (Zhuo and Sim,
     "Defocus map estimation from a single image", 2011).
     """
-
-    def slope(image):
-        return np.hypot(cv2.Sobel(image, cv2.CV_32F, 1, 0), cv2.Sobel(image, cv2.CV_32F, 0, 1))
-
-    before, after = slope(grey), slope(cv2.GaussianBlur(grey, (0, 0), 1))
-    strong = before >= np.percentile(before, 95)
-    ratio = np.median(before[strong] / (after[strong] + 1e-6))
-    return float(np.clip(1 / np.sqrt(max(ratio**2 - 1, 1e-3)), 0.3, 5))
+    slope, weaker = (np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1))
+                     for image in (grey, cv2.GaussianBlur(grey, (0, 0), 1)))
+    strong = slope >= 0.6 * np.percentile(slope, 99.5)
+    ratio = np.median(slope[strong] / (weaker[strong] + 1e-6))
+    sobel = 0.6  # pixels squared: the measuring filter blurs, too
+    return float(np.sqrt(np.clip(1 / max(ratio**2 - 1, 0.04) - sobel, 0.09, 25)))
 
 
 def photo_grain(grey: np.ndarray) -> float:
-    """Estimate the standard deviation of a grey photo's noise, in grey levels (after Immerkaer, 1996).
+    """Estimate the standard deviation of a grey float32 photo's noise, in grey levels (after Immerkaer, 1996).
 
     The filter gives nothing on flat parts and straight edges, and the median passes over what other detail there is.
     """
-    response = cv2.filter2D(grey, cv2.CV_32F, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
+    response = cv2.filter2D(grey, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
     return float(np.median(np.abs(response)) / (0.6745 * 6))
 
 
-def blend(photo: np.ndarray, layer: np.ndarray, box, rng: np.random.Generator) -> np.ndarray:
-    """Put a layer (see render) onto a copy of the photo, as blurred and as grainy as the photo is there.
+def blend(patch: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Put a layer (see render) over an RGB uint8 patch of the same size, as blurred and as grainy as the patch is.
 
-    Pixels that the layer does not cover stay exactly as they are.
+    Returns a new patch. Pixels that the layer does not cover stay exactly as they are.
     """
-    x, y, width, height = box
-    patch = photo[y : y + height, x : x + width]
     grey = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
     layer = cv2.GaussianBlur(layer, (0, 0), photo_blur(grey))
     opacity = layer[..., 3:]
-    grain = rng.normal(0, photo_grain(grey), grey.shape)[..., None]
+    grain = rng.standard_normal(grey.shape, np.float32)[..., None] * np.float32(photo_grain(grey))
     mixed = patch * (1 - opacity) + layer[..., :3] * 255 + grain * opacity
-    result = photo.copy()
-    result[y : y + height, x : x + width] = np.where(opacity > 1 / 255, np.clip(mixed, 0, 255).round(), patch)
-    return result
+    return np.where(opacity > 1 / 255, np.clip(mixed, 0, 255).round(), patch).astype(np.uint8)
 
 
 def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
-    """Draw a mask of a style onto the face with this mesh.
+    """Draw a mask of a style onto the face with this mesh; the photo itself stays as it is.
 
-    Returns the new photo and a description that JSON can hold: the style's fields, `box` (x, y, width, height) and
-    `outline`, a list of (x, y), in photo pixels.
+    Returns the new photo and a description that JSON can hold: the style's fields, `box` [x, y, width, height] and
+    `outline`, a list of [x, y], in photo pixels.
     """
-    width = face_axes(mesh)[1]
-    surface = mask_surface(mesh, style, rng)
+    surface, face_width = mask_surface(mesh, style, rng), face_axes(mesh)[1]
     loops = ear_loops(mesh, surface) if style.loops else []
     edge = outline(surface)
-    box = surrounding_box(np.concatenate([edge, *loops, mesh[:, :2]]), photo.shape, margin=4 + 0.05 * width)
     description = {**asdict(style), "box": surrounding_box(edge, photo.shape), "outline": edge.round(1).tolist()}
-    if box[2] < 2 or box[3] < 2:
-        return photo.copy(), description
-
-    x, y, w, h = box
-    shadow, white, direction = face_light(photo[y : y + h, x : x + w], mesh - [x, y, 0])
-    light = surface_light(surface, direction)
-    at = (surface[..., :2] - [x, y]).astype(np.float32)
-    light = light * white * cv2.remap(shadow, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    size = (TEXTURE_SIZE, TEXTURE_SIZE)
-    cloth = np.clip(draw_texture(style, rng) * cv2.resize(light.astype(np.float32), size)[..., None], 0, 1)
-    scale = min(4.0, 480 / max(w, h))
-    loop_colour = (np.array(style.colour if rng.random() < 0.5 else (235, 235, 235)) / 255 * white * 0.85).tolist()
-    layer = render(surface, cloth, loops, loop_colour, rng.uniform(0.012, 0.028) * width, box, scale)
-    return blend(photo, layer, box, rng), description
+    # All work is done on the neighbourhood of the face: a large photo costs no more than a small one.
+    around = np.concatenate([edge, *loops, mesh[:, :2]])
+    x, y, width, height = surrounding_box(around, photo.shape, margin=4 + 0.05 * face_width)
+    result = photo.copy()
+    if min(width, height) > 1:
+        patch = result[y : y + height, x : x + width]
+        mesh, surface = mesh - np.float32([x, y, 0]), surface - np.float32([x, y, 0])
+        light, white = surface_light(patch, mesh, surface)
+        cloth = draw_texture(style, rng) * cv2.resize(light, (TEXTURE_SIZE, TEXTURE_SIZE))[..., None]
+        loop_colour = np.array(style.colour if rng.random() < 0.5 else (235, 235, 235)) / 255 * white * 0.85
+        layer = render(surface, np.clip(cloth, 0, 1), [line - [x, y] for line in loops], loop_colour.tolist(),
+                       rng.uniform(0.01, 0.022) * face_width, (height, width))
+        patch[:] = blend(patch, layer, rng)
+    return result, description
 
 
 def surrounding_box(points: np.ndarray, shape, margin: float = 0) -> list[int]:
-    """Return the smallest box [x, y, width, height] of whole pixels around points (n, 2), cut off at the photo's edge."""
-    low = np.clip(np.floor(points.min(axis=0) - margin), 0, [shape[1], shape[0]]).astype(int)
-    high = np.clip(np.ceil(points.max(axis=0) + margin) + 1, 0, [shape[1], shape[0]]).astype(int)
+    """Return the smallest box [x, y, width, height] in whole pixels around points (n, 2), cut at the photo's edge."""
+    low = np.clip(np.floor(points.min(axis=0) - margin), 0, shape[1::-1]).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0) + margin) + 1, 0, shape[1::-1]).astype(int)
     return [*low.tolist(), *(high - low).tolist()]
 
 
@@ -382,9 +336,8 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0) -> dict:
     a description per mask. What a photo gets depends on the seed and its relative path alone. Started again after a
     break, it goes on where it was. Originals are only read.
 
-    Returns counts of `photos` and `faces` in `out_dir` and the relative paths of photos `without_face` and `unreadable`.
-    Raises NotADirectoryError if there is no `in_dir`, ValueError if `out_dir` is `in_dir` or inside it, or holds what
-    another seed made.
+    Returns counts of `photos` and `faces` in `out_dir`, and lists of the photos `without_face` and `unreadable`. Raises
+    NotADirectoryError without an `in_dir`; ValueError if `out_dir` is or lies in `in_dir`, or holds another seed's.
     """
     from tqdm.auto import tqdm
 

@@ -58,16 +58,17 @@ def features_of_views(base, paths, targets, n_views: int, seed: int, position=No
 def train_head(head, train, validation, epochs: int, patience: int = 5, learning_rate: float = 1e-3, callbacks=()):
     """Train a head on features computed once; `train` and `validation` are pairs (features, targets).
 
-    The head's pooling is already done in the features, so what trains is the rest of it, sharing its weights.
-    Returns Keras's `History`.
+    The head's pooling is already done in the features, so what trains is the rest of it, sharing its weights. Without
+    validation (None) there is no early stopping. Returns Keras's `History`.
     """
     after_pooling = keras.Sequential([keras.Input((train[0].shape[1],)), *head.layers[1:]])
     compile_classifier(after_pooling, learning_rate)
+    stopping = [early_stopping(patience)] if validation is not None else []
     return after_pooling.fit(
         *train,
         validation_data=validation,
         epochs=epochs,
         batch_size=32,
         verbose=0,
-        callbacks=[early_stopping(patience), *callbacks],
+        callbacks=[*stopping, *callbacks],
     )

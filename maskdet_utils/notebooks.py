@@ -1,0 +1,113 @@
+"""Execute the notebooks in place and bring them into the one form in which they are stored."""
+
+import argparse
+import copy
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+
+from .paths import repository_root
+from .runs import write_text
+
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
+# A path that means something on one machine only.
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|mnt|Users)/\S+|\b[A-Z]:\\\w\S*")
+
+
+class NotebookError(RuntimeError):
+    """A notebook that failed or must not be stored as it is; the message says where and why."""
+
+
+def execute_in_place(path: Path) -> None:
+    """Run a notebook top to bottom in a fresh kernel, with its default parameters, and store it normalised.
+
+    Raises `NotebookError` if a cell fails or shows an absolute path; the stored notebook is then left as it was.
+    """
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(path, as_version=4)
+    where = {"metadata": {"path": str(path.parent)}}
+    try:
+        NotebookClient(notebook, timeout=None, kernel_name="python3", resources=where).execute()
+    except CellExecutionError as error:
+        failed = next(c.id for c in notebook.cells for o in c.get("outputs", []) if o.output_type == "error")
+        raise NotebookError(f"cell {failed} failed: {error.ename}: {error.evalue}") from None
+    write_text(path, as_stored(notebook))
+
+
+def as_stored(notebook) -> str:
+    """The text of a notebook without anything that differs from run to run or from machine to machine.
+
+    Raises `NotebookError` if an output shows an absolute path.
+    """
+    notebook = copy.deepcopy(notebook)
+    notebook.metadata = nbformat.from_dict(METADATA)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({"tags": cell.metadata.tags} if cell.metadata.get("tags") else {})
+    for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
+        cell.execution_count = count
+        cell.outputs = _without_noise(cell.outputs)
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = count
+        path = ABSOLUTE_PATH.search("\n".join(texts(cell)))
+        if path:
+            raise NotebookError(f"cell {cell.id} shows an absolute path: {path[0]}")
+    return nbformat.writes(notebook) + "\n"
+
+
+def texts(cell) -> list[str]:
+    """Everything that a code cell's outputs say in words."""
+    data = [item for output in cell.outputs for item in output.get("data", {}).items()]
+    return [output.get("text", "") for output in cell.outputs] + [text for kind, text in data if "text/" in kind]
+
+
+def _without_noise(found: list) -> list:
+    """Outputs without stderr and progress bars; what was printed bit by bit in one piece."""
+    kept: list = []
+    for output in found:
+        if output.get("name") == "stderr" or PROGRESS_BAR in output.get("data", {}):
+            continue
+        if kept and output.output_type == kept[-1].output_type == "stream":
+            kept[-1].text += output.text
+        else:
+            kept.append(output)
+    return kept
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Execute or check notebooks; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m maskdet_utils.notebooks", description=__doc__)
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="which notebooks, such as 03 (default: all)")
+    parser.add_argument("--check", action="store_true", help="execute nothing; fail if one is not in its stored form")
+    options = parser.parse_args(arguments)
+    notebooks = sorted((repository_root() / "notebooks").glob("*.ipynb"))
+    chosen = [path for path in notebooks if path.name.startswith(tuple(options.numbers) or "")]
+    if not chosen:
+        parser.error(f"no notebook begins with {' or '.join(options.numbers)}")
+    for path in chosen:
+        start = time.perf_counter()
+        try:
+            if not options.check:
+                execute_in_place(path)
+            elif as_stored(nbformat.read(path, as_version=4)) != path.read_text(encoding="utf-8"):
+                raise NotebookError(
+                    f"not in the form in which it should be stored. Run: make notebooks NB={path.name[:2]}"
+                )
+        except NotebookError as error:
+            print(f"{path.name}: {error}", file=sys.stderr)
+            return 1
+        print(f"{path.stem:32s}{time.perf_counter() - start:6.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
