@@ -31,8 +31,7 @@ def worsen(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Takes and gives RGB uint8 `(height, width, 3)`. Faces in a street are small, blurred, dark and compressed; a
     classifier that has only seen sharp portraits takes those very faults for a mask, or for none.
     """
-    chances = {cast: 0.5, light: 0.7, shrink: 0.6, blur: 0.3, noise: 0.3, compress: 0.5}
-    for change, chance in chances.items():
+    for change, chance in CAMERA_FAULTS.items():
         if rng.random() < chance:
             photo = change(photo, rng)
     return photo
@@ -80,3 +79,7 @@ def compress(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _to_uint8(values: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+# In the order in which they happen to a photo, each with the chance that it does.
+CAMERA_FAULTS = {cast: 0.5, light: 0.7, shrink: 0.6, blur: 0.3, noise: 0.3, compress: 0.5}

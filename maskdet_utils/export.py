@@ -1,5 +1,7 @@
 """The classifier as a LiteRT file: a few megabytes that run without TensorFlow."""
 
+import contextlib
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -11,7 +13,9 @@ def to_litert(classifier, path) -> None:
     """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
     import tensorflow as tf
 
-    content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
+    # The converter prints every variable's address: hundreds of lines, other ones each time.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "wb") as file:

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 
 from .paths import repository_root
-from .runs import write_text
+from .runs import KERNEL_ARGUMENTS, write_text
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -34,9 +34,9 @@ def execute_in_place(path: Path) -> None:
     from nbclient.exceptions import CellExecutionError
 
     notebook = nbformat.read(path, as_version=4)
-    where = {"metadata": {"path": str(path.parent)}}
+    options = {"timeout": None, "kernel_name": "python3", "extra_arguments": KERNEL_ARGUMENTS}
     try:
-        NotebookClient(notebook, timeout=None, kernel_name="python3", resources=where).execute()
+        NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}}, **options).execute()
     except CellExecutionError as error:
         failed = next(c.id for c in notebook.cells for o in c.get("outputs", []) if o.output_type == "error")
         raise NotebookError(f"cell {failed} failed: {error.ename}: {error.evalue}") from None

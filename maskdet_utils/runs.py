@@ -20,6 +20,8 @@ PIPELINE = (
     "05_evaluate_the_classifier",
 )
 FIGURES = "figures"
+# A kernel's own log: notes on its sockets, nothing that a learner could use. What cells say does not go through it.
+KERNEL_ARGUMENTS = ["--log-level=CRITICAL"]
 
 
 class RunError(RuntimeError):
@@ -135,6 +137,7 @@ def read_profile(profile: str) -> dict:
 def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
     """Run one notebook into the staging folder; returns its seconds."""
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from tqdm import tqdm
 
     start = time.perf_counter()
@@ -147,7 +150,11 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
             kernel_name="python3",
             cwd=notebook.parent,
             progress_bar=False,
+            extra_arguments=KERNEL_ARGUMENTS,
         )
+    except DeadKernelError:
+        print("failed", file=sys.stderr)
+        raise RunError(f"{notebook.name} failed: its process died, most likely for lack of memory.") from None
     except papermill.PapermillExecutionError as error:
         print("failed", file=sys.stderr)
         failed = staging.parent / (staging.name.split(".")[1] + "-failed")

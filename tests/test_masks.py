@@ -65,8 +65,10 @@ def test_mask_covers_nose_mouth_and_chin_but_not_the_eyes(photo, points):
     for kind, choices in STYLES.items():
         _, description = draw_mask(photo, points, Style(kind, choices["patterns"][0]), rng())
         covered = polygon(photo.shape, description)
-        seen = {name: covered[int(points[i, 1]), int(points[i, 0])]
-                for name, i in {"nose": 4, "mouth": 13, "chin": 199, "right eye": 159, "left eye": 386}.items()}
+        seen = {
+            name: covered[int(points[i, 1]), int(points[i, 0])]
+            for name, i in {"nose": 4, "mouth": 13, "chin": 199, "right eye": 159, "left eye": 386}.items()
+        }
         assert seen == {"nose": True, "mouth": True, "chin": True, "right eye": False, "left eye": False}, kind
 
 
@@ -88,8 +90,10 @@ def test_the_photo_handed_in_is_not_changed(photo, points):
 def test_ear_loops_reach_beyond_the_mask(photo, points):
     without, _ = draw_mask(photo, points, BLUE, rng())
     with_loops, _ = draw_mask(photo, points, replace(BLUE, loops=True), rng())
+
     def breadth(picture):
         return np.ptp(np.nonzero((picture != photo).any(axis=2))[1])
+
     assert breadth(with_loops) > breadth(without) + 3
 
 
@@ -137,6 +141,7 @@ def test_mask_is_as_blurred_as_the_photo(photo, points):
     def edge_sharpness(picture):
         masked, _ = draw_mask(picture, points, Style("cloth", "stripes", (20, 20, 20), (240, 240, 240)), rng())
         return np.abs(np.diff(masked[60:95, 25:70].astype(float), axis=0)).mean()
+
     assert edge_sharpness(photo) > 1.5 * edge_sharpness(cv2.GaussianBlur(photo, (0, 0), 3))
 
 
@@ -147,8 +152,10 @@ def test_same_seed_same_picture_other_seed_other_picture(photo, detector, mesh):
 
 
 def test_patterns_really_differ(photo, points):
-    pictures = [draw_mask(photo, points, Style("cloth", pattern), rng())[0].astype(int)
-                for pattern in ("plain", "stripes", "dots", "checks")]
+    pictures = [
+        draw_mask(photo, points, Style("cloth", pattern), rng())[0].astype(int)
+        for pattern in ("plain", "stripes", "dots", "checks")
+    ]
     for i, one in enumerate(pictures):
         for other in pictures[i + 1 :]:
             assert (np.abs(one - other).max(axis=2) > 40).mean() > 0.03

@@ -1,0 +1,56 @@
+# `make help` lists the targets. The first one that needs it sets up .venv from requirements.lock.
+
+PROFILE ?= default
+DATASET ?=
+NB ?=
+IS_SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
+	$(shell $(name) -c '$(IS_SUPPORTED)' 2>/dev/null && echo $(name))))
+IN_VENV := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup pipeline test lab notebooks
+
+help:  ## list the targets
+	@echo "make pipeline [PROFILE=quick|default|full] [DATASET=folder]"
+	@echo "              run every notebook headless; the result is runs/<profile>/index.html"
+	@echo "make lab      open JupyterLab on notebooks/"
+	@echo "make test     run every check"
+	@echo "make notebooks [NB=03]"
+	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
+	@echo "make setup    only make .venv"
+	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
+
+setup: .venv/installed
+
+pipeline: setup
+	@$(IN_VENV) -m maskdet_utils pipeline --profile "$(PROFILE)" $(if $(DATASET),--dataset "$(DATASET)")
+
+test: setup
+	$(IN_VENV) -m ruff check .
+	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m maskdet_utils.notebooks --check
+	$(IN_VENV) -m pytest tests --durations=15
+
+lab: setup
+	@$(IN_VENV) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+
+notebooks: setup
+	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)
+
+# The file is written last: a .venv without it was broken off half-way and is made anew.
+.venv/installed: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IS_SUPPORTED)' || { \
+		echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is none of them: name one with PYTHON=path."; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && { test "$$(uname)" != Linux || \
+		$(PYTHON) -c 'import ctypes; [ctypes.CDLL(name) for name in ("libGL.so.1", "libgthread-2.0.so.0")]' 2>/dev/null; } || { \
+		echo "System packages are missing. On Debian or Ubuntu: sudo apt-get install python3-venv libgl1 libglib2.0-0"; \
+		exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version) …"
+	@$(PYTHON) -m venv --clear .venv
+	@echo "Installing the packages of requirements.lock (about 600 MB to fetch, some minutes) …"
+	@$(IN_VENV) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(IN_VENV) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo ".venv is ready."

@@ -1,0 +1,145 @@
+"""What several test files share: photos, folders of photos, a copy of the repository, runs of all notebooks."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef2d9.zip"
+
+
+@pytest.fixture
+def write_photo():
+    """A function that writes an RGB photo and returns its path; without pixels, a random one that differs each time."""
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+
+    def write(path, pixels=None):
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if pixels is None:  # coarse blotches: unlike one another, and unlike noise they survive JPEG and shrinking
+            pixels = rng.integers(0, 256, size=(12, 12, 3), dtype=np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+        Image.fromarray(pixels).save(path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def class_folders(tmp_path, write_photo):
+    """A data set of 2 × 12 different photos."""
+    folder = tmp_path / "photos"
+    for label in ("with_mask", "without_mask"):
+        for number in range(12):
+            write_photo(folder / label / f"{number:02d}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_folder():
+    """The built-in sample, made if it is not there yet."""
+    from maskdet_utils import sample
+
+    return sample.build(ROOT / sample.FOLDER)
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory, sample_folder):
+    """A copy of the repository, with the sample: what runs there leaves the user's own runs alone."""
+    folder = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():  # a deleted file stays listed until that is committed
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    shutil.copytree(sample_folder, folder / sample_folder.relative_to(ROOT))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run_maskdet():
+    """A function that runs `maskdet` as a user would, in a folder, with further environment variables."""
+
+    def run(*arguments, cwd=ROOT, **variables):
+        return subprocess.run(
+            [sys.executable, "-m", "maskdet_utils", *map(str, arguments)],
+            cwd=cwd,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def quick_run(checkout, run_maskdet):
+    """The run folder that `maskdet pipeline --profile quick` makes."""
+    done = run_maskdet("pipeline", "--profile", "quick", cwd=checkout)
+    assert done.returncode == 0, done.stderr
+    return checkout / "runs" / "quick"
+
+
+@pytest.fixture(scope="session")
+def nbval_run():
+    """nbval over copies of all notebooks, in order, with their default parameters.
+
+    Gives the report of pytest, the folder of the copies, and the run folder that they filled.
+    """
+    import nbformat
+
+    folder = ROOT / "build" / "nbval"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    notebooks = []
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        for cell in notebook.cells:
+            if "parameters" in cell.metadata.get("tags", []):
+                cell.source = cell.source.replace('"runs/lab"', '"build/nbval/run"')
+        nbformat.write(notebook, folder / path.name)
+        notebooks.append(path.name)
+    # What TensorFlow's C++ part says on stderr is not part of a notebook's stored outputs.
+    (folder / "conftest.py").write_text(
+        "def pytest_collectstart(collector):\n"
+        '    if hasattr(collector, "skip_compare"):\n'
+        '        collector.skip_compare += ("stderr",)\n'
+    )
+    return run_nbval(folder, *notebooks), folder, folder / "run"
+
+
+def run_nbval(folder, *notebooks):
+    """pytest with nbval on some notebooks of a folder, in this order."""
+    command = [sys.executable, "-m", "pytest", "-x", "-v", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    command += ["--nbval-lax", "--nbval-kernel-name", "python3", "--nbval-cell-timeout", "900", *notebooks]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of real photos beside the repository; without it these tests are skipped."""
+    if not SHARED.is_dir():
+        message = "needs the real photos in ../shared"
+        if os.environ.get("MASKDET_REQUIRE_SHARED") == "1":
+            pytest.fail(f"MASKDET_REQUIRE_SHARED=1, but this test {message}")
+        pytest.skip(message)
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def public_photos(shared, tmp_path_factory):
+    """The public data set, unpacked: a folder with with_mask/ and without_mask/."""
+    folder = tmp_path_factory.mktemp("public")
+    with zipfile.ZipFile(shared / PUBLIC_ZIP) as archive:
+        archive.extractall(folder)
+    return next(path.parent for path in folder.rglob("with_mask") if path.is_dir())

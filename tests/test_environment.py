@@ -1,0 +1,71 @@
+"""pyproject.toml, requirements.lock and environment.yml say the same, and every asked-for package has its reason."""
+
+import re
+import tomllib
+
+import pytest
+import yaml
+from conftest import ROOT
+from packaging.requirements import Requirement
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ASKED_FOR = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+# requirement line → reason behind it
+REASONS = dict(
+    re.findall(r'^ +"([^"]+)", +# (.+)$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+)
+BLOCKS = re.split(r"^(?=[a-z])", (ROOT / "requirements.lock").read_text(encoding="utf-8"), flags=re.MULTILINE)
+LOCKED = [(Requirement(block.split("\\")[0]), block.count("--hash=sha256:")) for block in BLOCKS if block.strip()]
+PIP_LINES = re.findall(r"^ {6}- (.+?)  # (.+)$", (ROOT / "environment.yml").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def pins(name):
+    return [requirement for requirement, _ in LOCKED if requirement.name == name]
+
+
+def test_every_locked_package_is_pinned_with_hashes():
+    assert len(LOCKED) > 50
+    for requirement, hashes in LOCKED:
+        assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)) and hashes > 0, requirement
+
+
+@pytest.mark.parametrize("asked_for", ASKED_FOR, ids=str)
+def test_every_dependency_is_locked_in_a_version_that_fits_and_has_its_reason(asked_for):
+    assert pins(asked_for.name), f"{asked_for.name} is not in requirements.lock"
+    for pin in pins(asked_for.name):
+        version = str(pin.specifier).removeprefix("==")
+        assert asked_for.specifier.contains(version)
+    assert len(REASONS[str_in_pyproject(asked_for)]) >= 10
+
+
+def str_in_pyproject(requirement):
+    return next(line for line in REASONS if Requirement(line) == requirement)
+
+
+def test_the_conda_environment_pins_the_same_versions_for_the_same_reasons():
+    expected = [
+        (str(pin), REASONS[str_in_pyproject(asked_for)]) for asked_for in ASKED_FOR for pin in pins(asked_for.name)
+    ]
+    found = [(str(Requirement(line)), reason) for line, reason in PIP_LINES if not line.startswith("--")]
+    assert found == expected
+    assert PIP_LINES[-1][0] == "--editable .", "the package itself"
+
+
+def test_conda_gives_python_and_pip_gives_the_rest():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    python, pip, packages = environment["dependencies"]
+    assert python == "python" + ",".join(sorted(PROJECT["requires-python"].split(","), reverse=True))
+    assert pip == "pip"
+    assert len(packages["pip"]) == len(PIP_LINES), "every line has its reason"
+
+
+def test_what_the_build_needs_is_locked_too():
+    """`make setup` builds the package without fetching anything besides the lock."""
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    for requirement in map(Requirement, build):
+        assert pins(requirement.name) and requirement.specifier.contains(str(pins(requirement.name)[0].specifier)[2:])
+
+
+def test_opencv_is_the_fourth():
+    """OpenCV 5 dropped the Caffe importer that the SSD face net needs."""
+    assert {"opencv-python>=4.14,<5"} <= set(PROJECT["dependencies"])

@@ -1,0 +1,47 @@
+"""The LiteRT file: the same classifier in another format."""
+
+import numpy as np
+import pytest
+
+from maskdet_utils import export, model
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    model.set_seed(0)
+    return model.build_classifier(model.build_base(SIZE), model.build_head())
+
+
+@pytest.fixture(scope="module")
+def file(classifier, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "classifier.tflite"
+    export.to_litert(classifier, path)
+    return path
+
+
+def test_it_agrees_with_keras_for_any_number_of_photos(classifier, file):
+    lite = export.LiteClassifier(file)
+    assert lite.input_size == SIZE
+    rng = np.random.default_rng(0)
+    for count in (1, 5, 1, 33):
+        pixels = rng.uniform(0, 255, (count, SIZE, SIZE, 3)).astype(np.float32)
+        probabilities = lite(pixels)
+        assert probabilities.shape == (count, 2)
+        assert np.abs(probabilities - classifier.predict(pixels, verbose=0)).max() < 1e-3
+        assert np.ptp(probabilities) > 1e-2, "not a constant"
+
+
+def test_pixels_of_another_size_are_refused(file):
+    with pytest.raises(ValueError, match="takes 64×64 RGB; got \\(32, 32, 3\\)"):
+        export.LiteClassifier(file)(np.zeros((1, 32, 32, 3), np.float32))
+
+
+def test_a_missing_file_names_the_notebook_that_makes_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="classifier.tflite is missing.*04_train_the_classifier"):
+        export.LiteClassifier(tmp_path / "classifier.tflite")
+
+
+def test_nothing_but_the_file_is_left_behind(file):
+    assert [path.name for path in file.parent.iterdir()] == ["classifier.tflite"]

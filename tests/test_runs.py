@@ -1,0 +1,206 @@
+"""Run folders, parameters, and what becomes of the last good run when the next one goes wrong."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+import yaml
+from conftest import ROOT
+
+from maskdet_utils import paths, report, runs
+from maskdet_utils.runs import RunError
+
+PARAMETERS = {name: runs.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in runs.PIPELINE}
+KNOWN = {parameter for parameters in PARAMETERS.values() for parameter in parameters}
+
+
+def test_a_relative_run_folder_is_counted_from_the_repositorys_root(small_repository, monkeypatch):
+    monkeypatch.chdir(small_repository / "notebooks")
+    assert paths.repository_root() == small_repository
+    assert runs.open_run("runs/lab") == small_repository / "runs" / "lab"
+    assert (small_repository / "runs" / "lab" / "figures").is_dir()
+    assert runs.open_run(small_repository / "elsewhere") == small_repository / "elsewhere"
+
+
+def test_without_a_repository_around_the_packages_own_is_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert paths.repository_root() == ROOT
+    monkeypatch.setattr(paths, "__file__", str(tmp_path / "site-packages" / "maskdet_utils" / "paths.py"))
+    with pytest.raises(FileNotFoundError, match="Change into the folder that you cloned"):
+        paths.repository_root()
+
+
+def test_what_one_notebook_writes_the_next_one_finds(tmp_path):
+    runs.artefact(tmp_path, "01_load_the_data", "manifest.csv").write_text("path,label\n")
+    assert runs.require(tmp_path, "01_load_the_data", "manifest.csv").read_text() == "path,label\n"
+
+
+def test_what_is_missing_is_named_with_the_notebook_to_run_first(tmp_path):
+    with pytest.raises(RunError, match=r"manifest\.csv is missing.*Run 01_load_the_data\.ipynb first"):
+        runs.require(tmp_path, "01_load_the_data", "manifest.csv")
+
+
+def test_metrics_are_added_to_and_replaced(tmp_path):
+    assert runs.read_metrics(tmp_path) == {}
+    runs.update_metrics(tmp_path, seed=1, n_train=10)
+    runs.update_metrics(tmp_path, seed=2)
+    assert runs.read_metrics(tmp_path) == {"schema_version": 1, "seed": 2, "n_train": 10}
+
+
+@pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "params").glob("*.yaml")))
+def test_profiles_set_only_parameters_that_a_notebook_knows(profile):
+    assert set(runs.read_profile(profile)) <= KNOWN
+
+
+def test_the_default_profile_is_the_notebooks_own_defaults():
+    profile = runs.read_profile("default")
+    for name, parameters in PARAMETERS.items():
+        for parameter, value in parameters.items():
+            if parameter != "run_dir":
+                assert profile.get(parameter, value) == value, f"{parameter} of {name}"
+
+
+def test_the_same_parameter_has_the_same_default_everywhere():
+    for parameter in KNOWN:
+        assert len({repr(parameters[parameter]) for parameters in PARAMETERS.values() if parameter in parameters}) == 1
+
+
+def test_parameters_that_the_readme_sets_exist():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:-p|--parameter) ([a-z_]+) ", text)) | set(re.findall(r"-f params/(\w+)\.yaml", text))
+    assert named <= KNOWN | {path.stem for path in (ROOT / "params").glob("*.yaml")}
+
+
+def cell(source, *tags):
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+
+
+FIRST = """
+import json, pathlib, time
+metrics = {"dataset": "tiny", "n_train": 6, "n_validation": 2, "n_test": 2, "left_out": {"count": 0}, "seed": seed}
+metrics |= {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in ("accuracy", "balanced_accuracy", "roc_auc")}
+pathlib.Path(run_dir, "metrics.json").write_text(json.dumps(metrics | {"versions": {}}))
+"""
+SECOND = "assert not fail, 'this went wrong'\nif die: os.kill(os.getpid(), 9)\npathlib.Path(run_dir, 'started').touch()\ntime.sleep(pause)"
+
+
+@pytest.fixture
+def small_repository(tmp_path, monkeypatch):
+    """A repository with two notebooks that take a second each: the second one can be told to fail or to dawdle."""
+    root = tmp_path.resolve() / "repository"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "params").mkdir()
+    (root / "pyproject.toml").touch()
+    (root / "params" / "tiny.yaml").write_text("seed: 1\n")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    for name, defaults, source in (("00_first", "seed = 0", FIRST), ("01_second", "fail = False\ndie = False\npause = 0", SECOND)):
+        cells = [cell(f'run_dir = "runs/lab"\n{defaults}', "parameters"), cell("import os, pathlib, time\n" + source)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
+    monkeypatch.chdir(root)
+    for module in (runs, report):
+        monkeypatch.setattr(module, "PIPELINE", ("00_first", "01_second"))
+    return root
+
+
+def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, capsys):
+    folder = runs.run_pipeline("tiny")
+    assert folder == small_repository / "runs" / "tiny"
+    names = {path.name for path in folder.iterdir()}
+    assert {"00_first.ipynb", "01_second.ipynb", "metrics.json", "index.html", "figures", "started"} <= names
+    metrics = runs.read_metrics(folder)
+    assert metrics["seed"] == 1, "the profile's value, not the notebook's"
+    assert set(metrics["seconds"]) == {"00_first", "01_second"} and min(metrics["seconds"].values()) > 0
+    assert metrics["peak_memory_mb"] > 10
+    progress = capsys.readouterr().err
+    assert re.search(r"00_first +\d+ s", progress) and re.search(r"01_second +\d+ s", progress)
+    assert os.listdir(small_repository / "runs") == ["tiny"]
+
+
+def test_values_on_the_command_line_win_over_the_profile(small_repository):
+    assert runs.read_metrics(runs.run_pipeline("tiny", {"seed": 7}))["seed"] == 7
+
+
+def test_an_unknown_parameter_or_profile_is_an_error(small_repository):
+    with pytest.raises(
+        RunError, match="No notebook knows the parameter image_sise. Known are: die, fail, pause, run_dir, seed"
+    ):
+        runs.run_pipeline("tiny", {"image_sise": 96})
+    (small_repository / "params" / "typo.yaml").write_text("sede: 1\n")
+    with pytest.raises(RunError, match="sede"):
+        runs.run_pipeline("typo")
+    with pytest.raises(RunError, match="no profile 'huge'. There are: tiny, typo"):
+        runs.run_pipeline("huge")
+    assert not (small_repository / "runs").exists()
+
+
+@pytest.fixture
+def good_run(small_repository):
+    """A run folder that must survive, with what is in it."""
+    folder = small_repository / "runs" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "metrics.json").write_text("the last good run")
+    return folder
+
+
+def is_intact(folder):
+    return os.listdir(folder) == ["metrics.json"] and (folder / "metrics.json").read_text() == "the last good run"
+
+
+def test_a_failing_notebook_is_named_and_leaves_the_last_good_run_alone(good_run):
+    with pytest.raises(RunError) as error:
+        runs.run_pipeline("tiny", {"fail": True})
+    assert "01_second.ipynb failed: AssertionError: this went wrong" in str(error.value)
+    kept = re.search(r"as far as it came: (.+)", str(error.value))[1]
+    assert nbformat.read(kept, as_version=4).cells[-1].outputs[0].ename == "AssertionError"
+    assert is_intact(good_run)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
+def test_a_notebook_whose_process_dies_is_named(good_run):
+    with pytest.raises(RunError, match="01_second.ipynb failed: its process died"):
+        runs.run_pipeline("tiny", {"die": True})
+    assert is_intact(good_run)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, sent):
+    code = "from maskdet_utils import cli, runs\nruns.PIPELINE = ('00_first', '01_second')\n"
+    code += "import sys\nfrom maskdet_utils import assets, sample\nassets.ASSETS.clear()\nsample.build = lambda: None\n"
+    code += "sys.exit(cli.main(['pipeline', '--profile', 'tiny', '-p', 'pause', '600']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(good_run.parent.glob("*/started")):
+        time.sleep(0.1)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert is_intact(good_run)
+    if sent == signal.SIGINT:
+        assert process.returncode == 1, said
+        assert "nothing that was there before has changed" in said and "Traceback" not in said
+        assert os.listdir(good_run.parent) == ["tiny"]
+
+
+def test_what_a_killed_run_left_behind_is_tidied_by_the_next(good_run):
+    old, young, lost = (good_run.parent / name for name in (".tiny.old_one", ".tiny.young", ".other.old"))
+    for folder in (old, young, lost):
+        folder.mkdir()
+    os.utime(old, (time.time() - 48 * 3600,) * 2)
+    runs._remove_leftovers(good_run)
+    assert not old.exists() and young.exists() and lost.exists() and is_intact(good_run)
+
+
+def test_a_run_killed_between_the_two_moves_of_the_swap_is_put_back(good_run):
+    good_run.rename(good_run.parent / ".tiny.old")
+    runs._remove_leftovers(good_run)
+    assert is_intact(good_run)
+
+
+def test_profiles_are_explained():
+    for path in (ROOT / "params").glob("*.yaml"):
+        first_line = path.read_text(encoding="utf-8").splitlines()[0]
+        assert first_line.startswith("# ") and yaml.safe_load(path.read_text(encoding="utf-8"))

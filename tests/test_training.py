@@ -1,0 +1,100 @@
+"""Training the head on features that were computed once."""
+
+import numpy as np
+import pytest
+
+from maskdet_utils import augment, datasets, model, training
+from maskdet_utils.checks import same_arrays
+from maskdet_utils.model import keras
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def base():
+    return model.build_base(SIZE)
+
+
+@pytest.fixture
+def photos(class_folders):
+    paths = sorted(class_folders.rglob("*.png"))[8:16]
+    return paths, np.eye(2, dtype=np.float32)[[0] * 4 + [1] * 4]
+
+
+def test_features_are_the_bases_pooled_output(base, photos):
+    paths, targets = photos
+    features, found = training.features_of_views(base, paths, targets, n_views=0, seed=0)
+    assert features.shape == (8, model.FEATURES) and np.array_equal(found, targets)
+    pixels = next(iter(datasets.stream(paths, targets, SIZE)))[0].numpy()
+    expected = base.predict(pixels / 127.5 - 1, verbose=0).mean(axis=(1, 2))
+    assert np.allclose(features, expected, atol=1e-4)
+
+
+def test_every_view_is_another_one_and_the_seed_repeats_them(base, photos):
+    paths, targets = photos
+
+    def views(seed):
+        position = augment.position_layers(seed)
+        return training.features_of_views(base, paths, targets, 3, seed, position, augment.worsen)
+
+    features, found = views(seed=1)
+    assert features.shape == (24, model.FEATURES) and np.array_equal(found, np.tile(targets, (3, 1)))
+    first, second, third = features.reshape(3, 8, -1)
+    assert not np.isclose(first, second).all(axis=1).any() and not np.isclose(second, third).all(axis=1).any()
+    assert np.array_equal(views(seed=1)[0], features)
+    assert not np.allclose(views(seed=2)[0], features)
+
+
+@pytest.fixture
+def separable():
+    """Features that differ between the classes in 20 of their numbers: (training, validation)."""
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 2, 200)
+    features = rng.normal(scale=0.3, size=(200, model.FEATURES)).astype(np.float32)
+    features[:, :20] += classes[:, None]
+    targets = np.eye(2, dtype=np.float32)[classes]
+    return (features[:150], targets[:150]), (features[150:], targets[150:])
+
+
+def trained_head(train, validation, seed=0, **options):
+    keras.utils.set_random_seed(seed)
+    head = model.build_head()
+    head.build((None, 1, 1, model.FEATURES))
+    return head, training.train_head(head, train, validation, **options)
+
+
+def validation_loss(head, validation):
+    after_pooling = keras.Sequential([keras.Input((model.FEATURES,)), *head.layers[1:]])
+    training.compile_classifier(after_pooling)
+    return after_pooling.evaluate(*validation, verbose=0)
+
+
+def test_it_learns_what_can_be_learned(separable):
+    head, history = trained_head(*separable, epochs=15)
+    loss, accuracy = validation_loss(head, separable[1])
+    assert accuracy > 0.9
+    assert history.history["val_loss"][0] > loss
+
+
+def test_it_stops_early_and_goes_back_to_the_best_epoch(separable):
+    (features, _), validation = separable
+    nonsense = np.eye(2, dtype=np.float32)[np.random.default_rng(1).integers(0, 2, len(features))]
+    head, history = trained_head((features, nonsense), validation, epochs=40, patience=3)
+    losses = history.history["val_loss"]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 1 + 3 < 40, "three epochs of patience"
+    assert losses[-1] > losses[best]
+    assert validation_loss(head, validation)[0] == pytest.approx(losses[best], abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_weights(separable):
+    heads = [trained_head(*separable, seed=seed, epochs=3)[0].get_weights() for seed in (1, 1, 2)]
+    assert same_arrays(heads[0], heads[1])
+    assert not same_arrays(heads[0], heads[2])
+
+
+def test_every_epoch_prints_one_line(separable, capsys):
+    trained_head(*separable, epochs=2, callbacks=[training.EpochPrinter()])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("epoch  2:  accuracy 0.") and "val_loss " in lines[1]
