@@ -33,7 +33,7 @@ test: setup
 	$(IN_VENV) -m pytest tests --durations=15
 
 lab: setup
-	@$(IN_VENV) -m jupyterlab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
+	@$(IN_VENV) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: setup
 	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)

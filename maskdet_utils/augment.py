@@ -1,4 +1,4 @@
-"""More data from the same photos: other positions (Keras layers) and worse cameras (plain functions on one photo)."""
+"""More data from the same photos: other positions (Keras layers) and worse photos (plain functions on one photo)."""
 
 import cv2
 import numpy as np
@@ -26,15 +26,47 @@ def position_layers(seed: int = 0, shift: float = 0.2, degrees: float = 20, zoom
 
 
 def worsen(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random worse camera: each of colour cast, light, shrink, blur, noise and JPEG, with some chance.
+    """Take a photo out of the studio: half of the time each fault of `STREET_FAULTS` with its chance, else nothing.
 
-    Takes and gives RGB uint8 `(height, width, 3)`. Faces in a street are small, blurred, dark and compressed; a
-    classifier that has only seen sharp portraits takes those very faults for a mask, or for none.
+    Takes and gives RGB uint8 `(height, width, 3)`; the size may change (the face moves away). Photos from a street are
+    framed wider, with things around the face, in other light, small, blurred and compressed.
     """
-    for change, chance in CAMERA_FAULTS.items():
+    if rng.random() < 0.5:
+        return photo
+    for change, chance in STREET_FAULTS.items():
         if rng.random() < chance:
             photo = change(photo, rng)
     return photo
+
+
+def step_back(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A wider frame: up to 30 % of the photo is added on each side, as its mirror image."""
+    height, width = photo.shape[:2]
+    top, bottom = rng.integers(0, round(0.3 * height) + 1, size=2)
+    left, right = rng.integers(0, round(0.3 * width) + 1, size=2)
+    return cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+
+
+def clutter(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Up to five coloured things beside and behind the face; an ellipse in the middle stays free.
+
+    The studio's background is plain. Without this, "something colourful in the picture" can pass for a mask.
+    """
+    height, width = photo.shape[:2]
+    face = np.zeros((height, width), np.float32)
+    middle, half_axes = (width // 2, round(0.55 * height)), (round(0.37 * width), round(0.42 * height))
+    cv2.ellipse(face, middle, half_axes, 0, 0, 360, 1, -1)
+    result = photo.astype(np.float32)
+    for _ in range(rng.integers(1, 6)):
+        centre, size = rng.uniform(0, (width, height)), rng.uniform(0.1, 0.5, size=2) * (width, height)
+        corners = cv2.boxPoints((tuple(centre), tuple(size), rng.uniform(0, 180)))
+        shape = cv2.fillPoly(np.zeros_like(face), [corners.astype(np.int32)], 1)
+        opacity = cv2.GaussianBlur(shape * (1 - face), (0, 0), rng.uniform(0.5, 1.5))[..., np.newaxis]
+        cells = int(rng.integers(2, 20))
+        mixed = cv2.resize(rng.random((cells, cells), np.float32), (width, height))[..., np.newaxis]
+        surface = mixed * rng.uniform(0, 255, size=3) + (1 - mixed) * rng.uniform(0, 255, size=3)
+        result = result * (1 - opacity) + surface * opacity
+    return _to_uint8(result)
 
 
 def cast(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -43,21 +75,19 @@ def cast(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def light(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Other light: contrast, brightness and gamma."""
-    values = np.clip((photo / 255.0 - 0.5) * rng.uniform(0.5, 1.4) + 0.5 + rng.uniform(-0.2, 0.2), 0, 1)
-    return _to_uint8(255 * values ** np.exp(rng.uniform(-0.5, 0.5)))
+    """Other light: contrast (70–140 %), brightness (±10 %) and gamma (0.74–1.35)."""
+    values = np.clip((photo / 255.0 - 0.5) * rng.uniform(0.7, 1.4) + 0.5 + rng.uniform(-0.1, 0.1), 0, 1)
+    return _to_uint8(255 * values ** np.exp(rng.uniform(-0.3, 0.3)))
 
 
-def shrink(photo: np.ndarray, rng: np.random.Generator, smallest: int = 20, largest: int = 96) -> np.ndarray:
-    """A face far away: shrunk to between `smallest` and `largest` pixels (small ones as likely as large), then enlarged again."""
+def shrink(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A face far away: shrunk to 32–96 pixels (small ones as likely as large ones), then enlarged again."""
     height, width = photo.shape[:2]
-    scale = np.exp(rng.uniform(np.log(smallest), np.log(largest))) / max(height, width)
+    scale = np.exp(rng.uniform(np.log(32), np.log(96))) / max(height, width)
     if scale >= 1:
         return photo
-    small = cv2.resize(
-        photo, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
-    )
-    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(cv2.resize(photo, small, interpolation=cv2.INTER_AREA), (width, height))
 
 
 def blur(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -82,4 +112,13 @@ def _to_uint8(values: np.ndarray) -> np.ndarray:
 
 
 # In the order in which they happen to a photo, each with the chance that it does.
-CAMERA_FAULTS = {cast: 0.5, light: 0.7, shrink: 0.6, blur: 0.3, noise: 0.3, compress: 0.5}
+STREET_FAULTS = {
+    step_back: 0.5,
+    clutter: 0.4,
+    cast: 0.15,
+    light: 0.3,
+    shrink: 0.15,
+    blur: 0.05,
+    noise: 0.3,
+    compress: 0.3,
+}

@@ -59,11 +59,13 @@ def classify_photos(classifier, paths, image_size: int, batch_size: int = 64) ->
     """
     from tqdm.auto import tqdm
 
+    # Called directly, a Keras model keeps the output of every layer until the last one is done: gigabytes.
+    predict = getattr(classifier, "predict_on_batch", classifier)
     batches = []
     for start in tqdm(range(0, len(paths), batch_size), desc="classifying", leave=False):
         photos = [read_photo(path, at_least=image_size) for path in paths[start : start + batch_size]]
         pixels = np.stack([fit_to_input(photo, image_size) for photo in photos]).astype(np.float32)
-        batches.append(np.asarray(classifier(pixels)))
+        batches.append(np.asarray(predict(pixels)))
     return np.concatenate(batches)
 
 

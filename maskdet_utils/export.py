@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -13,9 +14,13 @@ def to_litert(classifier, path) -> None:
     """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
     import tensorflow as tf
 
-    # The converter prints every variable's address: hundreds of lines, other ones each time.
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
+    # The converter prints every variable's address, and logs a temporary path: other ones each time.
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
+    finally:
+        logging.disable(logging.NOTSET)
     path = Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     with os.fdopen(handle, "wb") as file:

@@ -22,27 +22,43 @@ from .photos import PhotoError, find_photos, read_photo
 
 # Five points across the face (edge, cheek, middle, cheek, edge), by their number in the face mesh, from top to bottom.
 # The top edge of a mask lies between the first row and the second.
-ANCHORS = np.array([
-    [116, 119, 6, 348, 345],  # just below the eyes, across the root of the nose
-    [123, 101, 195, 330, 352],  # cheekbones, middle of the nose
-    [147, 205, 4, 425, 376],  # tip of the nose
-    [58, 216, 0, 436, 288],  # upper lip
-    [172, 149, 152, 378, 397],  # jaw and chin
-])
+ANCHORS = np.array(
+    [
+        [116, 119, 6, 348, 345],  # just below the eyes, across the root of the nose
+        [123, 101, 195, 330, 352],  # cheekbones, middle of the nose
+        [147, 205, 4, 425, 376],  # tip of the nose
+        [58, 216, 0, 436, 288],  # upper lip
+        [172, 149, 152, 378, 397],  # jaw and chin
+    ]
+)
 TEXTURE_SIZE = 192  # pixels
 
 # colours: RGB 0-255, None is any colour. bulge, width: their smallest and largest value, see Style.
 STYLES = {
     "surgical": dict(
         colours=[(240, 242, 242), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
-        patterns=["pleats"], bulge=(0.03, 0.08), width=(0.84, 1.0)),
-    "ffp2": dict(colours=[(244, 244, 242), (244, 244, 242), (170, 172, 176), (44, 44, 48)],
-                 patterns=["fold"], bulge=(0.10, 0.20), width=(0.84, 0.98)),
-    "cloth": dict(colours=[None, None, None, (235, 232, 226), (30, 30, 34)],
-                  patterns=["plain", "plain", "seam", "stripes", "dots", "checks"],
-                  bulge=(0.03, 0.09), width=(0.84, 1.02)),
-    "gaiter": dict(colours=[None, None, (30, 32, 38), (90, 92, 98)],
-                   patterns=["plain", "plain", "stripes", "checks"], bulge=(0.02, 0.06), width=(0.98, 1.06)),
+        patterns=["pleats"],
+        bulge=(0.03, 0.08),
+        width=(0.84, 1.0),
+    ),
+    "ffp2": dict(
+        colours=[(244, 244, 242), (244, 244, 242), (170, 172, 176), (44, 44, 48)],
+        patterns=["fold"],
+        bulge=(0.10, 0.20),
+        width=(0.84, 0.98),
+    ),
+    "cloth": dict(
+        colours=[None, None, None, (235, 232, 226), (30, 30, 34)],
+        patterns=["plain", "plain", "seam", "stripes", "dots", "checks"],
+        bulge=(0.03, 0.09),
+        width=(0.84, 1.02),
+    ),
+    "gaiter": dict(
+        colours=[None, None, (30, 32, 38), (90, 92, 98)],
+        patterns=["plain", "plain", "stripes", "checks"],
+        bulge=(0.02, 0.06),
+        width=(0.98, 1.06),
+    ),
 }
 
 
@@ -80,7 +96,10 @@ def random_style(rng: np.random.Generator, kind: str | None = None) -> Style:
     colour = choices["colours"][rng.integers(len(choices["colours"]))] or random_colour(rng)
     colour = np.clip(np.array(colour) + rng.normal(0, 6, 3), 8, 250).astype(int)
     return Style(
-        kind, str(rng.choice(choices["patterns"])), tuple(colour.tolist()), random_colour(rng),
+        kind,
+        str(rng.choice(choices["patterns"])),
+        tuple(colour.tolist()),
+        random_colour(rng),
         height=rng.uniform(0.1, 1),
         width=rng.uniform(*choices["width"]),
         bulge=rng.uniform(*choices["bulge"]),
@@ -139,15 +158,18 @@ def outline(surface: np.ndarray) -> np.ndarray:
 
 def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
     """Draw the flat mask: (192, 192, 3) float32, RGB in 0 to 1, before any light falls on it."""
-    row, column = np.ogrid[0:1:TEXTURE_SIZE * 1j, 0:1:TEXTURE_SIZE * 1j]
+    row, column = np.ogrid[0 : 1 : TEXTURE_SIZE * 1j, 0 : 1 : TEXTURE_SIZE * 1j]
     relief = np.ones((TEXTURE_SIZE, TEXTURE_SIZE))  # folds, seams and hems, as factors of brightness
     second = np.zeros(relief.shape, bool)  # where the second colour is
     if style.pattern in ("stripes", "dots", "checks"):
         period, angle = rng.uniform(0.06, 0.2), rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
         along = (column * np.cos(angle) + row * np.sin(angle)) / period % 1
         beside = (row * np.cos(angle) - column * np.sin(angle)) / period % 1
-        second = {"stripes": along < 0.5, "checks": (along < 0.5) ^ (beside < 0.5),
-                  "dots": np.hypot(along - 0.5, beside - 0.5) < rng.uniform(0.2, 0.4)}[style.pattern]
+        second = {
+            "stripes": along < 0.5,
+            "checks": (along < 0.5) ^ (beside < 0.5),
+            "dots": np.hypot(along - 0.5, beside - 0.5) < rng.uniform(0.2, 0.4),
+        }[style.pattern]
     elif style.pattern == "pleats":
         for level in (np.arange(3) - 1) * rng.uniform(0.12, 0.18) + rng.uniform(0.45, 0.58):
             depth = (row - level) / 0.035
@@ -250,8 +272,10 @@ def photo_blur(grey: np.ndarray) -> float:
     One more blur of 1 pixel lowers the slope of an edge by a ratio that tells the blur it had before (Zhuo and Sim,
     "Defocus map estimation from a single image", 2011).
     """
-    slope, weaker = (np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1))
-                     for image in (grey, cv2.GaussianBlur(grey, (0, 0), 1)))
+    slope, weaker = (
+        np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1))
+        for image in (grey, cv2.GaussianBlur(grey, (0, 0), 1))
+    )
     strong = slope >= 0.6 * np.percentile(slope, 99.5)
     ratio = np.median(slope[strong] / (weaker[strong] + 1e-6))
     sobel = 0.6  # pixels squared: the measuring filter blurs, too
@@ -300,8 +324,14 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
         light, white = surface_light(patch, mesh, surface)
         cloth = draw_texture(style, rng) * cv2.resize(light, (TEXTURE_SIZE, TEXTURE_SIZE))[..., None]
         loop_colour = np.array(style.colour if rng.random() < 0.5 else (235, 235, 235)) / 255 * white * 0.85
-        layer = render(surface, np.clip(cloth, 0, 1), [line - [x, y] for line in loops], loop_colour.tolist(),
-                       rng.uniform(0.01, 0.022) * face_width, (height, width))
+        layer = render(
+            surface,
+            np.clip(cloth, 0, 1),
+            [line - [x, y] for line in loops],
+            loop_colour.tolist(),
+            rng.uniform(0.01, 0.022) * face_width,
+            (height, width),
+        )
         patch[:] = blend(patch, layer, rng)
     return result, description
 

@@ -32,9 +32,11 @@ def show_photos(photos, titles=None, columns: int = 6, width: float = 9.0, credi
     """A contact sheet of RGB photos (uint8, or float 0–255), with an optional title each; returns the figure."""
     rows = -(-len(photos) // columns)
     cell = width / columns
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width, rows * (cell + (0.35 if titles is not None else 0))), squeeze=False
-    )
+    aspect = max(photo.shape[0] / photo.shape[1] for photo in photos)
+    title_lines = max(title.count("\n") + 1 for title in titles) if titles is not None else 0
+    height = rows * (cell * aspect + 0.08 + 0.2 * title_lines)
+    figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02)
     for axis in axes.flat:
         axis.axis("off")
     for number, photo in enumerate(photos):
@@ -42,8 +44,7 @@ def show_photos(photos, titles=None, columns: int = 6, width: float = 9.0, credi
         if titles is not None:
             axes.flat[number].set_title(titles[number], fontsize=10)
     if credit:
-        figure.text(0.5, 0.0, credit, ha="center", va="top", fontsize=8, color=GREY)
-    figure.tight_layout(pad=0.4)
+        figure.supxlabel(credit, fontsize=8, color=GREY)
     return figure
 
 
@@ -105,6 +106,8 @@ def show(figure, alt: str) -> None:
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", bbox_inches="tight")
     plt.close(figure)
-    Image.open(drawn).convert("RGB").quantize(256).save(packed, "png", optimize=True)  # a third of the size in the notebook
+    Image.open(drawn).convert("RGB").quantize(256).save(
+        packed, "png", optimize=True
+    )  # a third of the size in the notebook
     data = {"image/png": packed.getvalue(), "text/plain": f"[figure] {alt}"}
     display(data, raw=True, metadata={"image/png": {"alt": alt}})

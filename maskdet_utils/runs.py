@@ -43,14 +43,15 @@ def artefact(run_dir, notebook: str, name: str) -> Path:
 
 
 def require(run_dir, notebook: str, name: str) -> Path:
-    """The path of a file that an earlier notebook wrote.
+    """The path of a file that an earlier notebook wrote, in its own folder or (`classifier.keras`) in the run folder.
 
     Raises `RunError` if it is not there, naming the file and the notebook to run first.
     """
-    path = open_run(run_dir) / notebook / name
-    if not path.is_file():
-        raise RunError(f"{path.name} is missing in {path.parent}. Run {notebook}.ipynb first (with the same run_dir).")
-    return path
+    folder = open_run(run_dir)
+    for path in (folder / notebook / name, folder / name):
+        if path.is_file():
+            return path
+    raise RunError(f"{name} is missing in {folder}. Run {notebook}.ipynb first (with the same run_dir).")
 
 
 def read_metrics(run_dir) -> dict:

@@ -39,6 +39,14 @@ def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.rint(255 * (photo / 255.0) ** gamma).astype(np.uint8)
 
 
+def soften(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blur by up to 0.6 pixels (standard deviation), each photo by itself, so that a mask's crisp folds tell nothing.
+
+    Takes and gives RGB uint8. Without it, sharpness alone names the class of 61 % of the photos.
+    """
+    return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.05, 0.6))
+
+
 def build(folder=None, seed: int = 0) -> Path:
     """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
 
@@ -64,7 +72,7 @@ def build(folder=None, seed: int = 0) -> Path:
                 continue  # no pair without a mask
             for label, photo in (("with_mask", masked), ("without_mask", bare)):
                 name = f"{label}/{person}_{number:02d}.jpg"
-                _save(photo, unfinished / name)
+                _save(soften(photo, rng), unfinished / name)
                 groups.append({"path": name, "group": person})
         pd.DataFrame(groups).to_csv(unfinished / datasets.GROUPS_FILE, index=False)
         (unfinished / "version.txt").write_text(stamp)

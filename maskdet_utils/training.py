@@ -13,7 +13,7 @@ class EpochPrinter(keras.callbacks.Callback):
         print(f"epoch {epoch + 1:2d}:  " + "  ".join(f"{name} {value:.3f}" for name, value in logs.items()))
 
 
-def compile_classifier(classifier, learning_rate: float = 1e-3) -> None:
+def compile_classifier(classifier, learning_rate: float = 1e-4) -> None:
     """Adam and cross-entropy, as notebook 04 explains them."""
     classifier.compile(
         optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"]
@@ -55,7 +55,7 @@ def features_of_views(base, paths, targets, n_views: int, seed: int, position=No
     return np.concatenate(features), np.concatenate(kept_targets)
 
 
-def train_head(head, train, validation, epochs: int, patience: int = 5, learning_rate: float = 1e-3, callbacks=()):
+def train_head(head, train, validation, epochs: int, patience: int = 5, learning_rate: float = 1e-4, callbacks=()):
     """Train a head on features computed once; `train` and `validation` are pairs (features, targets).
 
     The head's pooling is already done in the features, so what trains is the rest of it, sharing its weights. Without

@@ -6,7 +6,7 @@ import pytest
 
 from maskdet_utils import augment
 
-CHANGES = [augment.cast, augment.light, augment.shrink, augment.blur, augment.noise, augment.compress]
+SAME_SIZE = [change for change in augment.STREET_FAULTS if change is not augment.step_back]
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def detail(photo):
     return cv2.Laplacian(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var()
 
 
-@pytest.mark.parametrize("change", [*CHANGES, augment.worsen])
+@pytest.mark.parametrize("change", SAME_SIZE)
 def test_changes_give_another_photo_of_the_same_kind_and_repeat_with_their_seed(photo, change):
     before = photo.copy()
     changed = [change(photo, np.random.default_rng(seed)) for seed in range(10)]
@@ -30,6 +30,35 @@ def test_changes_give_another_photo_of_the_same_kind_and_repeat_with_their_seed(
     assert sum(not np.array_equal(result, photo) for result in changed) >= 9
     assert len({result.tobytes() for result in changed}) >= 9
     assert np.array_equal(changed[4], change(photo, np.random.default_rng(4)))
+
+
+def test_stepping_back_adds_at_most_30_percent_on_each_side_and_keeps_the_photo(photo):
+    height, width = photo.shape[:2]
+    shapes = [augment.step_back(photo, np.random.default_rng(seed)).shape[:2] for seed in range(50)]
+    assert all(height <= h <= 1.61 * height and width <= w <= 1.61 * width for h, w in shapes)
+    assert len(set(shapes)) > 40
+    wider = augment.step_back(photo, np.random.default_rng(0))
+    assert cv2.matchTemplate(wider, photo, cv2.TM_SQDIFF).min() == 0, "the photo itself is in there, untouched"
+
+
+def test_clutter_leaves_the_middle_of_the_face_alone(photo):
+    height, width = photo.shape[:2]
+    middle = np.s_[round(0.4 * height) : round(0.7 * height), round(0.35 * width) : round(0.65 * width)]
+    results = [augment.clutter(photo, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(np.array_equal(result[middle], photo[middle]) for result in results)
+    assert np.mean([(result != photo).mean() for result in results]) > 0.1
+
+
+def test_worsen_applies_each_fault_with_its_chance(photo, monkeypatch):
+    calls = []
+    faults = {
+        lambda photo, rng: calls.append("rare") or photo: 0.1,
+        lambda photo, rng: calls.append("often") or photo: 0.9,
+    }
+    monkeypatch.setattr(augment, "STREET_FAULTS", faults)
+    for seed in range(200):
+        augment.worsen(photo, np.random.default_rng(seed))
+    assert 2 <= calls.count("rare") <= 20 and 75 <= calls.count("often") <= 105, "each in half of the photos"
 
 
 @pytest.mark.parametrize("change", [augment.shrink, augment.blur])

@@ -38,6 +38,8 @@ def test_without_a_repository_around_the_packages_own_is_taken(tmp_path, monkeyp
 def test_what_one_notebook_writes_the_next_one_finds(tmp_path):
     runs.artefact(tmp_path, "01_load_the_data", "manifest.csv").write_text("path,label\n")
     assert runs.require(tmp_path, "01_load_the_data", "manifest.csv").read_text() == "path,label\n"
+    (tmp_path / "classifier.keras").touch()
+    assert runs.require(tmp_path, "04_train_the_classifier", "classifier.keras") == tmp_path / "classifier.keras"
 
 
 def test_what_is_missing_is_named_with_the_notebook_to_run_first(tmp_path):
@@ -98,7 +100,10 @@ def small_repository(tmp_path, monkeypatch):
     (root / "pyproject.toml").touch()
     (root / "params" / "tiny.yaml").write_text("seed: 1\n")
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    for name, defaults, source in (("00_first", "seed = 0", FIRST), ("01_second", "fail = False\ndie = False\npause = 0", SECOND)):
+    for name, defaults, source in (
+        ("00_first", "seed = 0", FIRST),
+        ("01_second", "fail = False\ndie = False\npause = 0", SECOND),
+    ):
         cells = [cell(f'run_dir = "runs/lab"\n{defaults}', "parameters"), cell("import os, pathlib, time\n" + source)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
     monkeypatch.chdir(root)

@@ -1,0 +1,223 @@
+"""What every stored notebook must be: executed, readable by everybody, free of anything that only one machine knows."""
+
+import ast
+import base64
+import os
+import re
+
+import nbformat
+import papermill
+import pytest
+from conftest import ROOT
+
+from maskdet_utils import notebooks, runs
+from maskdet_utils.notebooks import ABSOLUTE_PATH, NotebookError, as_stored
+
+FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+IMAGE = re.compile(r"!\[(.*?)\]\(|<img\b(?![^>]*\balt=\"[^\"]+\")")
+LINK = re.compile(r"\]\(([^)#\s]+)|(?:href|src)=[\"']([^\"'#]+)")
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+def tagged(notebook, tag):
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def outputs(notebook):
+    return [(cell.id, output) for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def test_the_pipelines_notebooks_are_all_here():
+    assert [path.stem for path in FILES][: len(runs.PIPELINE)] == list(runs.PIPELINE)
+
+
+def test_it_is_valid_and_was_executed_from_top_to_bottom(notebook):
+    nbformat.validate(notebook)
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_it_is_in_its_stored_form(path, notebook):
+    """No widget state, no traces of papermill, the canonical kernel: what `make notebooks` leaves."""
+    assert as_stored(notebook) == path.read_text(encoding="utf-8"), f"run: make notebooks NB={path.name[:2]}"
+    assert notebook.metadata == notebooks.METADATA
+
+
+def test_no_output_is_an_error_or_a_warning(notebook):
+    for cell, output in outputs(notebook):
+        assert output.output_type != "error", cell
+        assert output.get("name") != "stderr", cell
+
+
+def test_parameters_are_typed_literals_with_a_comment_each(notebook):
+    [cell] = tagged(notebook, "parameters")
+    for line in cell.source.splitlines():
+        assert re.fullmatch(r"[a-z_]+ = .+?  # .{10,}", line), line
+    for statement in ast.parse(cell.source).body:
+        assert isinstance(statement, ast.Assign) and len(statement.targets) == 1
+        assert isinstance(ast.literal_eval(statement.value), str | int | float | bool)
+
+
+def test_papermill_knows_the_same_parameters(path):
+    assert set(papermill.inspect_notebook(path)) == set(runs.parameters_of(path))
+
+
+def test_every_image_has_words_for_those_who_cannot_see_it(notebook):
+    for cell, output in outputs(notebook):
+        for kind in output.get("data", {}):
+            if kind.startswith("image/"):
+                assert len(output.metadata.get(kind, {}).get("alt", "")) > 15, cell
+    for image in IMAGE.finditer(prose(notebook)):
+        assert image[1] and len(image[1]) > 15, image[0]
+
+
+def test_it_is_small(path, notebook):
+    assert path.stat().st_size <= 1_500_000
+    for cell, output in outputs(notebook):
+        for kind, content in output.get("data", {}).items():
+            if kind.startswith("image/"):
+                assert len(base64.b64decode(content)) <= 150_000, cell
+
+
+def test_no_path_of_one_machine_is_in_it(path):
+    found = ABSOLUTE_PATH.search(path.read_text(encoding="utf-8").replace(r"\n", "\n"))
+    assert not found, found
+
+
+def test_links_lead_somewhere(path, notebook):
+    for match in LINK.finditer(prose(notebook)):
+        target = match[1] or match[2]
+        if not re.match(r"[a-z]+:", target):
+            assert (path.parent / target).exists(), target
+
+
+def test_at_least_three_outputs_are_compared(notebook):
+    compared = tagged(notebook, "nbval-check-output")
+    assert len(compared) >= 3
+    for cell in compared:
+        assert any(text.strip() for text in notebooks.texts(cell)), f"{cell.id} has no output to compare"
+
+
+def test_prose_comes_between_short_pieces_of_code(notebook):
+    kinds = "".join("c" if cell.cell_type == "code" else "m" for cell in notebook.cells)
+    assert "cccc" not in kinds, "four code cells in a row"
+    for cell in code_cells(notebook):
+        assert len(cell.source.splitlines()) <= 25, cell.id
+
+
+def test_it_begins_with_what_to_expect(notebook):
+    first = notebook.cells[0].source
+    assert re.match(r"# \S", first)
+    for heading in ("What you'll do", "What you'll learn", "What you'll need"):
+        assert heading in first
+    assert re.search(r"Time:?\*\*.*\bminutes?\b", first)
+
+
+def test_it_ends_with_a_recap_and_questions_with_folded_answers(notebook):
+    last = "\n".join(cell.source for cell in notebook.cells[-4:] if cell.cell_type == "markdown")
+    assert re.search(r"^#+ .*What you learned", last, re.MULTILINE)
+    assert re.search(r"^#+ .*Check yourself", last, re.MULTILINE)
+    assert last.count("<details>") == last.count("</details>") >= 3
+    assert last.count("<summary>") == last.count("</summary>") == last.count("<details>")
+
+
+def test_it_says_what_one_should_see_and_checks_it(notebook):
+    assert prose(notebook).lower().count("you should see") >= 1
+    assert any("checks.check(" in cell.source for cell in code_cells(notebook))
+
+
+def test_nothing_is_installed_or_downloaded_by_hand(notebook):
+    for cell in code_cells(notebook):
+        assert not re.search(r"^\s*[!%]", cell.source, re.MULTILINE), cell.id
+        assert not re.search(r"\burllib|\brequests\b|\binput\(", cell.source), cell.id
+
+
+# The tool that makes the stored form
+
+
+def a_notebook(*sources):
+    cells = [
+        nbformat.v4.new_code_cell(source, metadata={"tags": ["kept"], "papermill": {"x": 1}}) for source in sources
+    ]
+    metadata = {
+        "kernelspec": {"name": "python3", "display_name": "mine", "language": "python"},
+        "widgets": {"state": 1},
+    }
+    return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+
+
+def test_the_stored_form_has_no_noise():
+    noisy = a_notebook("first", "second")
+    new_output = nbformat.v4.new_output
+    noisy.cells[1].outputs = [
+        new_output("stream", name="stdout", text="one "),
+        new_output("stream", name="stderr", text="a warning"),
+        new_output("display_data", {notebooks.PROGRESS_BAR: {}, "text/plain": "50 %"}),
+        new_output("stream", name="stdout", text="two"),
+        new_output("execute_result", {"text/plain": "3"}, execution_count=17),
+    ]
+    clean = nbformat.reads(as_stored(noisy), as_version=4)
+    assert clean.metadata == notebooks.METADATA
+    assert [cell.execution_count for cell in clean.cells] == [1, 2]
+    assert [cell.metadata for cell in clean.cells] == [{"tags": ["kept"]}] * 2
+    assert [cell.id for cell in clean.cells] == [cell.id for cell in noisy.cells]
+    text, result = clean.cells[1].outputs
+    assert text.text == "one two" and (result.data, result.execution_count) == ({"text/plain": "3"}, 2)
+    assert as_stored(clean) == as_stored(noisy)
+
+
+@pytest.mark.parametrize("text", ["/home/ada/photos", "in /opt/x.", "('/var/a.csv')", "C:\\Users\\ada", "/Users/ada"])
+def test_an_absolute_path_is_refused_with_the_cells_id(text):
+    leaky = a_notebook("print(path)")
+    leaky.cells[0].outputs = [nbformat.v4.new_output("stream", text=text)]
+    with pytest.raises(NotebookError, match=f"cell {leaky.cells[0].id} shows an absolute path"):
+        as_stored(leaky)
+
+
+@pytest.mark.parametrize("text", ["runs/lab/metrics.json", "https://a.org/home/x", "1/home/2", "and/or", "x / 127.5"])
+def test_other_slashes_are_no_absolute_paths(text):
+    assert not ABSOLUTE_PATH.search(text)
+
+
+def test_notebooks_are_executed_in_place_and_a_failing_one_is_left_as_it_was(tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "pyproject.toml").touch()
+    good, bad = (tmp_path / "notebooks" / name for name in ("00_good.ipynb", "01_bad.ipynb"))
+    nbformat.write(a_notebook("import os", "print(os.path.basename(os.getcwd()))"), good)
+    nbformat.write(a_notebook("1 / 0"), bad)
+    before = bad.read_text()
+    monkeypatch.chdir(tmp_path)
+
+    assert notebooks.main(["--check", "00"]) == 1
+    assert "make notebooks NB=00" in capsys.readouterr().err
+    assert notebooks.main([]) == 1
+    said = capsys.readouterr()
+    assert re.search(r"00_good +\d+ s", said.out)
+    assert f"01_bad.ipynb: cell {nbformat.read(bad, 4).cells[0].id} failed: ZeroDivisionError" in said.err
+    assert bad.read_text() == before
+    assert nbformat.read(good, 4).cells[1].outputs[0].text == "notebooks\n", "run from the notebook's own folder"
+    assert notebooks.main(["--check", "00"]) == 0
+    assert sorted(os.listdir(tmp_path / "notebooks")) == [good.name, bad.name]
+
+
+def test_an_unknown_number_is_wrong_usage():
+    with pytest.raises(SystemExit) as stopped:
+        notebooks.main(["99"])
+    assert stopped.value.code == 2

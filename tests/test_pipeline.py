@@ -1,0 +1,141 @@
+"""What `maskdet pipeline` leaves behind, and what each notebook says when its predecessors have not run."""
+
+import html.parser
+import json
+import shutil
+
+import nbformat
+import numpy as np
+import papermill
+import pytest
+from conftest import ROOT
+
+from maskdet_utils import datasets, evaluation, export, runs
+from maskdet_utils.model import keras
+
+
+@pytest.fixture(scope="module")
+def metrics(quick_run):
+    return json.loads((quick_run / "metrics.json").read_text())
+
+
+def test_metrics_keep_their_contract(metrics):
+    assert metrics["schema_version"] == 1
+    assert (metrics["dataset"], metrics["seed"]) == ("sample", 0)
+    assert {"keras", "tensorflow", "numpy"} <= set(metrics["versions"])
+    assert metrics["n_train"] > metrics["n_test"] >= metrics["n_validation"] > 100
+    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+        figure = metrics[name]
+        assert 0.5 < figure["low"] <= figure["value"] <= figure["high"] <= 1
+    assert metrics["left_out"] == {"count": 0, "photos": []}
+    assert list(metrics["seconds"]) == list(runs.PIPELINE) and min(metrics["seconds"].values()) > 0
+    assert set(metrics["cross_validation"]) == {"by_group", "naive"}
+    assert np.sum(metrics["confusion"]) == metrics["n_test"]
+    assert 100 < metrics["peak_memory_mb"] <= 2000
+    assert metrics["image_size"] == runs.read_profile("quick")["image_size"], "the profile's value, not the notebooks'"
+
+
+def test_labels_keep_their_contract(quick_run):
+    labels = evaluation.read_labels(quick_run)
+    assert labels["classes"] == ["with_mask", "without_mask"]
+    assert labels["input_size"] == runs.read_profile("quick")["image_size"]
+    assert 0 < labels["threshold"] < 1
+    assert labels["crop_margin"] == 0.25
+
+
+def test_both_classifier_files_load_agree_and_know_the_classes(quick_run, sample_folder):
+    classifier = keras.saving.load_model(quick_run / "classifier.keras")
+    lite = export.LiteClassifier(quick_run / "classifier.tflite")
+    size = evaluation.read_labels(quick_run)["input_size"]
+    assert classifier.input_shape == (None, size, size, 3) and lite.input_size == size
+    assert not any("Random" in type(layer).__name__ for layer in classifier._flatten_layers())
+    paths = [
+        path for label in ("with_mask", "without_mask") for path in sorted((sample_folder / label).glob("s0[1-5]_*"))
+    ]
+    probabilities = evaluation.classify_photos(classifier, paths, size)
+    assert np.abs(probabilities - evaluation.classify_photos(lite, paths, size)).max() < 1e-3
+    truth = np.array([path.parent.name == "without_mask" for path in paths]).astype(int)
+    assert evaluation.accuracy(truth, probabilities) > 0.8
+
+
+def test_the_split_is_by_person_and_its_manifest_says_so(quick_run):
+    import pandas as pd
+
+    manifest = pd.read_csv(quick_run / "01_load_the_data" / "manifest.csv")
+    assert (manifest.groupby("group")["split"].nunique() == 1).all()
+    assert (datasets.split_by_group(manifest, seed=0) == manifest["split"]).all()
+
+
+def test_every_notebook_was_executed_into_the_run_folder(quick_run):
+    for name in runs.PIPELINE:
+        notebook = nbformat.read(quick_run / f"{name}.ipynb", as_version=4)
+        code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        assert all(cell.execution_count for cell in code), name
+        assert not any(output.output_type == "error" for cell in code for output in cell.outputs), name
+
+
+class Page(html.parser.HTMLParser):
+    """The files that a page refers to, and its images."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.references, self.images = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.references += [attributes[name] for name in ("href", "src") if name in attributes]
+        if tag == "img":
+            self.images.append(attributes)
+
+
+def test_the_page_shows_every_figure_in_words_too_and_leads_to_files_that_exist(quick_run, metrics):
+    text = (quick_run / "index.html").read_text(encoding="utf-8")
+    page = Page(text)
+    for reference in page.references:
+        assert (quick_run / reference).is_file(), reference
+    figures = {f"figures/{path.name}" for path in (quick_run / "figures").glob("*.png")}
+    assert {image["src"] for image in page.images} == figures and len(figures) >= 5
+    assert all(len(image["alt"]) > 15 for image in page.images)
+    assert {f"{name}.ipynb" for name in runs.PIPELINE} <= set(page.references)
+    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+        assert all(f"{value:.4f}" in text for value in metrics[name].values())
+    assert '<html lang="en">' in text and "<title>" in text
+
+
+NEEDING_OTHERS = [
+    name for name in runs.PIPELINE if "runs.require(" in (ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8")
+]
+
+
+def test_notebooks_that_go_on_from_others_ask_for_their_files():
+    assert {"03_mobilenetv2_head_surgery", "04_train_the_classifier", "05_evaluate_the_classifier"} <= set(
+        NEEDING_OTHERS
+    )
+
+
+def refusal(name, run_dir, output):
+    """What a notebook says when it is run alone on a run folder."""
+    with pytest.raises(papermill.PapermillExecutionError) as error:
+        papermill.execute_notebook(
+            ROOT / "notebooks" / f"{name}.ipynb",
+            output,
+            {"run_dir": str(run_dir)},
+            kernel_name="python3",
+            cwd=ROOT / "notebooks",
+            progress_bar=False,
+        )
+    assert error.value.ename == "RunError"
+    return error.value.evalue
+
+
+@pytest.mark.parametrize("name", NEEDING_OTHERS)
+def test_alone_on_an_empty_run_folder_it_says_which_notebook_to_run_first(name, tmp_path):
+    said = refusal(name, tmp_path / "run", tmp_path / "out.ipynb")
+    assert "manifest.csv is missing" in said and "Run 01_load_the_data.ipynb first" in said
+
+
+def test_evaluating_before_training_names_the_missing_file_and_notebook_04(quick_run, tmp_path):
+    shutil.copytree(quick_run / "01_load_the_data", tmp_path / "01_load_the_data")
+    said = refusal("05_evaluate_the_classifier", tmp_path, tmp_path / "out.ipynb")
+    assert "labels.json is missing" in said and "Run 04_train_the_classifier.ipynb first" in said

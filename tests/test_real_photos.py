@@ -1,0 +1,89 @@
+"""The figures to reach: on people of the sample that it never saw, and on real photos with real masks.
+
+The real photos lie beside the repository, in ../shared; without them these tests are skipped.
+"""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from maskdet_utils import evaluation
+from maskdet_utils.photos import find_photos
+
+CLASSES = ["with_mask", "without_mask"]
+
+
+@pytest.fixture(scope="module")
+def default_run(nbval_run):
+    """The run folder of all notebooks with their default parameters."""
+    done, _, run_dir = nbval_run
+    assert done.returncode == 0, "see test_nbval.py"
+    return run_dir
+
+
+@pytest.fixture(scope="module")
+def classify(default_run):
+    """A function: paths and labels of photos → truth and probabilities of the default run's classifier."""
+    from maskdet_utils.model import keras
+
+    classifier = keras.saving.load_model(default_run / "classifier.keras")
+    labels = evaluation.read_labels(default_run)
+    assert labels["classes"] == CLASSES
+
+    def probabilities(paths, names):
+        truth = np.array([CLASSES.index(name) for name in names])
+        return truth, evaluation.classify_photos(classifier, list(paths), labels["input_size"])
+
+    return probabilities
+
+
+def test_on_people_of_the_sample_that_it_never_saw(default_run):
+    metrics = json.loads((default_run / "metrics.json").read_text())
+    accuracy, folds = metrics["accuracy"], metrics["cross_validation"]
+    print(f"\n8 unseen people: {accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f}); ", end="")
+    print(f"5 folds by person: {folds['by_group']:.4f}, naive: {folds['naive']:.4f}")
+    assert accuracy["value"] >= 0.98
+    assert folds["by_group"] >= 0.98
+
+
+def test_on_street_photos(classify, shared):
+    folder = shared / "datasets" / "wild-dev"
+    crops = pd.read_csv(folder / "crops.csv")
+    crops = crops[crops["label"].isin(CLASSES) & (crops["face_min_side_px"] >= 48)]
+    truth, probabilities = classify([folder / path for path in crops["path"]], crops["label"])
+    balanced = evaluation.balanced_accuracy(truth, probabilities)
+    print(f"\n{len(crops)} real faces of 48 pixels and more: balanced accuracy {balanced:.4f}")
+    assert len(crops) > 500 and set(truth) == {0, 1}
+    assert balanced >= 0.92
+
+
+def test_on_the_public_data_set(classify, public_photos):
+    paths = find_photos(public_photos)
+    truth, probabilities = classify(paths, [path.parent.name for path in paths])
+    accuracy = evaluation.accuracy(truth, probabilities)
+    print(f"\n{len(paths)} photos of the public data set: accuracy {accuracy:.4f}")
+    assert len(paths) > 3800
+    assert accuracy >= 0.95
+
+
+def test_a_folder_of_thousands_of_real_photos_trains_in_little_memory(checkout, run_maskdet, public_photos, tmp_path):
+    for path in find_photos(public_photos):
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        if (
+            len(list((tmp_path / path.parent.name).iterdir())) < 1100
+        ):  # half of them: enough to show it in half the time
+            shutil.copy(path, tmp_path / path.parent.name)
+    (checkout / "params" / "real.yaml").write_text("image_size: 96\nn_views: 1\nepochs: 5\n")
+    done = run_maskdet("pipeline", "--profile", "real", "--dataset", tmp_path, cwd=checkout)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((checkout / "runs" / "real" / "metrics.json").read_text())
+    photos = metrics["n_train"] + metrics["n_validation"] + metrics["n_test"]
+    figure = metrics["accuracy"]["value"]
+    print(f"\n{photos} photos: accuracy {figure:.3f}, largest process {metrics['peak_memory_mb']} MB")
+    assert metrics["dataset"] == str(tmp_path)
+    assert photos + metrics["left_out"]["count"] == 2200
+    assert figure > 0.9
+    assert metrics["peak_memory_mb"] <= 2000
