@@ -93,7 +93,7 @@ def test_it_is_small(path, notebook):
     for cell, output in outputs(notebook):
         for kind, content in output.get("data", {}).items():
             if kind.startswith("image/"):
-                assert len(base64.b64decode(content)) <= 150_000, cell
+                assert len(base64.b64decode(content)) <= 250_000, cell
 
 
 def test_no_path_of_one_machine_is_in_it(path):

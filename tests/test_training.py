@@ -70,7 +70,7 @@ def validation_loss(head, validation):
 
 
 def test_it_learns_what_can_be_learned(separable):
-    head, history = trained_head(*separable, epochs=15)
+    head, history = trained_head(*separable, epochs=15, learning_rate=1e-3)
     loss, accuracy = validation_loss(head, separable[1])
     assert accuracy > 0.9
     assert history.history["val_loss"][0] > loss
