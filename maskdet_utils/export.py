@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .quiet import quiet_start
+
 
 def to_litert(classifier, path) -> None:
     """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
@@ -39,7 +41,9 @@ class LiteClassifier:
             raise FileNotFoundError(
                 f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
             )
-        self._interpreter = Interpreter(str(path), num_threads=num_threads)
+        with quiet_start():
+            self._interpreter = Interpreter(str(path), num_threads=num_threads)
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.input_size = int(self._input["shape_signature"][1])

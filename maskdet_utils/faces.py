@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from . import assets
+from .quiet import quiet_start
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +108,10 @@ class FaceMesh:
         from ai_edge_litert.interpreter import Interpreter
 
         self.min_presence = min_presence
-        self.interpreter = Interpreter(str(assets.fetch("face_mesh")), num_threads=num_threads)
-        self.interpreter.allocate_tensors()
+        path = assets.fetch("face_mesh")
+        with quiet_start():
+            self.interpreter = Interpreter(str(path), num_threads=num_threads)
+            self.interpreter.allocate_tensors()
 
     def find(self, frame: np.ndarray, face: Face) -> np.ndarray | None:
         """Return the mesh (468, 3) float32 of a detected face, or None if the network sees no face there.

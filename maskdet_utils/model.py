@@ -1,27 +1,9 @@
 """MobileNetV2 without its head, our new head, and the two joined into a classifier."""
 
-import contextlib
-import os
-import sys
-
 from . import assets
+from .quiet import quiet_start
 
-
-@contextlib.contextmanager
-def _quiet_start():
-    """Hide what TensorFlow's C++ part prints on its first import, before any of its own settings is read."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-with _quiet_start():
+with quiet_start():
     import keras
     import tensorflow as tf
 

