@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .quiet import quiet_start
+from .quiet import quiet_stderr
 
 
 def to_litert(classifier, path) -> None:
@@ -41,7 +41,7 @@ class LiteClassifier:
             raise FileNotFoundError(
                 f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
             )
-        with quiet_start():
+        with quiet_stderr():
             self._interpreter = Interpreter(str(path), num_threads=num_threads)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]

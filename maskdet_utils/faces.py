@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from . import assets
-from .quiet import quiet_start
+from .quiet import quiet_stderr
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +109,7 @@ class FaceMesh:
 
         self.min_presence = min_presence
         path = assets.fetch("face_mesh")
-        with quiet_start():
+        with quiet_stderr():
             self.interpreter = Interpreter(str(path), num_threads=num_threads)
             self.interpreter.allocate_tensors()
 

@@ -1,9 +1,9 @@
 """MobileNetV2 without its head, our new head, and the two joined into a classifier."""
 
 from . import assets
-from .quiet import quiet_start
+from .quiet import quiet_stderr
 
-with quiet_start():
+with quiet_stderr():
     import keras
     import tensorflow as tf
 

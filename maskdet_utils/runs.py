@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 from .paths import repository_root, resolve
+from .quiet import quiet_stderr
 
 SCHEMA_VERSION = 1
 PIPELINE = (
@@ -142,28 +143,35 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
 
     start = time.perf_counter()
     print(f"{notebook.stem:32s}", end="", flush=True, file=sys.stderr)
-    try:
-        papermill.execute_notebook(
-            notebook,
-            staging / notebook.name,
-            {**parameters, "run_dir": str(staging)},
-            kernel_name="python3",
-            cwd=notebook.parent,
-            progress_bar=False,
-            extra_arguments=KERNEL_ARGUMENTS,
-        )
-    except DeadKernelError:
-        print("failed", file=sys.stderr)
-        raise RunError(f"{notebook.name} failed: its process died, most likely for lack of memory.") from None
-    except papermill.PapermillExecutionError as error:
-        print("failed", file=sys.stderr)
-        failed = staging.parent / (staging.name.split(".")[1] + "-failed")
-        shutil.rmtree(failed, ignore_errors=True)
-        shutil.copytree(staging, failed)
-        raise RunError(
-            f"{notebook.name} failed: {error.ename}: {error.evalue}\n"
-            f"The notebook as far as it came: {failed / notebook.name}"
-        ) from None
+    with tempfile.TemporaryFile() as log:
+        try:
+            with quiet_stderr(kept_in=log.fileno()):
+                papermill.execute_notebook(
+                    notebook,
+                    staging / notebook.name,
+                    {**parameters, "run_dir": str(staging)},
+                    kernel_name="python3",
+                    cwd=notebook.parent,
+                    progress_bar=False,
+                    extra_arguments=KERNEL_ARGUMENTS,
+                )
+        except DeadKernelError:
+            print("failed", file=sys.stderr)
+            log.seek(0)
+            last_words = log.read().decode(errors="replace")[-2000:].strip()
+            raise RunError(
+                f"{notebook.name} failed: its process died"
+                + (f". The last that it printed:\n{last_words}" if last_words else ", most likely for lack of memory.")
+            ) from None
+        except papermill.PapermillExecutionError as error:
+            print("failed", file=sys.stderr)
+            failed = staging.parent / (staging.name.split(".")[1] + "-failed")
+            shutil.rmtree(failed, ignore_errors=True)
+            shutil.copytree(staging, failed)
+            raise RunError(
+                f"{notebook.name} failed: {error.ename}: {error.evalue}\n"
+                f"The notebook as far as it came: {failed / notebook.name}"
+            ) from None
     seconds = time.perf_counter() - start
     print(f"{seconds:6.0f} s", file=sys.stderr)
     return seconds

@@ -83,7 +83,8 @@ def cell(source, *tags):
 
 
 FIRST = """
-import json, pathlib, time
+import atexit, json, pathlib, sys
+atexit.register(lambda: os.write(2, b"Traceback of a kernel that ends"))
 metrics = {"dataset": "tiny", "n_train": 6, "n_validation": 2, "n_test": 2, "left_out": {"count": 0}, "seed": seed}
 metrics |= {name: {"value": 0.5, "low": 0.4, "high": 0.6} for name in ("accuracy", "balanced_accuracy", "roc_auc")}
 pathlib.Path(run_dir, "metrics.json").write_text(json.dumps(metrics | {"versions": {}}))
