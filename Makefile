@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks
+.PHONY: help setup pipeline test lab notebooks demo-gif
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full] [DATASET=folder]"
@@ -18,6 +18,7 @@ help:  ## list the targets
 	@echo "make test     run every check"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
+	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make setup    only make .venv"
 	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
 
@@ -30,13 +31,16 @@ test: setup
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m maskdet_utils.notebooks --check
-	$(IN_VENV) -m pytest tests --durations=15
+	$(IN_VENV) -m pytest tests -rs --durations=15
 
 lab: setup
 	@$(IN_VENV) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: setup
 	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)
+
+demo-gif: setup
+	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif
 
 # The file is written last: a .venv without it was broken off half-way and is made anew.
 .venv/installed: requirements.lock pyproject.toml

@@ -1,6 +1,6 @@
 """The plumbing behind the face-mask notebooks.
 
-Importing this package does not import TensorFlow: a notebook pays for what it uses, when it uses it.
+Importing this package imports neither TensorFlow nor OpenCV: a notebook pays for what it uses, when it uses it.
 """
 
 import os
@@ -9,3 +9,12 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """`from maskdet_utils import MaskDetector` loads OpenCV and LiteRT then, not with the package."""
+    if name == "MaskDetector":
+        from .detector import MaskDetector
+
+        return MaskDetector
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

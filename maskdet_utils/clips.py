@@ -1,0 +1,149 @@
+"""Clips of the AT&T faces, moving, with masks that go on and off at known frames: for tests, the fake camera, the README.
+
+`python -m maskdet_utils.clips demo.gif` (what `make demo-gif` runs) writes the README's GIF; with another ending
+(.mp4, .mjpeg) the same clip without boxes.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .video import open_sink
+
+CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
+
+
+@dataclass(frozen=True, eq=False)
+class Actor:
+    """One person of a clip.
+
+    bare, masked: the same photo without and with a mask, RGB uint8. switches: the frames at which the mask goes on,
+    off, on …; if `starts_masked`, the first one takes it off.
+    """
+
+    bare: np.ndarray
+    masked: np.ndarray
+    switches: tuple[int, ...] = ()
+    starts_masked: bool = False
+
+    def label(self, number: int) -> str:
+        """The right answer at this frame: "with_mask" or "without_mask"."""
+        switched = sum(number >= at for at in self.switches) % 2 == 1
+        return "with_mask" if switched != self.starts_masked else "without_mask"
+
+
+def cast(people, switches, photo_number: int = 1, seed: int = 0) -> list[Actor]:
+    """Make actors of AT&T's people (1 to 40), each with a mask drawn on; switches: frames for each of them."""
+    from . import masks, sample
+    from .faces import CenterFace, FaceMesh
+
+    wanted = {f"s{person:02d}": tuple(frames) for person, frames in zip(people, switches, strict=True)}
+    detector, mesh = CenterFace(), FaceMesh()
+    actors = {}
+    for person, number, grey in sample.att_photos():
+        if person in wanted and number == photo_number:
+            bare = sample.tint(grey, np.random.default_rng([seed, int(person[1:])]))
+            masked, drawn = masks.synthesize_photo(bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh)
+            if not drawn:
+                raise ValueError(
+                    f"No mask could be drawn on photo {photo_number} of person {person}: take another one."
+                )
+            actors[person] = Actor(bare, masked, wanted[person])
+    return [actors[f"s{person:02d}"] for person in people]
+
+
+def play(actors, count: int, width: int = 640, height: int = 480) -> Iterator[tuple[np.ndarray, list]]:
+    """Let the actors sway side by side before a wall, for `count` frames.
+
+    Gives for each frame the picture, RGB uint8 (height, width, 3), and for each actor (centre of the face (x, y) in
+    pixels, label): the truth that a detector is to find.
+    """
+    scene = _wall(width, height)
+    space = width / len(actors)
+    face_width = min(0.62 * space, 0.55 * height)
+    for number in range(count):
+        frame, truth = scene.copy(), []
+        for place, actor in enumerate(actors):
+            phase = 2 * np.pi * (number / 90 + place / len(actors))
+            centre = (place + 0.5 + 0.14 * np.sin(phase)) * space, (0.5 + 0.06 * np.sin(2 * phase + place)) * height
+            label = actor.label(number)
+            photo = actor.masked if label == "with_mask" else actor.bare
+            size = face_width * (1 + 0.08 * np.sin(phase + 1))
+            _paste(frame, photo, centre, size, degrees=5 * np.sin(phase + 2))
+            truth.append((centre, label))
+        yield frame, truth
+
+
+def write_clip(path, frames, rate: float = 25.0) -> Path:
+    """Write RGB frames to .mp4, .gif or .mjpeg (JPEGs in a row: what Chromium takes for a fake camera).
+
+    Chromium wants even sizes. Raises ValueError for another ending.
+    """
+    from .video import Source
+
+    path = Path(path)
+    if path.suffix.lower() == ".mjpeg":
+        with open(path, "wb") as file:
+            for frame in frames:
+                file.write(cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
+        return path
+    sink = open_sink(str(path), Source("video", iter(()), rate))
+    try:
+        for frame in frames:
+            sink.write(frame, None)
+    finally:
+        sink.close()
+    return path
+
+
+def _wall(width: int, height: int) -> np.ndarray:
+    """A plain wall, lighter at the top: nothing in it looks like a face."""
+    down = np.linspace(0, 1, height)[:, None, None]
+    wall = (1 - down) * np.array([206, 202, 194]) + down * np.array([150, 152, 158])
+    return np.broadcast_to(wall, (height, width, 3)).astype(np.uint8)
+
+
+def _paste(frame, photo, centre, size, degrees) -> None:
+    """Put a photo on the frame, `size` pixels wide, tilted, in an oval with a soft edge."""
+    height, width = photo.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, size / width)
+    matrix[:, 2] += np.array(centre) - (width / 2, height / 2)
+    oval = np.zeros((height, width), np.float32)
+    cv2.ellipse(
+        oval, (width // 2, height // 2), (round(0.55 * width), round(0.58 * height)), 0, 0, 360, 1.0, cv2.FILLED
+    )
+    oval = cv2.GaussianBlur(oval, (0, 0), 2)
+    shape = frame.shape[1::-1]
+    opacity = cv2.warpAffine(oval, matrix, shape)[..., None]
+    moved = cv2.warpAffine(photo, matrix, shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    frame[:] = (frame * (1 - opacity) + moved * opacity).astype(np.uint8)
+
+
+def _demo(output: str, model: str | None) -> None:
+    """Write the demo clip; as a GIF with the boxes and labels of a trained run, frame by frame as they come."""
+    from .annotate import default_run
+    from .detector import MaskDetector
+    from .drawing import FONT, draw
+
+    count, rate = 100, 12.5
+    actors = cast([5, 12, 34], [(25, 75), (45,), (10, 60, 85)], seed=3)
+    frames = (frame for frame, _ in play(actors, count, width=480, height=270))
+    if output.lower().endswith(".gif"):
+        detector = MaskDetector.load(Path(model).resolve() if model else default_run())
+        frames = (draw(frame, detector.track(frame), detector.classes) for frame in frames)
+        credited = []
+        for frame in frames:
+            cv2.putText(frame, CREDIT, (6, 263), FONT, 0.35, (60, 60, 60), 1, cv2.LINE_AA)
+            credited.append(frame)
+        frames = credited
+    print(write_clip(output, frames, rate))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python -m maskdet_utils.clips OUTPUT(.gif | .mp4 | .mjpeg) [RUN]")
+    _demo(*sys.argv[1:], *[None] * (3 - len(sys.argv)))

@@ -1,0 +1,242 @@
+"""`maskdet annotate` from end to end, with a real classifier and real face detectors."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from maskdet_utils import clips
+from maskdet_utils.annotate import annotate, default_run
+from maskdet_utils.detector import CLASSIFIER, LABELS, Detection, DetectorError, MaskDetector
+from maskdet_utils.drawing import STYLES, caption, draw
+from maskdet_utils.export import LiteClassifier
+from maskdet_utils.photos import find_photos, read_photo
+from maskdet_utils.video import open_source
+
+CLASSES = ["with_mask", "without_mask"]
+SWITCHES = [(20, 60), (40,), (10, 45, 80)]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """Three people of the sample, six switches."""
+    frames = (frame for frame, _ in clips.play(clips.cast([5, 12, 34], SWITCHES, seed=3), 100, width=640, height=360))
+    return clips.write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames, rate=20)
+
+
+@pytest.fixture(scope="module")
+def detector(quick_run):
+    return MaskDetector.load(quick_run)
+
+
+def maskdet(*arguments, cwd, **more):
+    command = [sys.executable, "-m", "maskdet_utils", "annotate", *map(str, arguments)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, **more)
+
+
+def switches_shown(document, centre_x, low, high):
+    """The frames at which the label of the face around `centre_x` changes, and the labels."""
+    shown = []
+    for frame in document["frames"]:
+        for face in frame["faces"]:
+            x, _, width, _ = face["box"]
+            if low <= x + width / 2 < high and (not shown or shown[-1][1] != face["label"]):
+                shown.append((frame["frame"], face["label"]))
+    return shown
+
+
+def test_every_switch_of_a_clip_is_shown_once_and_soon(clip, quick_run, tmp_path):
+    done = maskdet(clip, "--model", quick_run, "--json", "-o", tmp_path / "marked.mp4", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["frames_per_second"] == 20 and len(document["frames"]) == 100
+    for place, switches in enumerate(SWITCHES):
+        shown = switches_shown(document, None, 640 / 3 * place, 640 / 3 * (place + 1))
+        changes = [frame for frame, label in shown if label != "unsure"][1:]
+        assert len(changes) == len(switches), shown
+        assert all(0 <= change - switch <= 10 for change, switch in zip(changes, switches, strict=True)), shown
+    marked = open_source(str(tmp_path / "marked.mp4"))
+    assert (marked.rate, marked.count, next(marked.frames)[1].shape) == (20, 100, (360, 640, 3))
+
+
+def test_a_photo_by_default_goes_into_the_current_folder(tmp_path, quick_run, sample_folder):
+    photo = find_photos(sample_folder / "with_mask")[0]
+    done = maskdet(photo, "--model", quick_run, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    marked = read_photo(tmp_path / f"{photo.stem}-marked.jpg")
+    assert marked.shape == read_photo(photo).shape and "1 frames with 1 faces" in done.stderr
+
+
+def test_json_alone_writes_no_file(tmp_path, detector, sample_folder):
+    import io
+
+    text = io.StringIO()
+    photo = find_photos(sample_folder / "without_mask")[0]
+    annotate(str(photo), None, detector, text)
+    (frame,) = json.loads(text.getvalue())["frames"]
+    (face,) = frame["faces"]
+    assert frame["photo"] == photo.name and face["label"] == "without_mask" and len(face["box"]) == 4
+    assert 0.5 <= face["probability"] <= 1 and "track" not in face
+
+
+def test_a_folder_goes_to_a_folder_and_the_broken_photo_is_named(tmp_path, detector, write_photo, capsys):
+    write_photo(tmp_path / "in" / "a.png")
+    (tmp_path / "in" / "broken.jpg").write_bytes(b"")
+    done = annotate(str(tmp_path / "in"), str(tmp_path / "out"), detector)
+    assert done["frames"] == 1 and (tmp_path / "out" / "a.png").is_file()
+    assert "broken.jpg" in capsys.readouterr().err
+
+
+def test_a_gif_stays_a_gif(tmp_path, detector):
+    frames = (frame for frame, _ in clips.play(clips.cast([5], [()]), 5, width=160, height=120))
+    path = clips.write_clip(tmp_path / "in.gif", frames, rate=10)
+    annotate(str(path), str(tmp_path / "out.gif"), detector)
+    source = open_source(str(tmp_path / "out.gif"))
+    assert source.count == 5 and source.rate == 10
+
+
+def test_the_input_is_never_written_to(tmp_path, detector, clip, write_photo):
+    before = clip.read_bytes()
+    with pytest.raises(ValueError, match="originals stay untouched"):
+        annotate(str(clip), str(clip), detector)
+    photo = write_photo(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="originals stay untouched"):
+        annotate(str(tmp_path), str(tmp_path / "marked"), detector)
+    assert clip.read_bytes() == before and photo.is_file()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C another way")
+def test_ctrl_c_leaves_a_playable_file(tmp_path, quick_run):
+    frames = (frame for frame, _ in clips.play(clips.cast([5], [()]), 20, width=640, height=480))
+    once = list(frames)
+    path = clips.write_clip(tmp_path / "long.mp4", once * 50)
+    command = [
+        sys.executable,
+        "-m",
+        "maskdet_utils",
+        "annotate",
+        path,
+        "--model",
+        quick_run,
+        "-o",
+        "marked.mp4",
+        "--json",
+    ]
+    with open(tmp_path / "errors.txt", "w") as errors:
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=errors, text=True)
+    lines = [process.stdout.readline() for _ in range(8)]
+    assert '"faces"' in lines[-1]
+    os.kill(process.pid, signal.SIGINT)
+    written = len(json.loads("".join(lines) + process.stdout.read())["frames"])
+    process.stdout.close()
+    assert process.wait(60) == 1 and "Interrupted" in (tmp_path / "errors.txt").read_text()
+    assert written < 1000 and len(list(open_source(str(tmp_path / "marked.mp4")).frames)) == written
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["errors.txt", "long.mp4", "marked.mp4"]
+
+
+def test_a_video_cut_off_in_the_middle_keeps_what_could_be_read(tmp_path, detector, clip, capsys):
+    capture = cv2.VideoWriter(str(tmp_path / "whole.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 20, (640, 360))
+    for _, frame in open_source(str(clip)).frames:
+        capture.write(frame)
+    capture.release()
+    content = (tmp_path / "whole.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(content[: len(content) // 2])
+    done = annotate(str(tmp_path / "cut.avi"), str(tmp_path / "out.mp4"), detector)
+    assert 20 < done["frames"] < 80 and len(list(open_source(str(tmp_path / "out.mp4")).frames)) == done["frames"]
+    assert "cut off" in capsys.readouterr().err
+
+
+def test_wrong_usage_is_told_in_a_sentence(tmp_path, quick_run):
+    for arguments, words in [
+        (["nothing.mp4", "--model", quick_run], "There is no file"),
+        (["nothing.mp4", "--model", tmp_path], "labels.json is missing"),
+        (["nothing.mp4", "--model", quick_run, "--faces", "haar"], "No face detector is called 'haar'"),
+    ]:
+        done = maskdet(*arguments, cwd=tmp_path)
+        assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_without_any_run_it_says_to_train_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("maskdet_utils.annotate.resolve", lambda name: tmp_path / name)
+    with pytest.raises(DetectorError, match="Train one first"):
+        default_run()
+    (tmp_path / "runs" / "lab").mkdir(parents=True)
+    (tmp_path / "runs" / "lab" / CLASSIFIER).touch()
+    assert default_run() == tmp_path / "runs" / "lab"
+
+
+def test_lite_and_keras_classifier_agree_on_500_faces(quick_run, sample_folder):
+    from maskdet_utils.datasets import fit_to_input
+    from maskdet_utils.model import keras
+
+    lite = LiteClassifier(quick_run / CLASSIFIER)
+    original = keras.models.load_model(quick_run / "classifier.keras", safe_mode=True)
+    paths = [path for label in CLASSES for path in find_photos(sample_folder / label)[:250]]
+    pixels = np.stack([fit_to_input(read_photo(path), lite.input_size) for path in paths]).astype(np.float32)
+    ours = np.concatenate([lite(pixels[start : start + 50]) for start in range(0, 500, 50)])
+    assert len(ours) == 500 and np.abs(ours - original.predict(pixels, verbose=0)).max() < 1e-3
+    assert json.loads((quick_run / LABELS).read_text())["classes"] == CLASSES
+
+
+def test_the_mask_that_goes_on_does_so_once(shared, quick_run):
+    """Also while hands press it on (frames 70 to 110), where a frame-by-frame label flickers."""
+    for name in ("auto", "centerface"):
+        detector, shown = MaskDetector.load(quick_run, name), []
+        for number, (_, frame) in enumerate(open_source(str(shared / "video" / "mask-goes-on.mp4")).frames):
+            (one,) = detector.track(frame)
+            if not shown or shown[-1][1:] != (one.label, one.track):
+                shown.append((number, one.label, one.track))
+        assert [label for _, label, _ in shown] == ["without_mask", "with_mask"] and len({t for *_, t in shown}) == 1
+        assert abs(shown[1][0] - 21) <= 5, shown
+
+
+# Drawing
+
+
+def test_drawing_leaves_the_frame_alone_and_marks_the_box():
+    frame = np.full((200, 300, 3), 128, np.uint8)
+    marked = draw(frame, [Detection((100, 80, 60, 70), "with_mask", 0.97, 0.9)], CLASSES)
+    assert (frame == 128).all() and marked.shape == frame.shape
+    assert tuple(marked[115, 100]) == STYLES[0][0]
+
+
+@pytest.mark.parametrize("size", [(12, 10), (112, 92), (480, 640), (2160, 3840)])
+@pytest.mark.parametrize("label", [*CLASSES, "unsure"])
+def test_drawing_bears_every_size_and_place(size, label):
+    height, width = size
+    frame = np.zeros((height, width, 3), np.uint8)
+    for box in [(0, 0, width, height), (width - 1, height - 1, 1, 1), (0, height // 2, width // 2, 3)]:
+        assert draw(frame, [Detection(box, label, 0.8, 0.9)], CLASSES).any()
+
+
+def test_each_label_has_its_own_line_and_words():
+    frame = np.zeros((300, 400, 3), np.uint8)
+    pictures = [
+        draw(frame, [Detection((100, 80, 200, 180), label, 0.8, 0.9)], CLASSES) for label in (*CLASSES, "unsure")
+    ]
+    on_the_line = [
+        (picture[90:250, 100].sum(axis=1) > 0) & (picture[90:250, 100].min(axis=1) < 200) for picture in pictures
+    ]
+    assert on_the_line[0].all() and 0.3 < on_the_line[1].mean() < 0.9 and on_the_line[2].mean() < 0.9
+    assert caption(Detection((0, 0, 1, 1), "with_mask", 1.0, 0.9)) == "with mask 99%"
+    assert caption(Detection((0, 0, 1, 1), "unsure", 0.6, 0.9)) == "unsure"
+
+
+def test_first_frame_comes_soon(clip, quick_run, tmp_path):
+    """No limit here (the benchmark has the figures): only that nothing waits for the whole video."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "maskdet_utils", "annotate", clip, "--model", quick_run, "--json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        process.stdout.readline()
+        assert '"frame": 0' in process.stdout.readline()
+        first = time.perf_counter() - start
+        process.stdout.read()
+    assert first < time.perf_counter() - start

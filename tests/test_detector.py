@@ -1,0 +1,235 @@
+"""MaskDetector and its tracker: the right crop to the classifier, steady labels, clear words about broken files."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from maskdet_utils import assets, clips
+from maskdet_utils.datasets import fit_to_input
+from maskdet_utils.detector import DetectorError, MaskDetector
+from maskdet_utils.faces import Face, crop_face
+from maskdet_utils.tracking import BARE, MASKED, Tracker
+
+LABELS = {"classes": ["with_mask", "without_mask"], "input_size": 192, "threshold": 0.5, "crop_margin": 0.25}
+
+
+class FixedFaces:
+    """A face detector that finds what it is told to."""
+
+    def __init__(self, *boxes):
+        self.boxes = boxes
+
+    def detect(self, frame):
+        return [Face(box, 0.9) for box in self.boxes]
+
+
+class BlueIsMask:
+    """A classifier: the bluer the crop, the likelier the mask. Keeps what it was given."""
+
+    input_size = 32
+
+    def __call__(self, pixels):
+        self.pixels = pixels
+        first = np.clip(pixels[..., 2].mean(axis=(1, 2)) / 255, 0.01, 0.99)
+        return np.stack([first, 1 - first], axis=1)
+
+
+def detector(*boxes, **more):
+    return MaskDetector(BlueIsMask(), FixedFaces(*boxes), LABELS["classes"], **more)
+
+
+def frame(height=100, width=120, colour=(0, 0, 0)):
+    return np.full((height, width, 3), colour, np.uint8)
+
+
+def test_no_face_gives_an_empty_list():
+    assert detector().detect(frame()) == [] and detector().track(frame()) == []
+
+
+def test_the_classifier_gets_the_crop_that_training_cut():
+    noise = np.random.default_rng(0).integers(0, 255, (100, 120, 3), dtype=np.uint8)
+    found = detector((20.3, 30.4, 40, 24))
+    one = found.detect(noise)[0]
+    assert one.box == (20, 30, 40, 24) and one.track is None
+    assert (crop_face(noise, one.box, 0.25) == noise[24:60, 10:70]).all()
+    assert (found.classifier.pixels[0] == fit_to_input(noise[24:60, 10:70], 32)).all()
+    assert found.classifier.pixels.dtype == np.float32
+
+
+def test_label_and_probability_belong_together():
+    masked, bare = detector((10, 10, 20, 20)), detector((10, 10, 20, 20))
+    assert masked.detect(frame(colour=(0, 0, 230)))[0].label == "with_mask"
+    one = bare.detect(frame(colour=(230, 0, 51)))[0]
+    assert one.label == "without_mask" and one.probability == pytest.approx(0.8, abs=0.01)
+    bare.threshold = 0.15
+    one = bare.detect(frame(colour=(230, 0, 51)))[0]
+    assert one.label == "with_mask" and one.probability == pytest.approx(0.2, abs=0.01)
+
+
+def test_sixty_faces_are_one_batch():
+    boxes = [(10 * (n % 10), 15 * (n // 10), 9, 12) for n in range(60)]
+    many = detector(*boxes)
+    assert len(many.detect(frame())) == 60 and many.classifier.pixels.shape == (60, 32, 32, 3)
+    assert len({one.track for one in many.track(frame())}) == 60
+
+
+def test_boxes_are_cut_at_the_frame_and_empty_ones_left_out():
+    found = detector((-20, 50, 40, 40), (110, 90, 50, 50), (300, 0, 20, 20), (30, 30, 0, 10), (40, 40, 0.2, 0.2))
+    assert [one.box for one in found.detect(frame())] == [(0, 50, 20, 40), (110, 90, 10, 10)]
+
+
+def test_the_crop_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="Nothing of the box"):
+        crop_face(frame(), (300, 10, 20, 20), 0.25)
+    with pytest.raises(ValueError, match="Nothing of the box"):
+        crop_face(frame(), (10, 10, 0, 20), 0.25)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 501), (481, 7)])
+def test_odd_sizes_are_fine(size):
+    height, width = size
+    assert len(detector((0, 0, width, height)).detect(frame(height, width))) == 1
+
+
+@pytest.mark.parametrize(
+    "bad", [None, np.zeros((5, 5)), np.zeros((5, 5, 4), np.uint8), np.zeros((5, 5, 3)), np.zeros((0, 5, 3), np.uint8)]
+)
+def test_anything_but_a_frame_is_refused(bad):
+    with pytest.raises(ValueError, match="frame"):
+        detector((0, 0, 5, 5)).detect(bad)
+
+
+def test_milliseconds_add_up():
+    found = detector((10, 10, 20, 20))
+    found.detect(frame())
+    parts = found.milliseconds
+    assert parts["whole"] == pytest.approx(parts["faces"] + parts["classifier"]) and parts["whole"] > 0
+
+
+def folder_with(tmp_path, labels, classifier=None):
+    if labels is not None:
+        (tmp_path / "labels.json").write_text(labels if isinstance(labels, str) else json.dumps(labels))
+    if classifier is not None:
+        (tmp_path / "classifier.tflite").write_bytes(classifier)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (None, "labels.json is missing. Train"),
+        ("{", "no JSON"),
+        ([1], "classes"),
+        ({**LABELS, "classes": ["one"]}, "classes"),
+        ({**LABELS, "threshold": 2}, "threshold"),
+        ({**LABELS, "input_size": "128"}, "input_size"),
+        ({**LABELS, "crop_margin": None}, "crop_margin"),
+        (LABELS, "classifier.tflite is missing"),
+    ],
+)
+def test_missing_and_tampered_labels_are_named(tmp_path, labels, message):
+    with pytest.raises(DetectorError, match=message):
+        MaskDetector.load(folder_with(tmp_path, labels), FixedFaces())
+
+
+def test_a_damaged_classifier_is_named(tmp_path):
+    other = assets.fetch("face_mesh").read_bytes()  # a LiteRT file, but none of ours
+    for content in (b"", b"no network", other[: len(other) // 2]):
+        with pytest.raises(DetectorError, match="damaged"):
+            MaskDetector.load(folder_with(tmp_path, LABELS, content), FixedFaces())
+    with pytest.raises(DetectorError, match="takes 192×192 pixels, but labels.json beside it says 128"):
+        MaskDetector.load(folder_with(tmp_path, {**LABELS, "input_size": 128}, other), FixedFaces())
+    with pytest.raises(DetectorError, match="two classes"):
+        MaskDetector.load(folder_with(tmp_path, LABELS, other), FixedFaces())
+
+
+def test_live_use_imports_no_tensorflow_and_the_package_alone_no_opencv():
+    code = (
+        "import sys, maskdet_utils; assert 'cv2' not in sys.modules\n"
+        "from maskdet_utils import MaskDetector; import maskdet_utils.annotate\n"
+        "from maskdet_utils.assets import fetch; from maskdet_utils.export import LiteClassifier\n"
+        "LiteClassifier(fetch('face_mesh')); assert 'tensorflow' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# The tracker
+
+
+def run(odds, **options):
+    """The labels of one face that stays where it is, for log-odds frame by frame."""
+    tracker = Tracker(**options)
+    return [tracker.update([(10, 10, 50, 50)], [value])[0].label for value in odds]
+
+
+def test_a_switch_shows_within_four_frames_and_once():
+    labels = run([-5] * 20 + [5] * 20 + [-5] * 20)
+    assert labels == sorted(labels[:30], key=lambda label: label == MASKED) + labels[30:]
+    assert labels[19] == BARE and labels[23] == MASKED and labels[39] == MASKED and labels[43] == BARE
+
+
+@pytest.mark.parametrize("wrong", [1, 2])
+def test_a_few_wrong_frames_do_not_flicker(wrong):
+    assert set(run([5] * 10 + [-9] * wrong + [5] * 10)) == {MASKED}
+
+
+def test_a_coin_toss_is_called_unsure():
+    assert set(run([0.2, -0.3] * 10)) == {None}
+    assert run([5] * 10 + [0.1, -0.1] * 40)[-1] is None
+
+
+def test_two_faces_that_move_keep_their_numbers():
+    tracker = Tracker()
+    first = tracker.update([(0, 0, 50, 50), (200, 0, 50, 50)], [5, -5])
+    for step in range(1, 20):
+        boxes = [(200 - 5 * step, 0, 50, 50), (5 * step, 0, 50, 50)] if step < 15 else [(70, 0, 50, 50)]
+        tracks = tracker.update(boxes, [-5, 5][: len(boxes)])
+        if step < 15:
+            assert tracks == first[::-1]
+
+
+def test_a_face_out_of_sight_for_a_moment_is_the_same_person():
+    tracker = Tracker(patience=5)
+    number = tracker.update([(0, 0, 50, 50)], [5])[0].number
+    for _ in range(5):
+        tracker.update([], [])
+    assert tracker.update([(3, 0, 50, 50)], [5])[0].number == number
+    for _ in range(6):
+        tracker.update([], [])
+    assert tracker.update([(3, 0, 50, 50)], [5])[0].number == number + 1
+
+
+@pytest.fixture(scope="module")
+def actor():
+    return clips.cast([5], [()])[0]
+
+
+def looks_of(actor):
+    """Looks of the same face: bare, masked, and with a hand of the face's own colour before the mask."""
+    from maskdet_utils.tracking import look_of
+
+    hand = actor.masked.copy()
+    skin = np.median(actor.bare[40:60, 30:60].reshape(-1, 3), axis=0)
+    for finger in range(4):
+        cv2.line(hand, (26 + 14 * finger, 108), (30 + 11 * finger, 70), (skin * (1 - 0.1 * finger)).tolist(), 11)
+    return [look_of(fit_to_input(photo, 128)) for photo in (actor.bare, actor.masked, hand)]
+
+
+def test_a_hand_before_the_mask_does_not_take_it_off(actor):
+    bare, masked, hand = looks_of(actor)
+    tracker = Tracker()
+    script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 40 + [(5, masked)] * 10 + [(-5, bare)] * 10
+    labels = [tracker.update([(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
+    assert set(labels[14:70]) == {MASKED} and labels[74] == BARE
+
+
+def test_but_not_for_ever(actor):
+    bare, masked, hand = looks_of(actor)
+    tracker = Tracker(covered=20)
+    script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 30
+    labels = [tracker.update([(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
+    assert labels[35] == MASKED and labels[-1] == BARE

@@ -1,0 +1,290 @@
+"""The camera panel without a browser: messages in, answers out."""
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from maskdet_utils import webcam
+from maskdet_utils.detector import Detection
+from maskdet_utils.photos import PhotoError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class OneFace:
+    """A stand-in for `MaskDetector`: one bare face in the middle of every frame."""
+
+    classes = ["with_mask", "without_mask"]
+    threshold = 0.5
+    milliseconds = {"faces": 1.0, "classifier": 2.0, "whole": 3.0}
+    pause = 0.0
+
+    def __init__(self):
+        self.seen, self.trackers = [], []
+
+    def detect(self, frame):
+        time.sleep(self.pause)
+        self.seen.append((frame.shape, threading.current_thread().name))
+        height, width = frame.shape[:2]
+        return [Detection((width // 4, height // 4, width // 2, height // 2), "without_mask", 0.9, 0.8)]
+
+    def track(self, frame, tracker):
+        self.trackers.append(tracker)
+        return self.detect(frame)
+
+
+@pytest.fixture
+def panel():
+    panel = webcam.CameraPanel(detector=OneFace())
+    panel.sent = []
+    panel.send = lambda content, buffers=None: panel.sent.append((content, buffers or []))
+    yield panel
+    panel.close()
+
+
+@pytest.fixture
+def jpeg():
+    return jpeg_of(480, 360)
+
+
+def jpeg_of(width, height):
+    pixels = np.random.default_rng(0).integers(0, 256, (max(1, height // 40), max(1, width // 40), 3), dtype=np.uint8)
+    return cv2.imencode(".jpg", cv2.resize(pixels, (width, height)))[1].tobytes()
+
+
+def tell(panel, buffers=(), view="a", number=1, **message):
+    """Let a message of the browser come in, as ipywidgets hands it over; returns the answer and its pictures."""
+    before = len(panel.sent)
+    panel._handle_custom_msg({"view": view, "number": number, **message}, [memoryview(b) for b in buffers])
+    return panel.sent[-1] if len(panel.sent) > before else (None, [])
+
+
+def test_a_frame_is_answered_with_boxes_as_fractions(panel, jpeg):
+    answer, pictures = tell(panel, [jpeg], type="frame", number=7)
+    assert (answer["view"], answer["number"]) == ("a", 7)
+    assert answer["faces"][0]["box"] == [0.25, 0.25, 0.5, 0.5]
+    assert (answer["faces"][0]["words"], answer["faces"][0]["style"]) == ("without mask", 1)
+    assert set(answer["milliseconds"]) == {"decoding", "faces", "classifier", "whole"}
+    assert pictures == [], "no picture travels back"
+    json.dumps(answer)
+
+
+def test_no_frame_in_the_saved_state(panel, jpeg):
+    before = panel.get_state()
+    tell(panel, [jpeg], type="frame")
+    tell(panel, [jpeg], type="photo")
+    assert panel.get_state() == before
+    assert not [name for name, value in panel.get_state().items() if isinstance(value, bytes | memoryview)]
+
+
+def test_the_panel_shows_as_the_same_text_in_every_run(panel):
+    assert repr(panel) == "CameraPanel()"
+    assert panel._repr_mimebundle_()[0]["text/plain"] == "CameraPanel()"
+
+
+def test_everything_comes_from_this_package(panel):
+    """A classroom without internet: nothing is loaded from elsewhere."""
+    for text in (panel._esm, panel._css):
+        assert not re.search(r"\bimport\b\W*[\w({\"']|url\(|https?://\w+\.", text)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00", bytes(range(256)) * 8, b"\xff\xd8\xff\xe0" + bytes(500)])
+def test_bytes_that_are_no_picture(panel, content, jpeg):
+    answer, _ = tell(panel, [content], type="frame")
+    assert answer["error"].startswith("A picture could not be read: it is ")
+    assert "faces" in tell(panel, [jpeg], type="frame")[0], "the panel is still alive"
+
+
+def test_a_frame_without_a_buffer(panel):
+    assert "empty" in tell(panel, type="frame")[0]["error"]
+
+
+@pytest.mark.parametrize("size", [(481, 361), (9, 301), (8000, 6000)])
+def test_odd_and_huge_sizes(panel, size):
+    answer, _ = tell(panel, [jpeg_of(*size)], type="frame")
+    assert answer["faces"]
+    assert max(panel.detector.seen[-1][0]) <= 1600
+
+
+def test_sizes_that_are_refused(monkeypatch):
+    with pytest.raises(PhotoError, match="too few"):
+        webcam.read_frame(jpeg_of(4, 300))
+    monkeypatch.setattr(webcam, "MAX_PIXELS", 1000)
+    with pytest.raises(PhotoError, match="too many"):
+        webcam.read_frame(jpeg_of(100, 100))
+
+
+@pytest.mark.parametrize(
+    "message", [None, "frame", {}, {"view": 3, "type": "frame"}, {"view": "a"}, {"view": "a", "type": "dance"}]
+)
+def test_messages_that_mean_nothing(panel, message):
+    panel._handle_custom_msg(message, [])
+    assert panel.sent == []
+
+
+def test_each_view_has_its_own_people(panel, jpeg):
+    for view in ("a", "b", "a"):
+        tell(panel, [jpeg], view=view, type="frame")
+    first, second, third = panel.detector.trackers
+    assert first is third and first is not second
+    tell(panel, view="a", type="stop")
+    tell(panel, [jpeg], view="a", type="frame")
+    assert panel.detector.trackers[-1] is not first, "after Stop comes another video"
+
+
+def test_views_that_said_no_goodbye_are_forgotten(panel, jpeg):
+    for number in range(50):
+        tell(panel, [jpeg], view=str(number), type="frame")
+    assert len(panel._views) <= 8
+
+
+def test_a_photo_is_looked_at_alone(panel, jpeg):
+    assert tell(panel, [jpeg], type="photo")[0]["faces"]
+    assert panel.detector.trackers == []
+
+
+def test_frames_that_waited_too_long_are_dropped(panel, jpeg):
+    clock = 1000 * (time.time() - 7200)  # the browser's clock may be hours behind
+    assert tell(panel, [jpeg], type="frame", sent=clock)[0]
+    assert tell(panel, [jpeg], type="frame", sent=clock - 2500)[0] is None
+    assert tell(panel, [jpeg], type="frame", sent=clock + 10)[0]
+    assert tell(panel, [jpeg], type="frame", sent="yesterday")[0]
+
+
+def test_threads_wait_for_each_other(panel, jpeg):
+    panel.detector.pause = 0.02
+    busy, most = [], []
+
+    def detect(frame, look=panel.detector.detect):
+        busy.append(1)
+        most.append(len(busy))
+        found = look(frame)
+        busy.pop()
+        return found
+
+    panel.detector.detect = detect
+    threads = [threading.Thread(target=tell, args=(panel, [jpeg], str(n)), kwargs={"type": "frame"}) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1 and len(panel.sent) == 6
+
+
+def test_stop_during_a_detection(panel, jpeg):
+    panel.detector.pause = 0.1
+    looking = threading.Thread(target=tell, args=(panel, [jpeg]), kwargs={"type": "frame"})
+    looking.start()
+    time.sleep(0.02)
+    tell(panel, type="stop")
+    looking.join()
+    assert panel._views == {}
+    assert tell(panel, [jpeg], type="frame")[0]["faces"]
+
+
+def test_an_unforeseen_error_becomes_a_sentence(panel, jpeg, monkeypatch):
+    monkeypatch.setattr(panel.detector, "track", lambda *_: 1 / 0)
+    answer, _ = tell(panel, [jpeg], type="frame")
+    assert answer["final"] == "stopped" and "ZeroDivisionError" in answer["error"]
+    monkeypatch.undo()
+    assert tell(panel, [jpeg], type="frame")[0]["faces"]
+
+
+def test_the_threshold_of_the_panel_is_the_detectors(panel, jpeg):
+    panel.threshold = 0.75
+    panel.handle_frame(jpeg)
+    assert panel.detector.threshold == 0.75
+
+
+def test_another_face_detector(panel, monkeypatch):
+    monkeypatch.setattr(webcam.faces, "face_detector", lambda name: {"centerface": "the other one"}[name])
+    panel.face_detector = "centerface"
+    assert panel.detector.face_detector == "the other one"
+
+
+def test_a_face_detector_that_cannot_be_had(panel, monkeypatch):
+    def refuse(name):
+        raise webcam.faces.assets.AssetError("its file is not here")
+
+    monkeypatch.setattr(webcam.faces, "face_detector", refuse)
+    panel.face_detector = "yunet"
+    assert panel.face_detector == "auto"
+    assert panel.sent == [({"error": "its file is not here"}, [])]
+
+
+def test_the_sample_clip_comes_with_its_pictures(panel):
+    for _ in range(3):
+        answer, pictures = tell(panel, type="next", source="sample")
+        assert answer["faces"] and len(pictures) == 1
+        assert webcam.read_frame(pictures[0]).shape[2] == 3
+    tell(panel, type="stop")
+    assert panel._views == {}
+
+
+class FakeCapture:
+    """A stand-in for `cv2.VideoCapture`: three frames, then nothing."""
+
+    released = 0
+
+    def __init__(self, *_):
+        self.left = 3
+
+    def read(self):
+        self.left -= 1
+        return self.left >= 0, np.zeros((48, 64, 3), np.uint8)
+
+    def get(self, _property):
+        return 30.0
+
+    def isOpened(self):  # noqa: N802  OpenCV's name
+        return True
+
+    def release(self):
+        FakeCapture.released += 1
+
+
+def test_the_kernels_camera(panel, monkeypatch):
+    monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
+    FakeCapture.released = 0
+    assert tell(panel, type="next", source="opencv")[1]
+    tell(panel, type="stop")
+    assert FakeCapture.released == 1, "Stop turns it off"
+    for _ in range(3):
+        assert tell(panel, type="next", source="opencv")[1]
+    answer, _ = tell(panel, type="next", source="opencv")
+    assert answer["final"] == "no camera" and "plugged in" in answer["error"]
+    assert FakeCapture.released == 2, "pulled out, it is let go"
+
+
+def test_the_kernels_camera_goes_off_with_a_tab_that_says_no_goodbye(panel, monkeypatch):
+    monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(webcam, "CAMERA_SECONDS", 0.1)
+    FakeCapture.released = 0
+    tell(panel, type="next", source="opencv")
+    time.sleep(0.5)
+    assert FakeCapture.released == 1
+    assert not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()), "no thread is left behind"
+
+
+def test_closing_the_panel_turns_the_kernels_camera_off(panel, monkeypatch):
+    monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
+    FakeCapture.released = 0
+    tell(panel, type="next", source="opencv")
+    panel.close()
+    assert FakeCapture.released == 1
+
+
+def test_the_javascript():
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed: the panel's JavaScript is left out")
+    done = subprocess.run([node, "--test", str(ROOT / "tests/webcam.test.mjs")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-4000:]
