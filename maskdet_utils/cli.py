@@ -135,9 +135,8 @@ def _pipeline(options) -> int:
 
         # Taken from where the user stands; the notebooks run elsewhere.
         overrides["dataset"] = options.dataset if options.dataset == "sample" else str(Path(options.dataset).resolve())
-    for name, asset in assets.ASSETS.items():
-        if not asset.optional:
-            assets.fetch(name)
+    for name in assets.needed():
+        assets.fetch(name)
     if overrides.get("dataset", "sample") == "sample":
         sample.build()
     folder = runs.run_pipeline(options.profile, overrides)

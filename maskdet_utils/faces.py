@@ -49,8 +49,8 @@ def shrink(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = False) -> tuple[np.ndarray, float]:
     """Fit a frame into the top left corner of a black square of `side` pixels, keeping its proportions.
 
-    filled: the share of the square's side that the frame's longer side takes. fast: see `shrink`. Returns the square (side, side, 3) and
-    the scale: pixels of the square per pixel of the frame.
+    filled: the share of the square's side that the frame's longer side takes. fast: see `shrink`. Returns the square
+    (side, side, 3) and the scale: pixels of the square per pixel of the frame.
     """
     height, width = frame.shape[:2]
     scale = side * filled / max(height, width)
@@ -220,8 +220,7 @@ _said: set[str] = set()
 def face_detector(name: str = "auto"):
     """Make a face detector for live use: "yunet", "centerface", "ssd", or "auto", the best that can be had.
 
-    "auto" says once which one it took. Raises ValueError for another name, AssetError if the
-    files cannot be had.
+    "auto" says once which one it took. Raises ValueError for another name, AssetError if the files cannot be had.
     """
     if name not in (*DETECTORS, "auto"):
         raise ValueError(f"No face detector is called {name!r}. There are: auto, {', '.join(DETECTORS)}.")

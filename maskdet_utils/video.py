@@ -34,7 +34,8 @@ class Source:
     """Where frames come from.
 
     kind: "photos", "video" or "live". frames: gives (name, frame); the name of a photo is its path below the folder,
-    that of a video's frame is None; the frame of an unreadable photo is None. rate: frames per second. count: of frames, None if not known.
+    that of a video's frame is None; the frame of an unreadable photo is None. rate: frames per second. count: of
+    frames, None if not known.
     """
 
     kind: str

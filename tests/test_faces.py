@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from maskdet_utils import assets, faces
-from maskdet_utils.faces import CenterFace, Face, FaceMesh, YuNet, letterbox
+from maskdet_utils.faces import CenterFace, Face, YuNet, letterbox
 from maskdet_utils.photos import read_photo
 
 
