@@ -8,6 +8,7 @@ import json
 import math
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,22 +82,31 @@ class MaskDetector:
 
         Raises ValueError for anything but such a photo.
         """
-        boxes, scores, probabilities, _ = self._look(frame)
-        return [
-            self._detection(box, first, score) for box, score, first in zip(boxes, scores, probabilities, strict=True)
-        ]
+        with self._lock, self._timed():
+            boxes, scores = self._find(frame)
+            probabilities, _ = self._classify(frame, boxes)
+        found = []
+        for box, score, first in zip(boxes, scores, probabilities, strict=True):
+            masked = first >= self.threshold
+            found.append(Detection(box, self.classes[0 if masked else 1], first if masked else 1 - first, score))
+        return found
 
     def track(self, frame: np.ndarray, tracker: Tracker | None = None) -> list[Detection]:
         """The faces of the next frame of a video: like `detect`, with a number for each person and steady labels.
 
-        Labels and probabilities are smoothed over time; "unsure" stands where the frames so far do not say. Give each
-        video its own `Tracker`; without one, all frames go to the object's own until `reset` is called.
+        Labels and probabilities are smoothed over time; "unsure" stands where the frames so far do not say. Where a
+        label is settled, the classifier looks at that person in every other frame only. Give each video its own
+        `Tracker`; without one, all frames go to the object's own until `reset` is called.
         """
-        boxes, scores, probabilities, crops = self._look(frame)
+        tracker = tracker or self._tracker
         zero = _log_odds(self.threshold)
-        odds, looks = [_log_odds(first) - zero for first in probabilities], [look_of(crop) for crop in crops]
-        with self._lock:
-            tracks = (tracker or self._tracker).update(boxes, odds, looks)
+        with self._lock, self._timed():
+            boxes, scores = self._find(frame)
+            tracks = tracker.follow(boxes)
+            due = [(box, track) for box, track in zip(boxes, tracks, strict=True) if tracker.is_due(track)]
+            probabilities, crops = self._classify(frame, [box for box, _ in due])
+            for (_, track), first, crop in zip(due, probabilities, crops, strict=True):
+                tracker.weigh(track, _log_odds(first) - zero, look_of(crop))
         found = []
         for box, score, track in zip(boxes, scores, tracks, strict=True):
             first = 1 / (1 + math.exp(-(track.log_odds + zero)))
@@ -111,30 +121,32 @@ class MaskDetector:
         """Forget the people of the video so far: what comes next is another one."""
         self._tracker = Tracker()
 
-    def _detection(self, box, first: float, score: float) -> Detection:
-        masked = first >= self.threshold
-        return Detection(box, self.classes[0 if masked else 1], first if masked else 1 - first, score)
-
-    def _look(self, frame) -> tuple[list, list, list, list]:
-        """For each face: box (whole pixels, within the frame), face score, probability of the first class, crop."""
+    def _find(self, frame) -> tuple[list, list]:
+        """The box (whole pixels, within the frame) and the score of each face."""
         if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
             raise ValueError("A frame is an RGB uint8 array (height, width, 3); see photos.read_photo.")
         if 0 in frame.shape:
             raise ValueError(f"This frame has no pixels: {frame.shape[1]}×{frame.shape[0]}.")
-        with self._lock:
-            start = time.perf_counter()
-            seen = [
-                (faces.box_in_frame(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)
-            ]
-            boxes, scores = [box for box, _ in seen if box], [score for box, score in seen if box]
-            found = time.perf_counter()
-            size = self.classifier.input_size
-            crops = [fit_to_input(faces.crop_face(frame, box, self.crop_margin), size) for box in boxes]
-            probabilities = self.classifier(np.stack(crops).astype(np.float32))[:, 0].tolist() if crops else []
-            end = time.perf_counter()
-        parts = {"faces": found - start, "classifier": end - found, "whole": end - start}
-        self.milliseconds = {name: 1000 * seconds for name, seconds in parts.items()}
-        return boxes, scores, probabilities, crops
+        start = time.perf_counter()
+        seen = [(faces.box_in_frame(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
+        self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
+        return [box for box, _ in seen if box], [score for box, score in seen if box]
+
+    def _classify(self, frame, boxes) -> tuple[list, list]:
+        """The probability of the first class and the crop of each face, all of them in one batch."""
+        start = time.perf_counter()
+        size = self.classifier.input_size
+        crops = [fit_to_input(faces.crop_face(frame, box, self.crop_margin), size) for box in boxes]
+        probabilities = self.classifier(np.stack(crops).astype(np.float32))[:, 0].tolist() if crops else []
+        self.milliseconds["classifier"] = 1000 * (time.perf_counter() - start)
+        return probabilities, crops
+
+    @contextmanager
+    def _timed(self):
+        start = time.perf_counter()
+        self.milliseconds = dict.fromkeys(self.milliseconds, 0.0)
+        yield
+        self.milliseconds["whole"] = 1000 * (time.perf_counter() - start)
 
 
 def read_labels(path) -> dict:

@@ -17,10 +17,11 @@ class Track:
     """
 
     number: int
-    box: tuple[int, int, int, int]
-    log_odds: float
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    log_odds: float | None = None
     label: int | None = None
     missed: int = 0  # frames since it was last seen
+    agreed: int = 0  # classifications in a row that spoke for the label
     undecided: int = 0  # frames in a row in which log_odds spoke for neither class
     covered: int = 0  # frames in a row in which something seemed to be held before the mask
     bare_look: np.ndarray | None = None  # of this person without a mask, see look_of
@@ -32,48 +33,67 @@ class Tracker:
     min_overlap: intersection over union from which two boxes are one face. patience: frames for which a face may be
     out of sight (a turned head) and still be the same person. weight: how much the newest frame counts; 1 is no
     smoothing. limit: no single frame's log-odds count for more. sure: the smoothed log-odds, either way, that a new
-    label asks for; below it the old one stays, but after `undecided` frames below `unsure` it is gone.
+    label asks for; below it the old one stays, but after `undecided` frames below `unsure` it is gone. settled: see
+    `is_due`.
     covered: a hand before a mask looks like bare skin to a classifier. But a mask that comes off shows the face that
     was there before: while the eyes look as they did without a mask and the mouth does not, the label stays, for at
     most so many frames.
     """
 
     def __init__(
-        self, min_overlap=0.3, patience=30, weight=0.4, limit=3.0, sure=1.0, unsure=0.4, undecided=30, covered=60
+        self,
+        min_overlap=0.3,
+        patience=30,
+        weight=0.4,
+        limit=3.0,
+        sure=1.0,
+        unsure=0.4,
+        undecided=30,
+        covered=60,
+        settled=8,
     ):
         self.min_overlap, self.patience, self.weight, self.limit = min_overlap, patience, weight, limit
         self.sure, self.unsure, self.undecided, self.covered = sure, unsure, undecided, covered
+        self.settled, self.frame = settled, 0
         self.tracks: list[Track] = []
         self._count = 0
 
-    def update(self, boxes, log_odds, looks=None) -> list[Track]:
-        """Take the next frame; return the track of each of its faces.
-
-        boxes: (x, y, width, height) of each face. log_odds: of the first class, for each. looks: `look_of` each.
-        """
+    def follow(self, boxes) -> list[Track]:
+        """Take the boxes (x, y, width, height) of the next frame; return the person each of them belongs to."""
         pairs = dict(self._pair(boxes))
-        looks = looks or [None] * len(boxes)
+        self.frame += 1
         for track in self.tracks:
             track.missed += 1
-        found = []
-        for number, (box, odds, look) in enumerate(zip(boxes, log_odds, looks, strict=True)):
-            odds = min(max(odds, -self.limit), self.limit)
-            track = pairs.get(number) or self._new_track(odds)
+        found = [pairs.get(number) or self._new_track() for number in range(len(boxes))]
+        for track, box in zip(found, boxes, strict=True):
             track.box, track.missed = tuple(box), 0
-            self._weigh(track, odds, look)
-            self._decide(track)
-            found.append(track)
         self.tracks = [track for track in self.tracks if track.missed <= self.patience]
         return found
 
-    def _new_track(self, odds: float) -> Track:
-        self._count += 1
-        track = Track(self._count, (0, 0, 0, 0), odds / 2)  # one frame alone is not sure of much
-        self.tracks.append(track)
-        return track
+    def is_due(self, track: Track) -> bool:
+        """Whether this person should be classified in this frame: one with a settled label only in every other one.
 
-    def _weigh(self, track: Track, odds: float, look) -> None:
-        """Count a frame's evidence, unless it says "bare" only because something covers the mask."""
+        That halves the classifier's work; the first frame that speaks against the label unsettles it.
+        """
+        return track.agreed < self.settled or (self.frame + track.number) % 2 == 0
+
+    def weigh(self, track: Track, log_odds: float, look=None) -> None:
+        """Count a frame's evidence on a person: log-odds of the first class, and `look_of` its crop."""
+        odds = min(max(log_odds, -self.limit), self.limit)
+        if track.log_odds is None:
+            track.log_odds = odds / 2  # one frame alone is not sure of much
+        speaks = None if abs(odds) < self.sure else MASKED if odds > 0 else BARE
+        track.agreed = track.agreed + 1 if speaks is not None and speaks == track.label else 0
+        self._average(track, odds, look)
+        self._decide(track)
+
+    def _new_track(self) -> Track:
+        self._count += 1
+        self.tracks.append(Track(self._count))
+        return self.tracks[-1]
+
+    def _average(self, track: Track, odds: float, look) -> None:
+        """Mix the new evidence in, unless it says "bare" only because something covers the mask."""
         if track.label == MASKED and odds < 0 and track.covered < self.covered and _is_covered(track.bare_look, look):
             track.covered += 1
             return

@@ -107,7 +107,7 @@ def test_milliseconds_add_up():
     found = detector((10, 10, 20, 20))
     found.detect(frame())
     parts = found.milliseconds
-    assert parts["whole"] == pytest.approx(parts["faces"] + parts["classifier"]) and parts["whole"] > 0
+    assert parts["whole"] >= parts["faces"] + parts["classifier"] > 0
 
 
 def folder_with(tmp_path, labels, classifier=None):
@@ -160,10 +160,18 @@ def test_live_use_imports_no_tensorflow_and_the_package_alone_no_opencv():
 # The tracker
 
 
+def update(tracker, boxes, odds, looks=None):
+    """The next frame for a tracker, every face classified."""
+    tracks = tracker.follow(boxes)
+    for track, value, look in zip(tracks, odds, looks or [None] * len(boxes), strict=True):
+        tracker.weigh(track, value, look)
+    return tracks
+
+
 def run(odds, **options):
     """The labels of one face that stays where it is, for log-odds frame by frame."""
     tracker = Tracker(**options)
-    return [tracker.update([(10, 10, 50, 50)], [value])[0].label for value in odds]
+    return [update(tracker, [(10, 10, 50, 50)], [value])[0].label for value in odds]
 
 
 def test_a_switch_shows_within_four_frames_and_once():
@@ -184,23 +192,36 @@ def test_a_coin_toss_is_called_unsure():
 
 def test_two_faces_that_move_keep_their_numbers():
     tracker = Tracker()
-    first = tracker.update([(0, 0, 50, 50), (200, 0, 50, 50)], [5, -5])
+    first = update(tracker, [(0, 0, 50, 50), (200, 0, 50, 50)], [5, -5])
     for step in range(1, 20):
         boxes = [(200 - 5 * step, 0, 50, 50), (5 * step, 0, 50, 50)] if step < 15 else [(70, 0, 50, 50)]
-        tracks = tracker.update(boxes, [-5, 5][: len(boxes)])
+        tracks = update(tracker, boxes, [-5, 5][: len(boxes)])
         if step < 15:
             assert tracks == first[::-1]
 
 
+def test_settled_faces_take_turns_and_the_first_doubt_gets_every_frame():
+    found, tracker = detector((0, 0, 40, 40), (60, 0, 40, 40), (0, 50, 40, 40), (60, 50, 40, 40)), Tracker()
+    looked_at = []
+    for number in range(60):
+        found.classifier.pixels = []
+        labels = {one.label for one in found.track(frame(colour=(0, 0, 230 if number < 30 else 20)), tracker)}
+        looked_at.append(len(found.classifier.pixels))
+        assert number in (30, 31, 32, 33) or labels == {"with_mask" if number < 30 else "without_mask"}
+    assert looked_at[:8] == [4] * 8, "a new face is looked at until its label is settled"
+    assert looked_at[15:30] == looked_at[50:] + [2] * 5 == [2] * 15, "then half of them in each frame"
+    assert looked_at[32:36] == [4] * 4, "and all of them while evidence and label disagree"
+
+
 def test_a_face_out_of_sight_for_a_moment_is_the_same_person():
     tracker = Tracker(patience=5)
-    number = tracker.update([(0, 0, 50, 50)], [5])[0].number
+    number = update(tracker, [(0, 0, 50, 50)], [5])[0].number
     for _ in range(5):
-        tracker.update([], [])
-    assert tracker.update([(3, 0, 50, 50)], [5])[0].number == number
+        update(tracker, [], [])
+    assert update(tracker, [(3, 0, 50, 50)], [5])[0].number == number
     for _ in range(6):
-        tracker.update([], [])
-    assert tracker.update([(3, 0, 50, 50)], [5])[0].number == number + 1
+        update(tracker, [], [])
+    assert update(tracker, [(3, 0, 50, 50)], [5])[0].number == number + 1
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +244,7 @@ def test_a_hand_before_the_mask_does_not_take_it_off(actor):
     bare, masked, hand = looks_of(actor)
     tracker = Tracker()
     script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 40 + [(5, masked)] * 10 + [(-5, bare)] * 10
-    labels = [tracker.update([(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
+    labels = [update(tracker, [(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
     assert set(labels[14:70]) == {MASKED} and labels[74] == BARE
 
 
@@ -231,5 +252,5 @@ def test_but_not_for_ever(actor):
     bare, masked, hand = looks_of(actor)
     tracker = Tracker(covered=20)
     script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 30
-    labels = [tracker.update([(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
+    labels = [update(tracker, [(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
     assert labels[35] == MASKED and labels[-1] == BARE
