@@ -226,7 +226,7 @@ def open_source(source) -> Iterator[bytes]:
 
 
 def _sample_clip() -> Iterator[bytes]:
-    actors = clips.cast([12, 40], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
+    actors = clips.cast([22, 35], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
     played = []
     for frame, _ in clips.play(actors, 180):
         played.append(to_jpeg(frame))

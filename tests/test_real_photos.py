@@ -11,7 +11,9 @@ import pandas as pd
 import pytest
 
 from maskdet_utils import evaluation
+from maskdet_utils.detector import MaskDetector
 from maskdet_utils.photos import find_photos
+from maskdet_utils.video import open_source
 
 CLASSES = ["with_mask", "without_mask"]
 
@@ -67,6 +69,21 @@ def test_on_the_public_data_set(classify, public_photos):
     print(f"\n{len(paths)} photos of the public data set: accuracy {accuracy:.4f}")
     assert len(paths) > 3800
     assert accuracy >= 0.95
+
+
+@pytest.mark.parametrize("name", ["yunet", "centerface"])
+def test_a_mask_that_goes_on_in_a_real_video(default_run, shared, monkeypatch, name):
+    """At frame 21; from frame 70 to 110 hands press it on, where labels without a memory flicker."""
+    monkeypatch.setenv("MASKDET_ASSET_DIR", str(shared / "assets"))  # YuNet's file
+    detector = MaskDetector.load(default_run, name)
+    labels = []
+    for _, frame in open_source(str(shared / "video" / "mask-goes-on.mp4")).frames:
+        labels += [one.label for one in detector.track(frame)]
+    switch = labels.index("with_mask")
+    print(f"\n{name}: the label changes at frame {switch} of {len(labels)}")
+    assert len(labels) == 170, "one face in each frame"
+    assert 16 <= switch <= 26
+    assert labels == ["without_mask"] * switch + ["with_mask"] * (170 - switch)
 
 
 def test_a_folder_of_thousands_of_real_photos_trains_in_little_memory(checkout, run_maskdet, public_photos, tmp_path):
