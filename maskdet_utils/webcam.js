@@ -86,7 +86,7 @@ function render({ model, el }) {
   let faces = [];
   let number = 0; // of the one message that waits for its answer; any other answer comes too late
   let [asked, answered, seen, awake] = [0, 0, 0, 0]; // when a message left, its answer came, a face was seen, the page hidden
-  let period = 0; // milliseconds from answer to answer, smoothed
+  let means = {}; // milliseconds from answer to answer and of each stage, smoothed: stages differ from frame to frame
 
   const options = (names) => names.map(([value, words]) => make("option", { value }, words));
   const sources = { browser: "this browser's camera", sample: "sample clip (photos: AT&T Laboratories Cambridge)", opencv: "camera of the kernel's computer" };
@@ -212,12 +212,14 @@ function render({ model, el }) {
     else if (state === "running") status.textContent = SENTENCES.running;
     faces = answer.faces ?? [];
     if (faces.length && !document.hidden) seen = now;
-    if (answered) period = period ? 0.9 * period + 0.1 * (now - answered) : now - answered;
+    const newest = { ...(answered && { period: now - answered }), ...answer.milliseconds };
+    for (const [name, time] of Object.entries(newest)) means[name] = name in means ? 0.9 * means[name] + 0.1 * time : time;
     answered = now;
     draw(canvas);
     if (spoken.textContent !== describe(faces)) spoken.textContent = describe(faces);
-    const stages = Object.entries(answer.milliseconds ?? {}).map(([name, time]) => `${name} ${time.toFixed(1)} ms`);
-    figures.textContent = (period ? [`${Math.round(1000 / period)} frames/s`] : []).concat(stages).join(" · ");
+    const { period, ...stages } = means;
+    const times = Object.entries(stages).map(([name, time]) => `${name} ${time.toFixed(1)} ms`);
+    figures.textContent = (period ? [`${Math.round(1000 / period)} frames/s`] : []).concat(times).join(" · ");
     if (state === "running") next();
   }
 
@@ -227,7 +229,7 @@ function render({ model, el }) {
     number += 1;
     stream?.getTracks().forEach((track) => track.stop());
     [stream, video.srcObject, picture, faces] = [null, null, null, []];
-    [asked, answered, period] = [0, 0, 0];
+    [asked, answered, means] = [0, 0, {}];
     [spoken.textContent, figures.textContent] = ["", ""];
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
     show(newState, sentence);

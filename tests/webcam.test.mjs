@@ -130,6 +130,9 @@ test("an answer is drawn and said", async () => {
   assert.ok(canvas().drawn.some(([name, text]) => name === "fillText" && text === "with mask 98%"));
   assert.ok(panel.root.find((element) => element.attributes["aria-live"] && element.textContent === "1 face: with mask."));
   assert.ok(panel.root.find((element) => element.textContent === "faces 7.3 ms"));
+  await grab();
+  await answer({ milliseconds: { faces: 17.25 } });
+  assert.ok(panel.root.find((element) => element.textContent === "faces 8.3 ms"), "times are smoothed");
 });
 
 test("Stop turns the camera off, and a late answer changes nothing", async () => {
