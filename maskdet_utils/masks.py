@@ -8,17 +8,10 @@ Photos are RGB uint8 (height, width, 3). A mesh is MediaPipe's: (468, 3) points 
 
 from __future__ import annotations
 
-import json
-import os
-import zlib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
-
-from .faces import CenterFace, FaceMesh
-from .photos import PhotoError, find_photos, read_photo
 
 # Five points across the face (edge, cheek, middle, cheek, edge), by their number in the face mesh, from top to bottom.
 # The top edge of a mask lies between the first row and the second.
@@ -32,6 +25,17 @@ ANCHORS = np.array(
     ]
 )
 TEXTURE_SIZE = 192  # pixels
+
+# Where the top edge and the bottom edge are, as rows of ANCHORS, smallest and largest: 4 is the chin, 5 is on the neck.
+WEARING = {
+    "right": ((0.0, 1.0), (4.0, 4.0)),
+    "under_nose": ((2.45, 2.75), (4.1, 4.3)),
+    "under_mouth": ((3.4, 3.6), (4.3, 4.7)),
+    "chin": ((3.75, 4.0), (4.5, 5.0)),
+    "neck": ((4.02, 4.3), (4.8, 5.2)),  # no mask at all: a scarf, see `confusers`
+    "one_ear": ((0, 0), (0, 0)),  # hangs beside the face
+}
+WRONG_WAYS = {"under_nose": 0.45, "under_mouth": 0.15, "chin": 0.25, "one_ear": 0.15}  # with the share of each
 
 # colours: RGB 0-255, None is any colour. bulge, width: their smallest and largest value, see Style.
 STYLES = {
@@ -67,9 +71,10 @@ class Style:
     """What a mask looks like.
 
     kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots or checks. colour, second_colour: RGB,
-    0-255; the second one is the pattern's. height: 0 (top edge at the middle of the nose) to 1 (just below the eyes).
-    width: 1 reaches the edge of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below
-    it, both in face widths. loops: whether ear loops are drawn.
+    0-255; the second one is the pattern's. wearing: a key of WEARING. height: 0 (top edge as low as that allows; if it
+    is right, at the middle of the nose) to 1 (as high; if it is right, just below the eyes). width: 1 reaches the edge
+    of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below it, both in face widths.
+    loops: whether ear loops are drawn.
     """
 
     kind: str
@@ -81,6 +86,7 @@ class Style:
     bulge: float = 0.06
     chin: float = 0.05
     loops: bool = True
+    wearing: str = "right"
 
 
 def random_colour(rng: np.random.Generator) -> tuple:
@@ -89,9 +95,15 @@ def random_colour(rng: np.random.Generator) -> tuple:
     return tuple(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist())
 
 
-def random_style(rng: np.random.Generator, kind: str | None = None) -> Style:
-    """Pick a style at random, of one kind or (by default) of any. Raises KeyError for a kind not in STYLES."""
-    kind = kind or str(rng.choice(list(STYLES), p=[0.4, 0.2, 0.3, 0.1]))
+def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str = "right") -> Style:
+    """Pick a style at random, of one kind or (by default) of any; wearing: a key of WEARING, or "wrong", any but right.
+
+    Raises KeyError for a kind not in STYLES.
+    """
+    if wearing == "wrong":
+        wearing = str(rng.choice(list(WRONG_WAYS), p=list(WRONG_WAYS.values())))
+    shares = [0.5, 0.2, 0.3, 0.0] if wearing == "one_ear" else [0.4, 0.2, 0.3, 0.1]  # a gaiter hangs from no ear
+    kind = kind or str(rng.choice(list(STYLES), p=shares))
     choices = STYLES[kind]
     colour = choices["colours"][rng.integers(len(choices["colours"]))] or random_colour(rng)
     colour = np.clip(np.array(colour) + rng.normal(0, 6, 3), 8, 250).astype(int)
@@ -105,6 +117,7 @@ def random_style(rng: np.random.Generator, kind: str | None = None) -> Style:
         bulge=rng.uniform(*choices["bulge"]),
         chin=rng.uniform(0.35, 0.6) if kind == "gaiter" else rng.uniform(0.02, 0.1),
         loops=kind != "gaiter" and rng.random() < 0.7,
+        wearing=wearing,
     )
 
 
@@ -130,18 +143,22 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
     from scipy.interpolate import RectBivariateSpline
 
     (_, down, forward), width = face_axes(mesh)
-    points = mesh[ANCHORS].astype(float)
-    top = points[1] + (points[0] - points[1]) * style.height
-    grid = np.stack([top, *points[2:]])
-    middle = grid[:, 2:3]
-    grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
-    stand_off = np.array([[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]])
-    grid += stand_off[..., None] * style.bulge * width * forward
-    if style.kind == "gaiter":  # one more row, on the neck: further down, further back, narrower
-        neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
-        grid = np.concatenate([grid, neck[None]])
+    if style.wearing == "one_ear":
+        grid = hanging_grid(mesh, rng)
     else:
-        grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
+        (highest, lowest), bottom = WEARING[style.wearing]
+        top = lowest - (lowest - highest) * style.height
+        is_right = style.wearing == "right"
+        grid = face_rows(mesh, [top, 2, 3, 4] if is_right else np.linspace(top, rng.uniform(*bottom), 4))
+        middle = grid[:, 2:3]
+        grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
+        stand_off = [[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]]
+        grid += np.array(stand_off)[..., None] * style.bulge * width * forward
+        if style.kind == "gaiter":  # one more row, on the neck: further down, further back, narrower
+            neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
+            grid = np.concatenate([grid, neck[None]])
+        elif is_right:
+            grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
     grid += rng.normal(0, 0.01 * width, grid.shape) * [1, 1, 0]
 
     lengths = [np.linalg.norm(np.diff(grid, axis=i), axis=-1).mean(axis=1 - i) for i in (0, 1)]
@@ -149,6 +166,39 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
     fine = np.linspace(0, 1, 32)
     surface = [RectBivariateSpline(row, column, grid[..., k], kx=3, ky=3)(fine, fine) for k in range(3)]
     return np.stack(surface, axis=-1).astype(np.float32)
+
+
+def face_rows(mesh: np.ndarray, rows) -> np.ndarray:
+    """Return points of the face at rows of ANCHORS, whole or in between: (len(rows), 5, 3); beyond 4, on the neck."""
+    (_, down, forward), width = face_axes(mesh)
+    points = mesh[ANCHORS].astype(float)
+    middle = points[-1, 2]  # the neck is further down, further back, narrower
+    neck = middle + (points[-1] - middle) * 0.9 + (0.5 * down - 0.1 * forward) * width
+    points = np.concatenate([points, neck[None]])
+    rows = np.asarray(rows, float)
+    above = np.clip(rows.astype(int), 0, len(points) - 2)
+    share = (rows - above)[:, None, None]
+    return points[above] * (1 - share) + points[above + 1] * share
+
+
+def hanging_grid(mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the grid (4, 5, 3) of a mask that hangs down from an ear in sight, its long side upright."""
+    (across, down, forward), width = face_axes(mesh)
+    ear, outward = ears_in_sight(mesh)[0 if rng.random() < 0.5 else -1]
+    turn = rng.uniform(-0.3, 0.3)
+    along, beside = down * np.cos(turn) + across * np.sin(turn), across * np.cos(turn) - down * np.sin(turn)
+    start = mesh[ear] + (rng.uniform(0.1, 0.2) * down + 0.1 * forward) * width
+    length, breadth = np.linspace(0, rng.uniform(0.5, 0.65), 5), np.linspace(-0.12, rng.uniform(0.1, 0.25), 4)
+    bend = 0.06 * np.sin(np.linspace(0, np.pi, 4))[:, None, None] * forward  # cloth is never quite flat
+    return start + width * (breadth[:, None, None] * -outward * beside + length[None, :, None] * along + bend)
+
+
+def ears_in_sight(mesh: np.ndarray) -> list[tuple[int, int]]:
+    """Return (number in the mesh, -1 for the left and 1 for the right as seen in the picture), one or both ears."""
+    (across, _, _), width = face_axes(mesh)
+    sides = [(ear, sign, sign * (mesh[ear, :2] - mesh[1, :2]) @ across[:2]) for ear, sign in ((234, -1), (454, 1))]
+    seen = [(ear, sign) for ear, sign, distance in sides if distance >= 0.3 * width]
+    return seen or [max(sides, key=lambda side: side[2])[:2]]
 
 
 def outline(surface: np.ndarray) -> np.ndarray:
@@ -219,18 +269,23 @@ def surface_light(photo: np.ndarray, mesh: np.ndarray, surface: np.ndarray) -> t
     return (light * white).astype(np.float32), white
 
 
-def ear_loops(mesh: np.ndarray, surface: np.ndarray) -> list[np.ndarray]:
+def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> list[np.ndarray]:
     """Return the ear loops as lines (n, 2) in photo pixels, from the mask's corners to the ears in sight."""
     (across, down, _), width = face_axes(mesh)
+    if wearing == "one_ear":
+        ear = min(ears_in_sight(mesh), key=lambda ear: np.linalg.norm(mesh[ear[0]] - surface[:, 0].mean(axis=0)))
+        ends = [(*ear, surface[1, 0], 0.02), (*ear, surface[-2, 0], 0.04)]
+    else:
+        ends = []
+        for ear, outward in ears_in_sight(mesh):
+            column = 0 if outward < 0 else -1
+            ends += [(ear, outward, surface[1, column], -0.10), (ear, outward, surface[-2, column], 0.14)]
     lines = []
-    for ear, column, outward in ((234, 0, -1), (454, -1, 1)):
-        if outward * (mesh[ear, :2] - mesh[1, :2]) @ across[:2] < 0.3 * width:
-            continue  # turned away: the head hides this ear
-        for corner, level in ((surface[1, column], -0.10), (surface[-2, column], 0.14)):
-            end = mesh[ear] + (outward * 0.04 * across + level * down) * width
-            t = np.linspace(0, 1, 12)[:, None]
-            sag = 0.04 * width * np.sign(level) * t * (1 - t) * down
-            lines.append((corner + t * (end - corner) + sag)[:, :2])
+    for ear, outward, corner, level in ends:
+        end = mesh[ear] + (outward * 0.04 * across + level * down) * width
+        t = np.linspace(0, 1, 12)[:, None]
+        sag = 0.04 * width * np.sign(level) * t * (1 - t) * down
+        lines.append((corner + t * (end - corner) + sag)[:, :2])
     return lines
 
 
@@ -311,7 +366,7 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
     `outline`, a list of [x, y], in photo pixels.
     """
     surface, face_width = mask_surface(mesh, style, rng), face_axes(mesh)[1]
-    loops = ear_loops(mesh, surface) if style.loops else []
+    loops = ear_loops(mesh, surface, style.wearing) if style.loops or style.wearing == "one_ear" else []
     edge = outline(surface)
     description = {**asdict(style), "box": surrounding_box(edge, photo.shape), "outline": edge.round(1).tolist()}
     # All work is done on the neighbourhood of the face: a large photo costs no more than a small one.
@@ -341,91 +396,3 @@ def surrounding_box(points: np.ndarray, shape, margin: float = 0) -> list[int]:
     low = np.clip(np.floor(points.min(axis=0) - margin), 0, shape[1::-1]).astype(int)
     high = np.clip(np.ceil(points.max(axis=0) + margin) + 1, 0, shape[1::-1]).astype(int)
     return [*low.tolist(), *(high - low).tolist()]
-
-
-def synthesize_photo(photo: np.ndarray, rng: np.random.Generator, detector=None, mesh=None) -> tuple[np.ndarray, list]:
-    """Put a random mask on every face found in a photo; return the new photo and a description of each mask.
-
-    detector: anything with the `detect` of `faces`; mesh: a `faces.FaceMesh`. Hand over your own to save loading them
-    anew for each photo.
-    """
-    detector, mesh = detector or CenterFace(), mesh or FaceMesh()
-    descriptions = []
-    faces = sorted(detector.detect(photo), key=lambda face: face.box[2])  # what is nearer (larger) is drawn later
-    meshes = [points for face in faces if (points := mesh.find(photo, face)) is not None]
-    for points in meshes:
-        photo, description = draw_mask(photo, points, random_style(rng), rng)
-        descriptions.append(description)
-    return photo, descriptions
-
-
-def synthesize_folder(in_dir, out_dir, seed: int = 0) -> dict:
-    """Put masks on all faces of all photos below `in_dir`; write PNG copies and `masks.jsonl` to `out_dir`.
-
-    `masks.jsonl` holds a line per photo: `photo`, `written` (paths relative to the two folders), `seed` and `faces`,
-    a description per mask. What a photo gets depends on the seed and its relative path alone. Started again after a
-    break, it goes on where it was. Originals are only read.
-
-    Returns counts of `photos` and `faces` in `out_dir`, and lists of the photos `without_face` and `unreadable`. Raises
-    NotADirectoryError without an `in_dir`; ValueError if `out_dir` is or lies in `in_dir`, or holds another seed's.
-    """
-    from tqdm.auto import tqdm
-
-    in_dir, out_dir = Path(in_dir), Path(out_dir)
-    if not in_dir.is_dir():
-        raise NotADirectoryError(f"{in_dir} is not a folder")
-    if out_dir.resolve().is_relative_to(in_dir.resolve()):
-        raise ValueError(f"{out_dir} lies in {in_dir}: the originals stay untouched, choose a folder outside")
-    out_dir.mkdir(parents=True, exist_ok=True)
-    records = read_records(out_dir, seed)
-    detector, mesh = CenterFace(), FaceMesh()
-    without_face, unreadable = [], []
-    for path in tqdm(find_photos(in_dir), desc="masks", unit="photo"):
-        name = path.relative_to(in_dir).as_posix()
-        if name in records:
-            continue
-        try:
-            photo = read_photo(path)
-        except PhotoError:
-            unreadable.append(name)
-            continue
-        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-        photo, descriptions = synthesize_photo(photo, rng, detector, mesh)
-        if not descriptions:
-            without_face.append(name)
-            continue
-        record = {"photo": name, "written": name + ".png", "seed": seed, "faces": descriptions}
-        # The line first: after a break there may be a line without its photo, never a photo without its line.
-        with open(out_dir / "masks.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        write_atomically(out_dir / record["written"], cv2.imencode(".png", photo[..., ::-1])[1].tobytes())
-        records[name] = record
-    lines = [json.dumps(records[name]) + "\n" for name in sorted(records)]
-    write_atomically(out_dir / "masks.jsonl", "".join(lines).encode())
-    faces = sum(len(record["faces"]) for record in records.values())
-    return {"photos": len(records), "faces": faces, "without_face": without_face, "unreadable": unreadable}
-
-
-def read_records(out_dir: Path, seed: int) -> dict:
-    """Return the records of an earlier run by photo name, those aside whose photo (or line) was not finished."""
-    path = out_dir / "masks.jsonl"
-    records = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:  # the run broke off within this line
-            continue
-        if record["seed"] != seed:
-            raise ValueError(f"{out_dir} holds masks of seed {record['seed']}: choose that seed or another folder")
-        if (out_dir / record["written"]).exists():
-            records[record["photo"]] = record
-    write_atomically(path, "".join(json.dumps(record) + "\n" for record in records.values()).encode())
-    return records
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it: nobody ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

