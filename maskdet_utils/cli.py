@@ -62,10 +62,19 @@ def _parser() -> argparse.ArgumentParser:
         "synthesize",
         help="put masks on a folder of face photos",
         description="Copy the photos of a folder with a mask drawn on every face found. Originals are never touched; "
-        "OUT_DIR/masks.jsonl says what was drawn where. Started again, it goes on where it was broken off.",
+        "OUT_DIR/masks.jsonl has a line per face that says what was drawn where. Started again, it goes on where it "
+        "was broken off.",
     )
     synthesize.add_argument("in_dir", metavar="IN_DIR")
     synthesize.add_argument("out_dir", metavar="OUT_DIR")
+    synthesize.add_argument(
+        "--draw",
+        default="masks",
+        metavar="WHAT",
+        help="masks (worn right, the default), worn-wrong (under the nose or mouth, on the chin, hanging from an ear) "
+        "or confusers (hands, microphones, beards, scarves: no masks at all)",
+    )
+    synthesize.add_argument("--processes", type=int, metavar="N", help="that share the work (default: one per core)")
     synthesize.add_argument("--seed", type=int, default=0, help="another seed draws other masks (default: 0)")
     synthesize.add_argument("--json", action="store_true", help="print the summary as JSON")
     synthesize.set_defaults(command=_synthesize)
@@ -147,13 +156,13 @@ def _pipeline(options) -> int:
 
 
 def _synthesize(options) -> int:
-    from . import masks
+    from .synthesis import synthesize_folder
 
-    summary = masks.synthesize_folder(options.in_dir, options.out_dir, seed=options.seed)
+    summary = synthesize_folder(options.in_dir, options.out_dir, options.seed, options.draw, options.processes)
     if options.json:
         print(json.dumps(summary))
         return 0
-    print(f"{summary['photos']} photos with {summary['faces']} masks in {options.out_dir}")
+    print(f"{summary['photos']} photos with {summary['faces']} faces drawn on in {options.out_dir}")
     for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable")):
         for name in summary[key]:
             print(f"left out, {reason}: {name}")

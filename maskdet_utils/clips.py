@@ -38,7 +38,7 @@ class Actor:
 
 def cast(people, switches, photo_number: int = 1, seed: int = 0) -> list[Actor]:
     """Make actors of AT&T's people (1 to 40), each with a mask drawn on; switches: frames for each of them."""
-    from . import masks, sample
+    from . import sample, synthesis
     from .faces import CenterFace, FaceMesh
 
     wanted = {f"s{person:02d}": tuple(frames) for person, frames in zip(people, switches, strict=True)}
@@ -47,7 +47,9 @@ def cast(people, switches, photo_number: int = 1, seed: int = 0) -> list[Actor]:
     for person, number, grey in sample.att_photos():
         if person in wanted and number == photo_number:
             bare = sample.tint(grey, np.random.default_rng([seed, int(person[1:])]))
-            masked, drawn = masks.synthesize_photo(bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh)
+            masked, drawn = synthesis.synthesize_photo(
+                bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh
+            )
             if not drawn:
                 raise ValueError(
                     f"No mask could be drawn on photo {photo_number} of person {person}: take another one."

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import assets, datasets, masks
+from . import assets, datasets, synthesis
 from .faces import CenterFace, FaceMesh
 from .paths import resolve
 from .photos import read_photo
@@ -67,7 +67,7 @@ def build(folder=None, seed: int = 0) -> Path:
         for person, number, grey in tqdm(att_photos(), total=400, desc="building the sample", leave=False):
             rng = np.random.default_rng([seed, int(person[1:]), number])
             bare = tint(grey, rng)
-            masked, descriptions = masks.synthesize_photo(bare, rng, detector, mesh)
+            masked, descriptions = synthesis.synthesize_photo(bare, rng, detector, mesh)
             if not descriptions:
                 continue  # no pair without a mask
             for label, photo in (("with_mask", masked), ("without_mask", bare)):

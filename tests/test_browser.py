@@ -283,6 +283,7 @@ def test_notebook_06(open_panel, lab, clips, quick_run):
     panel_of(page).scroll_into_view_if_needed()
     start(page)
     expect_text(page, ".faces", "1 face: with mask.")
+    panel_of(page).locator(".row").last.scroll_into_view_if_needed()
     keep_picture(page, "notebook_06")
     page.wait_for_function(
         "() => jupyterapp.shell.currentWidget.content.model.cells.get("
