@@ -3,12 +3,11 @@
 import contextlib
 import io
 import logging
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from .paths import write_file
 from .quiet import quiet_stderr
 
 
@@ -23,12 +22,7 @@ def to_litert(classifier, path) -> None:
             content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
     finally:
         logging.disable(logging.NOTSET)
-    path = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    write_file(path, content)
 
 
 class LiteClassifier:

@@ -1,6 +1,7 @@
-"""Where things are: the repository, its folders, and the cache of fetched files."""
+"""Where things are: the repository, its folders, the cache of fetched files; and how a file gets there whole."""
 
 import os
+import tempfile
 from pathlib import Path
 
 
@@ -31,3 +32,18 @@ def resolve(path) -> Path:
     """An absolute path as it is; a relative one counted from the repository's root, not from the current folder."""
     path = Path(path).expanduser()
     return path if path.is_absolute() else repository_root() / path
+
+
+def write_file(path, content: bytes) -> None:
+    """Write a file in one step: a reader sees the old one or the new one, never half of it. Makes its folder."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock others out
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

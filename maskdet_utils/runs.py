@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .paths import repository_root, resolve
+from .paths import repository_root, resolve, write_file
 from .quiet import quiet_stderr
 
 SCHEMA_VERSION = 1
@@ -70,12 +70,8 @@ def update_metrics(run_dir, **entries) -> dict:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step: a reader sees the old one or the new one, never half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    """Write a text file in one step, see `paths.write_file`."""
+    write_file(path, text.encode("utf-8"))
 
 
 def parameters_of(notebook: Path) -> dict:

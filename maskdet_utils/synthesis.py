@@ -18,6 +18,7 @@ import numpy as np
 
 from . import confusers, masks
 from .faces import CenterFace, FaceMesh
+from .paths import write_file
 from .photos import PhotoError, find_photos, read_photo
 
 DRAW = ("masks", "worn-wrong", "confusers")
@@ -82,8 +83,8 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
         # The lines first: after a break there may be lines without their photo, never a photo without its lines.
         with open(out_dir / RECORDS, "a", encoding="utf-8") as file:
             file.write(_lines(records[name]))
-        write_atomically(out_dir / about["written"], png)
-    write_atomically(out_dir / RECORDS, "".join(_lines(records[name]) for name in sorted(records)).encode())
+        write_file(out_dir / about["written"], png)
+    write_file(out_dir / RECORDS, "".join(_lines(records[name]) for name in sorted(records)).encode())
     return {"photos": len(records), "faces": sum(map(len, records.values())), **reasons}
 
 
@@ -102,16 +103,8 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
             )
         if (out_dir / record["written"]).exists():
             records.setdefault(record["photo"], []).append(record)
-    write_atomically(path, "".join(map(_lines, records.values())).encode())
+    write_file(path, "".join(map(_lines, records.values())).encode())
     return records
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, then rename it: nobody ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
 
 
 def _lines(records: list) -> str:

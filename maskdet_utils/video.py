@@ -17,6 +17,7 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own notes; we 
 import cv2
 import numpy as np
 
+from .paths import write_file
 from .photos import MAX_PIXELS, SUFFIXES, PhotoError, find_photos, read_photo
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
@@ -156,12 +157,11 @@ class PhotoSink:
             target = self.path / (name or f"frame_{self.count:06d}.jpg")
             if target.suffix.lower() not in PHOTO_ENDINGS:
                 target = target.with_name(target.name + ".png")
-        target.parent.mkdir(parents=True, exist_ok=True)
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         good, content = cv2.imencode(target.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not good:
             raise VideoError(f"{target} could not be written as {target.suffix}.")
-        _write_file(target, content.tobytes())
+        write_file(target, content.tobytes())
 
     def close(self) -> None:
         pass
@@ -213,7 +213,7 @@ class GifSink:
         durations = [max(20, end - start) for start, end in zip(times, times[1:], strict=False)]
         file = io.BytesIO()
         self.frames[0].save(file, "GIF", save_all=True, append_images=self.frames[1:], duration=durations, loop=0)
-        _write_file(self.path, file.getvalue())
+        write_file(self.path, file.getvalue())
 
 
 def open_sink(output: str, source: Source):
@@ -231,12 +231,3 @@ def open_sink(output: str, source: Source):
         return (Mp4Sink if ending == ".mp4" else GifSink)(path, source.rate)
     wanted = "to .mp4, .gif or a folder" if source.kind != "photos" else "to a folder, or a single one to .jpg or .png"
     raise ValueError(f"{output} does not fit: {'photos go' if source.kind == 'photos' else 'video goes'} {wanted}.")
-
-
-def _write_file(path: Path, content: bytes) -> None:
-    """In one step: nobody ever sees half a file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)

@@ -97,7 +97,7 @@ class CameraPanel(anywidget.AnyWidget):
         with self._guard:
             self.detector.threshold = self.threshold
             found = self.detector.detect(frame) if tracker is None else self.detector.track(frame, tracker)
-            milliseconds |= {"faces": 0.0, "classifier": 0.0} | self.detector.milliseconds
+            milliseconds |= self.detector.milliseconds
         milliseconds["whole"] = 1000 * (time.perf_counter() - start)
         return {"faces": [self._describe(face, frame.shape) for face in found], "milliseconds": milliseconds}
 

@@ -179,4 +179,4 @@ def test_interrupted_it_stops_soon_and_goes_on_later(folder, photo, tmp_path):
     summary = synthesize_folder(folder, tmp_path / "out")
     assert summary["photos"] == 63
     lines = [json.loads(line)["photo"] for line in (tmp_path / "out" / synthesis.RECORDS).read_text().splitlines()]
-    assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob("*.part"))
+    assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".*"))
