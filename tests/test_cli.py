@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from maskdet_utils import __version__, cli
 
-COMMANDS = ("fetch", "pipeline", "synthesize")
+COMMANDS = ("fetch", "pipeline", "synthesize", "evaluate")
 
 
 @pytest.fixture
