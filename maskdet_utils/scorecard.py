@@ -178,6 +178,11 @@ def as_text(card: dict) -> str:
         "In brackets: 95 % intervals, drawn over groups. One that shrinks to a point does not mean certainty: it",
     ]
     lines += ["means too few faces to meet a rare mistake."]
+    if "seconds" in card:
+        looking, intervals = card["seconds"].values()
+        lines += [
+            f"{looking} s to look at the photos ({card['faces_per_second']} faces a second), {intervals} s for the intervals."
+        ]
     return "\n".join(lines + ([f"\n{card['warning']}"] if card["warning"] else []))
 
 
