@@ -26,47 +26,102 @@ def position_layers(seed: int = 0, shift: float = 0.2, degrees: float = 20, zoom
 
 
 def worsen(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Take a photo out of the studio: half of the time each fault of `STREET_FAULTS` with its chance, else nothing.
+    """Take a photo out of the studio: each fault of `STREET_FAULTS` with its chance.
 
-    Takes and gives RGB uint8 `(height, width, 3)`; the size may change (the face moves away). Photos from a street are
-    framed wider, with things around the face, in other light, small, blurred and compressed.
+    Takes and gives RGB uint8 `(height, width, 3)`; the size may change (another frame). In a street, heads are turned,
+    things are in front of them, around them is a colourful world, the light is another one, and the photo is small,
+    blurred and compressed.
     """
-    if rng.random() < 0.5:
-        return photo
     for change, chance in STREET_FAULTS.items():
         if rng.random() < chance:
             photo = change(photo, rng)
     return photo
 
 
-def step_back(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A wider frame: up to 30 % of the photo is added on each side, as its mirror image."""
+def turn(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A turned head, roughly: one half of the photo squeezed, the other stretched, by up to 40 %."""
     height, width = photo.shape[:2]
-    top, bottom = rng.integers(0, round(0.3 * height) + 1, size=2)
-    left, right = rng.integers(0, round(0.3 * width) + 1, size=2)
-    return cv2.copyMakeBorder(photo, top, bottom, left, right, cv2.BORDER_REFLECT_101)
+    x = np.linspace(-1, 1, width, dtype=np.float32)
+    strength = rng.uniform(-0.8, 0.8)
+    source = (x + 0.5 * strength * (1 - x**2)) * (1 + 0.35 * abs(strength) * rng.random())
+    columns = np.tile((np.clip(source, -1, 1) + 1) / 2 * (width - 1), (height, 1)).astype(np.float32)
+    rows = np.tile(np.arange(height, dtype=np.float32)[:, np.newaxis], (1, width))
+    return cv2.remap(photo, columns, rows, cv2.INTER_LINEAR)
 
 
-def clutter(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Up to five coloured things beside and behind the face; an ellipse in the middle stays free.
+def in_front(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Something in front, from below or from a side, as in a crowd: a round thing of any colour, the mouth left free."""
+    height, width = photo.shape[:2]
+    if rng.random() < 0.6:
+        centre = rng.uniform(0, width), rng.uniform(1, 1.2) * height
+        half_axes = rng.uniform(0.25, 0.7) * width, rng.uniform(0.1, 0.3) * height
+    else:
+        centre = rng.choice([-0.1, 1.1]) * width, rng.uniform(0, height)
+        half_axes = rng.uniform(0.15, 0.35) * width, rng.uniform(0.2, 0.5) * height
+    shape = np.zeros((height, width), np.float32)
+    cv2.ellipse(shape, (centre, 2 * np.array(half_axes), rng.uniform(-20, 20)), 1, -1)
+    opacity = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.5, 1.5))[..., np.newaxis]
+    uneven = cv2.resize(rng.normal(1, 0.2, (12, 12)).astype(np.float32), (width, height))[..., np.newaxis]
+    return _to_uint8(photo * (1 - opacity) + _any_colour(rng) * uneven * opacity)
 
-    The studio's background is plain. Without this, "something colourful in the picture" can pass for a mask.
+
+def reframe(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another frame around the face: half of the time a wider one, half of the time a closer one."""
+    return wider(photo, rng) if rng.random() < 0.5 else closer(photo, rng)
+
+
+def closer(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A frame that cuts off hair, ears and chin: up to 1.65 times as close, one side by up to 15 % more."""
+    height, width = photo.shape[:2]
+    share, stretch = np.exp(-rng.uniform(0, 0.5)), np.exp(rng.uniform(-0.15, 0.15, size=2))
+    rows, columns = np.maximum(8, np.round(share * np.minimum(1, stretch) * (height, width))).astype(int)
+    top, left = round((height - rows) * rng.uniform(0.25, 0.75)), round((width - columns) * rng.uniform(0.25, 0.75))
+    return photo[top : top + rows, left : left + columns]
+
+
+def wider(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The head on a plain body somewhere in a colourful or a white place, up to 2.5 times as large as the photo.
+
+    The studio's background is plain, and its photos end at the chin. Without this, "something colourful in the
+    picture" can pass for a mask, and a mask that is not where it always was for none.
     """
     height, width = photo.shape[:2]
-    face = np.zeros((height, width), np.float32)
-    middle, half_axes = (width // 2, round(0.55 * height)), (round(0.37 * width), round(0.42 * height))
-    cv2.ellipse(face, middle, half_axes, 0, 0, 360, 1, -1)
-    result = photo.astype(np.float32)
-    for _ in range(rng.integers(1, 6)):
-        centre, size = rng.uniform(0, (width, height)), rng.uniform(0.1, 0.5, size=2) * (width, height)
+    scale = np.exp(rng.uniform(np.log(1.1), np.log(2.5)))
+    rows, columns = round(height * scale), max(width, round(width * scale * rng.uniform(0.85, 1.3)))
+    top, left = int((rows - height) * rng.uniform(0.1, 0.6)), int((columns - width) * rng.uniform(0.25, 0.75))
+    place = _any_place(rows, columns, rng)
+    middle, neck, chest = left + width / 2, width * rng.uniform(0.18, 0.3), width * rng.uniform(0.6, 1.1)
+    throat, shoulders = top + height * rng.uniform(0.86, 0.98), top + 1.25 * height
+    body = [(-neck, throat), (neck, throat), (chest, shoulders), (1.1 * chest, 2 * rows)]
+    body += [(-1.1 * chest, 2 * rows), (-chest, shoulders)]
+    cv2.fillPoly(place, [np.int32([(middle + x, y) for x, y in body])], _any_colour(rng).tolist())
+    head = np.ones((height, width), np.float32)
+    if rng.random() < 0.7:  # else the photo as it is, as on a poster or a screen
+        half_axes = round(width * rng.uniform(0.4, 0.47)), round(height * rng.uniform(0.46, 0.55))
+        cv2.ellipse(head := np.zeros_like(head), (width // 2, height // 2), half_axes, 0, 0, 360, 1, -1)
+        head = cv2.GaussianBlur(head, (0, 0), rng.uniform(0.8, 3))
+    around = place[top : top + height, left : left + width]
+    around[:] = around * (1 - head[..., np.newaxis]) + photo * head[..., np.newaxis]
+    return _to_uint8(place)
+
+
+def _any_place(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
+    """A background, float32 (rows, columns, 3): a quarter of them white walls, the others blotches and boxes."""
+    if rng.random() < 0.25:
+        return np.full((rows, columns, 3), rng.uniform(200, 255), np.float32)
+    place = np.full((rows, columns, 3), _any_colour(rng), np.float32)
+    for cells, strength in ((3, 60), (8, 35), (24, 20)):
+        blotches = rng.normal(0, strength * rng.random(), (cells, cells, 3)).astype(np.float32)
+        place += cv2.resize(blotches, (columns, rows))
+    for _ in range(rng.integers(8)):
+        centre, size = rng.uniform(0, (columns, rows)), rng.uniform(0.08, 0.6, size=2) * (columns, rows)
         corners = cv2.boxPoints((tuple(centre), tuple(size), rng.uniform(0, 180)))
-        shape = cv2.fillPoly(np.zeros_like(face), [corners.astype(np.int32)], 1)
-        opacity = cv2.GaussianBlur(shape * (1 - face), (0, 0), rng.uniform(0.5, 1.5))[..., np.newaxis]
-        cells = int(rng.integers(2, 20))
-        mixed = cv2.resize(rng.random((cells, cells), np.float32), (width, height))[..., np.newaxis]
-        surface = mixed * rng.uniform(0, 255, size=3) + (1 - mixed) * rng.uniform(0, 255, size=3)
-        result = result * (1 - opacity) + surface * opacity
-    return _to_uint8(result)
+        cv2.fillPoly(place, [corners.astype(np.int32)], _any_colour(rng).tolist())
+    return place
+
+
+def _any_colour(rng: np.random.Generator) -> np.ndarray:
+    return rng.uniform(0, 255, size=3) * rng.uniform(0.2, 1)
 
 
 def cast(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -113,12 +168,13 @@ def _to_uint8(values: np.ndarray) -> np.ndarray:
 
 # In the order in which they happen to a photo, each with the chance that it does.
 STREET_FAULTS = {
-    step_back: 0.5,
-    clutter: 0.4,
+    turn: 0.35,
+    in_front: 0.2,
+    reframe: 1.0,
     cast: 0.15,
     light: 0.3,
-    shrink: 0.15,
-    blur: 0.05,
-    noise: 0.3,
+    shrink: 0.2,
+    blur: 0.1,
+    noise: 0.2,
     compress: 0.3,
 }

@@ -24,18 +24,23 @@ ANCHORS = np.array(
         [172, 149, 152, 378, 397],  # jaw and chin
     ]
 )
+FOREHEAD = np.array([[54, 104, 151, 333, 284], [127, 105, 9, 334, 356]])  # the same above the eyes: forehead, brows
 TEXTURE_SIZE = 192  # pixels
 
-# Where the top edge and the bottom edge are, as rows of ANCHORS, smallest and largest: 4 is the chin, 5 is on the neck.
+# Where the top edge and the bottom edge are, as rows of ANCHORS, smallest and largest: 4 is the chin, 5 is on the neck,
+# -1 and -2 are the rows of FOREHEAD.
 WEARING = {
-    "right": ((0.0, 1.0), (4.0, 4.0)),
-    "under_nose": ((2.45, 2.75), (4.1, 4.3)),
+    "right": ((0.0, 1.6), (4.0, 4.0)),  # real masks often end just above the tip of the nose
+    "under_nose": ((2.45, 2.7), (4.1, 4.3)),  # just below its tip
+    "on_lip": ((2.8, 3.3), (4.1, 4.5)),  # the whole nose is in sight
     "under_mouth": ((3.4, 3.6), (4.3, 4.7)),
     "chin": ((3.75, 4.0), (4.5, 5.0)),
     "neck": ((4.02, 4.3), (4.8, 5.2)),  # no mask at all: a scarf, see `confusers`
+    "over_eyes": ((-2.0, -1.2), (0.5, 1.4)),
     "one_ear": ((0, 0), (0, 0)),  # hangs beside the face
 }
-WRONG_WAYS = {"under_nose": 0.45, "under_mouth": 0.15, "chin": 0.25, "one_ear": 0.15}  # with the share of each
+# With the share of each.
+WRONG_WAYS = {"under_nose": 0.25, "on_lip": 0.25, "under_mouth": 0.1, "chin": 0.2, "one_ear": 0.12, "over_eyes": 0.08}
 
 # colours: RGB 0-255, None is any colour. bulge, width: their smallest and largest value, see Style.
 STYLES = {
@@ -53,7 +58,7 @@ STYLES = {
     ),
     "cloth": dict(
         colours=[None, None, None, (235, 232, 226), (30, 30, 34)],
-        patterns=["plain", "plain", "seam", "stripes", "dots", "checks"],
+        patterns=["plain", "plain", "seam", "stripes", "dots", "checks", "blotches"],
         bulge=(0.03, 0.09),
         width=(0.84, 1.02),
     ),
@@ -70,11 +75,11 @@ STYLES = {
 class Style:
     """What a mask looks like.
 
-    kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots or checks. colour, second_colour: RGB,
-    0-255; the second one is the pattern's. wearing: a key of WEARING. height: 0 (top edge as low as that allows; if it
-    is right, at the middle of the nose) to 1 (as high; if it is right, just below the eyes). width: 1 reaches the edge
-    of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below it, both in face widths.
-    loops: whether ear loops are drawn.
+    kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots, checks or blotches. colour, second_colour:
+    RGB, 0-255; the second one is the pattern's. wearing: a key of WEARING. height: 0 (top edge as low as that allows;
+    if it is right, just above the tip of the nose) to 1 (as high; if it is right, just below the eyes). width: 1
+    reaches the edge of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below it, both
+    in face widths. loops: whether ear loops are drawn.
     """
 
     kind: str
@@ -102,7 +107,9 @@ def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str
     """
     if wearing == "wrong":
         wearing = str(rng.choice(list(WRONG_WAYS), p=list(WRONG_WAYS.values())))
-    shares = [0.5, 0.2, 0.3, 0.0] if wearing == "one_ear" else [0.4, 0.2, 0.3, 0.1]  # a gaiter hangs from no ear
+    shares = (
+        [0.5, 0.2, 0.3, 0.0] if wearing in ("one_ear", "over_eyes") else [0.4, 0.2, 0.3, 0.1]
+    )  # a gaiter hangs from no ear
     kind = kind or str(rng.choice(list(STYLES), p=shares))
     choices = STYLES[kind]
     colour = choices["colours"][rng.integers(len(choices["colours"]))] or random_colour(rng)
@@ -112,10 +119,10 @@ def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str
         str(rng.choice(choices["patterns"])),
         tuple(colour.tolist()),
         random_colour(rng),
-        height=rng.uniform(0.1, 1),
+        height=rng.uniform(0, 1),
         width=rng.uniform(*choices["width"]),
         bulge=rng.uniform(*choices["bulge"]),
-        chin=rng.uniform(0.35, 0.6) if kind == "gaiter" else rng.uniform(0.02, 0.1),
+        chin=rng.uniform(0.35, 0.6) if kind == "gaiter" else rng.uniform(0.02, 0.18),
         loops=kind != "gaiter" and rng.random() < 0.7,
         wearing=wearing,
     )
@@ -169,13 +176,16 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
 
 
 def face_rows(mesh: np.ndarray, rows) -> np.ndarray:
-    """Return points of the face at rows of ANCHORS, whole or in between: (len(rows), 5, 3); beyond 4, on the neck."""
+    """Return points of the face at rows of ANCHORS, whole or in between: (len(rows), 5, 3).
+
+    Beyond 4 they are on the neck, below 0 on brows (-1) and forehead (-2).
+    """
     (_, down, forward), width = face_axes(mesh)
-    points = mesh[ANCHORS].astype(float)
+    points = mesh[np.concatenate([FOREHEAD, ANCHORS])].astype(float)
     middle = points[-1, 2]  # the neck is further down, further back, narrower
     neck = middle + (points[-1] - middle) * 0.9 + (0.5 * down - 0.1 * forward) * width
     points = np.concatenate([points, neck[None]])
-    rows = np.asarray(rows, float)
+    rows = np.asarray(rows, float) + len(FOREHEAD)
     above = np.clip(rows.astype(int), 0, len(points) - 2)
     share = (rows - above)[:, None, None]
     return points[above] * (1 - share) + points[above + 1] * share
@@ -220,6 +230,10 @@ def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
             "checks": (along < 0.5) ^ (beside < 0.5),
             "dots": np.hypot(along - 0.5, beside - 0.5) < rng.uniform(0.2, 0.4),
         }[style.pattern]
+    elif style.pattern == "blotches":  # flowers, camouflage, prints: no shape of its own
+        cells = rng.integers(4, 16)
+        noise = cv2.resize(rng.random((cells, cells), np.float32), relief.shape, interpolation=cv2.INTER_CUBIC)
+        second = noise > rng.uniform(0.4, 0.7)
     elif style.pattern == "pleats":
         for level in (np.arange(3) - 1) * rng.uniform(0.12, 0.18) + rng.uniform(0.45, 0.58):
             depth = (row - level) / 0.035

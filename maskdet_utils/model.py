@@ -8,6 +8,7 @@ with quiet_stderr():
     import tensorflow as tf
 
 FEATURES = 1280  # channels of MobileNetV2's last layer
+CUT = "block_12_add"  # the layer that ends the lower part of the base: above it lie the last four of its 17 blocks
 
 
 def set_seed(seed: int) -> None:
@@ -30,6 +31,20 @@ def build_base(image_size: int) -> keras.Model:
     )
     base.trainable = False
     return base
+
+
+def split_base(base: keras.Model, at: str = CUT) -> tuple[keras.Model, keras.Model]:
+    """Cut the base in two, lower and upper part: `upper(lower(x))` is `base(x)`. Both share the base's layers.
+
+    The lower part gives maps `(batch, image_size/16, image_size/16, 96)` if cut at `CUT`.
+    """
+    lower = keras.Model(base.input, base.get_layer(at).output, name="lower")
+    maps = keras.Input(lower.output_shape[1:], name="maps")
+    known = {lower.output.name: maps}
+    for layer in base.layers[base.layers.index(base.get_layer(at)) + 1 :]:
+        inputs = [known[tensor.name] for tensor in (layer.input if isinstance(layer.input, list) else [layer.input])]
+        known[layer.output.name] = layer(inputs if len(inputs) > 1 else inputs[0])
+    return lower, keras.Model(maps, known[base.output.name], name="upper")
 
 
 def build_head(n_classes: int = 2, units: int = 128, dropout: float = 0.5) -> keras.Sequential:

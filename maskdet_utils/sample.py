@@ -11,13 +11,14 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import assets, datasets, synthesis
+from . import assets, datasets, masks
 from .faces import CenterFace, FaceMesh
 from .paths import resolve
 from .photos import read_photo
 
 FOLDER = "data/sample"  # where a learner can look at it; git ignores it
-VERSION = 1  # raised whenever the photos would come out different, so that an old sample is built anew
+VERSION = 2  # raised whenever the photos would come out different, so that an old sample is built anew
+COLOURED = 0.6  # the share of photos in the colours of life; the others are tinted like old prints
 
 
 def att_photos():
@@ -39,6 +40,33 @@ def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.rint(255 * (photo / 255.0) ** gamma).astype(np.uint8)
 
 
+def colour(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give a grey photo of a face the colours of skin, from pale to dark, and of anything around it.
+
+    photo: RGB uint8 (height, width, 3); mesh: of its face, see `faces.FaceMesh`; gives RGB uint8 of the same size.
+    Lightness stays (dark skin aside, which is made so); colour is laid over it in CIELAB. Without colour photos in
+    training, colour itself is something that the network has only seen on masks.
+    """
+    face_width = masks.face_axes(mesh)[1]
+    skin = cv2.fillConvexPoly(np.zeros(photo.shape[:2], np.float32), cv2.convexHull(np.int32(mesh[:, :2])), 1)
+    reach = max(3, round(0.12 * face_width)) | 1  # the mesh ends below the hair line and before the ears
+    skin = cv2.dilate(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    skin = cv2.GaussianBlur(skin, (0, 0), 0.06 * face_width)
+
+    darkness = rng.beta(1.2, 1.8)
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    lightness = 100 * (grey * (1 - skin) + grey ** (1 + 1.1 * darkness) * (1 - 0.15 * darkness) * skin)
+    # Shadows and highlights have less colour than what is between them.
+    on_skin = skin * np.clip(lightness / 45, 0.25, 1) * np.clip((105 - lightness) / 25, 0.2, 1)
+    around = (1 - skin) * (1 - 0.7 * np.clip((30 - lightness) / 30, 0, 1))
+    red_and_yellow = np.array([rng.uniform(6, 16) + 4 * darkness, rng.uniform(8, 22) + 2 * darkness])
+    cells = int(rng.integers(2, 7))
+    anything = cv2.resize(rng.standard_normal((cells, cells, 2), np.float32), photo.shape[1::-1]) * rng.uniform(2, 22)
+    chroma = red_and_yellow * on_skin[..., np.newaxis] + (anything + rng.normal(0, 6, 2)) * around[..., np.newaxis]
+    rgb = cv2.cvtColor(np.dstack([lightness, chroma]).astype(np.float32), cv2.COLOR_LAB2RGB)
+    return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+
+
 def soften(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Blur by up to 0.6 pixels (standard deviation), each photo by itself, so that a mask's crisp folds tell nothing.
 
@@ -50,8 +78,8 @@ def soften(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def build(folder=None, seed: int = 0) -> Path:
     """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
 
-    Each person's photos are one group. Both classes are tinted and saved the same way: nothing but the mask tells
-    them apart. The folder appears in one step when all of it is done.
+    Each person's photos are one group. A photo and its masked twin are coloured or tinted alike and saved the same way:
+    nothing but the mask tells them apart. The folder appears in one step when all of it is done.
     """
     from tqdm.auto import tqdm
 
@@ -66,10 +94,12 @@ def build(folder=None, seed: int = 0) -> Path:
         detector, mesh = CenterFace(), FaceMesh()
         for person, number, grey in tqdm(att_photos(), total=400, desc="building the sample", leave=False):
             rng = np.random.default_rng([seed, int(person[1:]), number])
-            bare = tint(grey, rng)
-            masked, descriptions = synthesis.synthesize_photo(bare, rng, detector, mesh)
-            if not descriptions:
+            faces = detector.detect(grey)
+            points = mesh.find(grey, faces[0]) if faces else None
+            if points is None:
                 continue  # no pair without a mask
+            bare = colour(grey, points, rng) if rng.random() < COLOURED else tint(grey, rng)
+            masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             for label, photo in (("with_mask", masked), ("without_mask", bare)):
                 name = f"{label}/{person}_{number:02d}.jpg"
                 _save(soften(photo, rng), unfinished / name)

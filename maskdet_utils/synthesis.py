@@ -20,6 +20,7 @@ from . import confusers, masks
 from .faces import CenterFace, FaceMesh
 from .paths import write_file
 from .photos import PhotoError, find_photos, read_photo
+from .sample import soften
 
 DRAW = ("masks", "worn-wrong", "confusers")
 RECORDS = "masks.jsonl"
@@ -74,7 +75,7 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
     photos = {path.relative_to(in_dir).as_posix(): path for path in find_photos(in_dir)}
     jobs = [(path, name, seed, draw) for name, path in photos.items() if name not in records]
     reasons: dict[str, list] = {"without_face": [], "unreadable": []}
-    for name, reason, png, descriptions in _work_through(jobs, processes, total=len(photos)):
+    for name, reason, png, descriptions in _share_out(_draw, jobs, processes, len(photos), "masks"):
         if reason:
             reasons[reason].append(name)
             continue
@@ -107,26 +108,68 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
     return records
 
 
+def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes: int | None = None):
+    """Draw on the nearest face of each bare photo, several times over, to train with; gives a table of what was drawn.
+
+    paths: of photos. plan: how many pictures of each to draw, by what is drawn: a key of `masks.WEARING`, "wrong" (any
+    of `masks.WRONG_WAYS`) or "confuser". Pictures are softened like the sample's and written to `folder` as JPEG.
+
+    Returns a `pandas.DataFrame` with `file` (the picture), `drawn_on` (the photo) and `drawn` (a key of
+    `masks.WEARING` or of `confusers.KINDS`), in the order of `paths`; photos without a face give no rows.
+    """
+    import pandas as pd
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = [(str(path), str(folder / f"{number:05d}"), plan, seed) for number, path in enumerate(paths)]
+    rows = [row for rows in _share_out(_draw_plan, jobs, processes, len(jobs), "drawing") for row in rows]
+    return pd.DataFrame(rows, columns=["file", "drawn_on", "drawn"])
+
+
+def _draw_plan(job, models=None) -> list[dict]:
+    path, stem, plan, seed = job
+    detector, mesh = models or _models
+    rng = np.random.default_rng([seed, zlib.crc32(Path(path).name.encode())])
+    photo = read_photo(path)
+    faces = detector.detect(photo)
+    points = mesh.find(photo, max(faces, key=lambda face: face.box[2])) if faces else None
+    if points is None:
+        return []
+    rows, quality = [], [cv2.IMWRITE_JPEG_QUALITY, 95]
+    for what, count in plan.items():
+        for _ in range(count):
+            if what == "confuser":
+                picture, description = confusers.random_confuser(photo, points, rng)
+                drawn = description["kind"]
+            else:
+                style = masks.random_style(rng, wearing=what)
+                picture, drawn = masks.draw_mask(photo, points, style, rng)[0], style.wearing
+            name = f"{stem}_{len(rows)}_{drawn}.jpg"
+            write_file(name, cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
+            rows.append({"file": name, "drawn_on": path, "drawn": drawn})
+    return rows
+
+
 def _lines(records: list) -> str:
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
-def _work_through(jobs: list, processes: int | None, total: int):
-    """Give (name, reason, PNG, descriptions) for each job in order, with a progress bar; the work is shared out."""
+def _share_out(work, jobs: list, processes: int | None, total: int, title: str):
+    """Give the answer of `work(job)` for each job in order, with a progress bar; the work is shared out."""
     from tqdm.auto import tqdm
 
     processes = processes or (os.cpu_count() or 1 if len(jobs) > FEW else 1)
-    with tqdm(total=total, initial=total - len(jobs), desc="masks", unit="photo") as bar:
+    with tqdm(total=total, initial=total - len(jobs), desc=title, unit="photo", leave=False) as bar:
         if processes == 1:
             models = CenterFace(), FaceMesh()
             for job in jobs:
-                yield _draw(job, models)
+                yield work(job, models)
                 bar.update()
             return
         # New processes, not forks: OpenCV's threads do not survive a fork.
         pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker)
         try:
-            for answer in pool.map(_draw, jobs):
+            for answer in pool.map(work, jobs):
                 yield answer
                 bar.update()
         finally:

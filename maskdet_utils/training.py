@@ -3,7 +3,7 @@
 import numpy as np
 
 from . import datasets
-from .model import keras, tf
+from .model import keras, split_base, tf
 
 
 class EpochPrinter(keras.callbacks.Callback):
@@ -25,34 +25,53 @@ def early_stopping(patience: int = 5):
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
-def features_of_views(base, paths, targets, n_views: int, seed: int, position=None, change=None, batch_size: int = 32):
-    """Run `n_views` versions of each photo through the frozen base once and keep what comes out.
+def maps_of_views(network, paths, targets, n_views: int, seed: int, position=None, change=None, batch_size: int = 32):
+    """Run `n_views` versions of each photo through a frozen network once and keep what comes out.
 
-    With `n_views` 0 the photos are taken as they are, once. Otherwise each view is altered by `position` (Keras
-    layers, see `augment.position_layers`) and by `change` (see `augment.worsen`).
+    network: the base or its lower part, which takes pixels scaled to −1…1. With `n_views` 0 the photos are taken as
+    they are, once. Otherwise each view is altered by `position` (Keras layers, see `augment.position_layers`) and by
+    `change` (see `augment.worsen`).
 
-    Returns pooled features float32 `(n, 1280)` and targets float32 `(n, classes)`, with n = photos × max(1, n_views).
+    Returns maps float16 `(n, height, width, channels)`, half the memory and as good to train with, and targets float32
+    `(n, classes)`, with n = photos × max(1, n_views), all photos once, then all of them again.
     """
     from tqdm.auto import tqdm
 
-    size = base.input_shape[1]
+    size = network.input_shape[1]
     pixels = keras.Input((size, size, 3))
     moved = position(pixels, training=True) if position is not None and n_views else pixels
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(moved)
-    pooled = keras.layers.GlobalAveragePooling2D()(base(scaled, training=False))
-    to_features = tf.function(keras.Model(pixels, pooled))
+    to_maps = tf.function(keras.Model(pixels, network(scaled, training=False)))
 
-    features, kept_targets = [], []
-    with tqdm(total=len(paths) * max(1, n_views), desc="features", leave=False) as bar:
+    total = len(paths) * max(1, n_views)
+    maps = np.empty((total, *network.output_shape[1:]), np.float16)
+    done = 0
+    with tqdm(total=total, desc="maps", leave=False) as bar:
         for view in range(max(1, n_views)):
             photos = datasets.stream(
                 paths, targets, size, batch_size, change=change if n_views else None, seed=seed + view, shuffle=False
             )
-            for batch, batch_targets in photos:
-                features.append(to_features(batch).numpy())
-                kept_targets.append(batch_targets.numpy())
+            for batch, _ in photos:
+                maps[done : done + len(batch)] = to_maps(batch).numpy()
+                done += len(batch)
                 bar.update(len(batch))
-    return np.concatenate(features), np.concatenate(kept_targets)
+    return maps, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
+
+
+def features_of_maps(upper, maps: np.ndarray, batch_size: int = 64) -> np.ndarray:
+    """Run maps through the upper part of the base and pool what comes out: features float32 `(n, 1280)`."""
+    maps_in = keras.Input(upper.input_shape[1:])
+    pooled = keras.layers.GlobalAveragePooling2D()(upper(maps_in, training=False))
+    to_features = tf.function(keras.Model(maps_in, pooled))
+    starts = range(0, len(maps), batch_size)
+    return np.concatenate([to_features(tf.cast(maps[start : start + batch_size], tf.float32)) for start in starts])
+
+
+def features_of_views(base, paths, targets, n_views: int, seed: int, position=None, change=None):
+    """Both at once, photos to features: float32 `(n, 1280)`, and their targets; see `maps_of_views`."""
+    lower, upper = split_base(base)
+    maps, targets = maps_of_views(lower, paths, targets, n_views, seed, position, change)
+    return features_of_maps(upper, maps), targets
 
 
 def train_head(head, train, validation, epochs: int, patience: int = 5, learning_rate: float = 1e-4, callbacks=()):
@@ -71,4 +90,31 @@ def train_head(head, train, validation, epochs: int, patience: int = 5, learning
         batch_size=32,
         verbose=0,
         callbacks=[*stopping, *callbacks],
+    )
+
+
+def fine_tune(upper, head, maps, targets, epochs: int, learning_rate: float = 3e-4, validation=None, callbacks=()):
+    """Train the upper part of the base together with the head, on maps computed once; returns Keras's `History`.
+
+    maps, targets: see `maps_of_views`; validation: such a pair, to be told how it goes. Batch normalisation stays
+    frozen: its statistics are those of a million photos, ours would be those of a few. The learning rate rises during
+    the first twentieth and then falls to 0 along a cosine, so that there is no best epoch to go back to: the last is.
+    """
+    for layer in upper.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    maps_in = keras.Input(upper.input_shape[1:])
+    model = keras.Model(maps_in, head(upper(maps_in)))
+    batch_size = 64
+    steps = epochs * -(-len(maps) // batch_size)
+    warmup = max(1, steps // 20)
+    pace = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup)
+    compile_classifier(model, pace)
+    return model.fit(
+        maps,
+        targets,
+        validation_data=validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        verbose=0,
+        callbacks=list(callbacks),
     )

@@ -162,3 +162,15 @@ def test_killed_in_the_middle_it_leaves_no_half_made_folder(tmp_path):
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (tmp_path / "sample").exists()
+
+
+def test_colour_gives_skin_its_hue_and_keeps_the_shape_of_the_face(photo, points):
+    results = [sample.colour(photo, points, np.random.default_rng(seed)) for seed in range(20)]
+    assert all(result.shape == photo.shape and result.dtype == np.uint8 for result in results)
+    x, y = points[50, :2].astype(int)  # a cheek
+    cheeks = np.array([result[y, x] for result in results], int)
+    assert (cheeks[:, 0] >= cheeks[:, 2]).all(), "skin is redder than it is blue"
+    assert np.ptp(cheeks.mean(axis=1)) > 30, "from pale to dark"
+    grey = photo.mean(axis=2).ravel()
+    assert all(np.corrcoef(result.mean(axis=2).ravel(), grey)[0, 1] > 0.6 for result in results)
+    assert np.array_equal(results[3], sample.colour(photo, points, np.random.default_rng(3)))

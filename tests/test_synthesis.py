@@ -180,3 +180,20 @@ def test_interrupted_it_stops_soon_and_goes_on_later(folder, photo, tmp_path):
     assert summary["photos"] == 63
     lines = [json.loads(line)["photo"] for line in (tmp_path / "out" / synthesis.RECORDS).read_text().splitlines()]
     assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".*"))
+
+
+def test_variants_say_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo, write_photo):
+    face, wall = write_photo(tmp_path / "in" / "face.png", photo), write_photo(tmp_path / "in" / "wall.png")
+    plan = {"right": 2, "wrong": 3, "confuser": 1}
+    table = synthesis.draw_variants([wall, face], tmp_path / "out", plan, seed=4)
+    assert list(table.columns) == ["file", "drawn_on", "drawn"]
+    assert (table["drawn_on"] == str(face)).all(), "nothing is drawn where there is no face"
+    drawn = table["drawn"].tolist()
+    assert drawn[:2] == ["right"] * 2 and set(drawn[2:5]) <= set(WRONG_WAYS) and drawn[5] in KINDS
+    pictures = [read_photo(path) for path in table["file"]]
+    assert all(picture.shape == photo.shape for picture in pictures)
+    assert len({picture.tobytes() for picture in pictures}) == 6
+    again = synthesis.draw_variants([wall, face], tmp_path / "again", plan, seed=4)
+    assert again["drawn"].tolist() == drawn
+    assert all(np.array_equal(read_photo(path), picture) for path, picture in zip(again["file"], pictures, strict=True))
+    assert synthesis.draw_variants([], tmp_path / "none", plan).empty
