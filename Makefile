@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks demo-gif
+.PHONY: help setup pipeline test lab notebooks demo-gif release-model
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
@@ -19,6 +19,8 @@ help:  ## list the targets
 	@echo "make notebooks [NB=03]"
 	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
+	@echo "make release-model"
+	@echo "              train the classifier that comes with the package anew (half an hour), and write its card"
 	@echo "make setup    only make .venv"
 	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
 
@@ -38,6 +40,11 @@ lab: setup
 
 notebooks: setup
 	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)
+
+# WILD: class folders of face crops of other photos, to judge it by.
+release-model: setup
+	@$(IN_VENV) -m maskdet_utils pipeline --profile public
+	@$(IN_VENV) -m maskdet_utils.release runs/public $(if $(WILD),--wild "$(WILD)")
 
 demo-gif: setup
 	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif

@@ -11,15 +11,22 @@ from .paths import write_file
 from .quiet import quiet_stderr
 
 
-def to_litert(classifier, path) -> None:
-    """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
+def to_litert(classifier, path, half_precision: bool = False) -> None:
+    """Write a Keras classifier as a LiteRT file that takes any batch size and float32 pixels.
+
+    half_precision: keep the weights as float16, which halves the file; calculations stay float32.
+    """
     import tensorflow as tf
 
     # The converter prints every variable's address, and logs a temporary path: other ones each time.
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
+            converter = tf.lite.TFLiteConverter.from_keras_model(classifier)
+            if half_precision:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.target_spec.supported_types = [tf.float16]
+            content = converter.convert()
     finally:
         logging.disable(logging.NOTSET)
     write_file(path, content)

@@ -3,14 +3,26 @@
 import numpy as np
 import pandas as pd
 
-from . import augment, model, synthesis, training
+from . import augment, datasets, model, sample, synthesis, training
 from .model import keras
 
 MASK_CLASSES = ["with_mask", "without_mask"]
 WORN_WRONG = "worn_incorrectly"  # the third class, if there is one
 # How much of a mask that ends just below the tip of the nose is "with mask". One that ends just above it looks nearly
 # the same: asking for 0 makes the network doubt proper masks.
-UNDER_NOSE = 0.6
+UNDER_NOSE = 0.5
+
+
+def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The photos (`file`, `label`, `split`, …) and those of the built-in sample, which are all for training but one fifth.
+
+    In the sample each bare photo has a masked twin, so it takes back some of what a scraped collection teaches wrongly.
+    """
+    folder = sample.build()
+    more, _ = datasets.read_class_folders(folder)
+    more["split"] = np.where(datasets.folds_by_group(more, seed) == 0, "validation", "train")
+    more["file"] = str(folder) + "/" + more["path"]
+    return pd.concat([photos, more], ignore_index=True)
 
 
 def draw(photos: pd.DataFrame, classes, folder, n_drawn: int, seed: int, cut_faces: bool = False) -> pd.DataFrame:
@@ -66,7 +78,8 @@ def train(
     seed: int = 0,
     callbacks=(),
 ) -> keras.Model:
-    """Train a classifier just as notebook 04 does, step by step: draw, maps once, head, fine-tuning of the top.
+    """Train a classifier just as notebook 04 does, step by step: draw, maps once, head, fine-tuning of the top,
+    even odds.
 
     photos: with `file`, `label` (one of `classes`) and `split` ("train", "validation"; other rows are not looked at).
     classes: names in output order, the mask first; with a third, `WORN_WRONG`, masks worn wrong are told apart. folder:
@@ -95,4 +108,5 @@ def train(
     )
     if fine_tune_epochs:
         training.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=judged, callbacks=callbacks)
+    training.even_odds(head, targets)
     return classifier

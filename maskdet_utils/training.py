@@ -113,6 +113,22 @@ def fine_tune(upper, head, maps, targets, epochs: int, learning_rate: float = 3e
     return model.fit(batches, validation_data=judged, epochs=epochs, verbose=0, callbacks=list(callbacks))
 
 
+def even_odds(head, targets: np.ndarray) -> float:
+    """Make the first class as likely beforehand as all others together; returns by how much its log-odds rise.
+
+    A network learns how frequent each class was in training, targets float32 `(n, classes)`. Where that was our choice
+    and says nothing about the world, it is taken out again: a shift of the last layer's bias by the log-odds of the
+    share (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+    2002).
+    """
+    share = float(targets[:, 0].mean())
+    rise = float(np.log((1 - share) / share))
+    kernel, bias = head.layers[-1].get_weights()
+    bias[0] += rise
+    head.layers[-1].set_weights([kernel, bias])
+    return rise
+
+
 class Batches(keras.utils.PyDataset):
     """Maps and targets in batches of 64, in another order in every epoch if there is a seed. Keras's own way to feed
     arrays would copy all of them first, and there may be a gigabyte of maps.
