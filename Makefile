@@ -31,6 +31,7 @@ pipeline: setup
 test: setup
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy
 	$(IN_VENV) -m maskdet_utils.notebooks --check
 	$(IN_VENV) -m pytest tests -rs --durations=15
 

@@ -112,21 +112,21 @@ def _prepare(app, docname, source):
 
 
 def _as_restructured_text(_app, _what, _name, documented, _options, lines):
-    """Docstrings are written as Markdown is: `code`, and diagrams indented by four spaces after an empty line.
-
-    A line that begins with a parameter's name and a colon begins a paragraph.
+    """Docstrings are written as Markdown is, with `code`; a line that begins with a parameter's name and a colon begins
+    a paragraph, and arrows make a diagram.
     """
     function = documented.__init__ if inspect.isclass(documented) else documented
     parameters = set(inspect.signature(function).parameters) if inspect.isroutine(function) else set()
     result = []
-    for line in lines:
-        is_after_gap = not result or not result[-1].strip()
-        if line.startswith("    ") and (is_after_gap or result[-1].startswith("    ")):
-            result += ["::", "", line] if is_after_gap else [line]
+    for block in "\n".join(lines).split("\n\n"):
+        if "──" in block:
+            result += ["::", "", *("    " + line for line in block.splitlines()), ""]
             continue
-        if set(re.split(r", *", line.partition(":")[0])) <= parameters:
-            result.append("")
-        result.append(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", line.strip()))
+        for line in block.splitlines():
+            if set(re.split(r", *", line.partition(":")[0])) <= parameters:
+                result.append("")
+            result.append(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", line.strip()))
+        result.append("")
     lines[:] = result
 
 

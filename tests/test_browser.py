@@ -10,7 +10,7 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
-from conftest import PICTURES, ROOT, serious_findings
+from conftest import PICTURES, ROOT
 
 NO_QUESTION = "--use-fake-ui-for-media-stream"  # every question for the camera is answered with yes
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
