@@ -1,10 +1,13 @@
 """What several test files share: photos, folders of photos, a copy of the repository, runs of all notebooks."""
 
+import functools
+import http.server
 import io
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -26,6 +29,26 @@ def chromium():
     if CHROMIUM is None:
         pytest.skip("needs Chromium (on Debian or Ubuntu: sudo apt-get install chromium)")
     return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """A function that serves a folder on a port of this machine and returns its address."""
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    def start(folder):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
 
 
 def serious_findings(page, context=None) -> list[str]:

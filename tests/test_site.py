@@ -1,14 +1,11 @@
 """The web site: built without a warning, no link that leads nowhere, nothing from another host, usable by everybody."""
 
-import functools
-import http.server
 import json
 import re
 import runpy
 import shutil
 import subprocess
 import sys
-import threading
 from html.parser import HTMLParser
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -63,17 +60,8 @@ def site():
 
 
 @pytest.fixture(scope="module")
-def address(site):
-    """The site on a port of this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
+def address(site, serve):
+    return serve(SITE)
 
 
 @pytest.fixture(scope="module")
