@@ -84,3 +84,23 @@ def test_binder_installs_what_the_lock_says():
     assert all(package in setup for package in (folder / "apt.txt").read_text().split()), (
         "the system's packages of .ci/run"
     )
+
+
+def test_pre_commit_runs_what_make_test_runs():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    modules = [re.search(r"-m (\S+)", hook["entry"])[1] for hook in hooks]
+    assert {"ruff", "maskdet_utils.notebooks", "mypy"} <= set(modules)
+    assert all(f"$(IN_VENV) -m {module}" in makefile for module in modules)
+    assert {repo["repo"] for repo in config["repos"]} == {"local"}, "nothing to fetch"
+
+
+def test_the_issue_form_asks_for_notebook_cell_and_environment():
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    forms = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yml")}
+    assert all(
+        form["name"] and form["description"] and form["body"] for name, form in forms.items() if name != "config"
+    )
+    required = {field["id"] for field in forms["notebook"]["body"] if field.get("validations", {}).get("required")}
+    assert {"notebook", "cell", "environment"} <= required
