@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT))
 from maskdet_utils import __version__  # noqa: E402  found by the line above, also where it is not installed
 
 # The one place that knows where the course is published: the buttons for Binder and Colab lead there. On GitHub's
-# machines the address is known; elsewhere set the variable.
+# machines the address is known; elsewhere set the variable. Colab opens nothing but what lies on github.com.
 PLACEHOLDER = "https://github.com/your-account/face-mask-detector"
 REPOSITORY = os.environ.get("MASKDET_REPOSITORY") or (
     "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}".format_map(os.environ)

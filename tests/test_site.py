@@ -76,17 +76,21 @@ def browser(chromium):
 
 @pytest.fixture
 def open_page(browser, address):
-    """A function that opens a page of the site in a window of its own; gives the page and what it asked other hosts for."""
+    """A function that opens a page in a window of its own.
+
+    Gives the page, and a list of what goes wrong on it: errors of scripts, requests to other hosts.
+    """
     contexts = []
 
     def open_it(name, width=1280, scheme="light"):
         context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
         contexts.append(context)
-        page, foreign = context.new_page(), []
-        page.on("request", lambda request: foreign.append(request.url) if not is_own(request.url) else None)
+        page, wrong = context.new_page(), []
+        page.on("pageerror", lambda error: wrong.append(f"{page.url}: {error}"))
+        page.on("request", lambda request: wrong.append(request.url) if not is_own(request.url) else None)
         page.goto(address + name, wait_until="load")
         page.locator("html[data-theme]").wait_for()
-        return page, foreign
+        return page, wrong
 
     def is_own(url):
         return url.startswith((address, "data:", "blob:"))
@@ -179,7 +183,7 @@ def test_the_notebook_that_the_glossary_names_speaks_of_the_term(term):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("kind", KINDS_OF_PAGES)
 def test_a_page_can_be_used_by_everybody(open_page, kind, width, scheme):
-    page, foreign = open_page(KINDS_OF_PAGES[kind], WIDTHS[width], scheme)
+    page, wrong = open_page(KINDS_OF_PAGES[kind], WIDTHS[width], scheme)
     assert page.locator("html").get_attribute("data-theme") == scheme
     assert page.evaluate("() => document.documentElement.scrollWidth") <= WIDTHS[width], (
         "the page is wider than the screen"
@@ -188,32 +192,32 @@ def test_a_page_can_be_used_by_everybody(open_page, kind, width, scheme):
     page.screenshot(path=str(PICTURES / f"site_{kind}_{width}_{scheme}.png"))
     found = serious_findings(page)
     assert not found, "\n".join(found)
-    assert not foreign
+    assert not wrong
 
 
-def test_no_page_is_wider_than_a_phone_or_asks_another_host(open_page, address, site):
-    page, foreign = open_page("docs/index.html", WIDTHS["phone"])
+def test_no_page_is_wider_than_a_phone_or_goes_wrong(open_page, address, site):
+    page, wrong = open_page("docs/index.html", WIDTHS["phone"])
     wide = []
     for name in site.keys() - {"index.html"}:  # which leads on to the landing page
         page.goto(address + name, wait_until="load")
         if page.evaluate("() => document.documentElement.scrollWidth") > WIDTHS["phone"]:
             wide.append(name)
     assert not wide
-    assert not foreign
+    assert not wrong
 
 
 @pytest.mark.parametrize(
     ("word", "where"), [("overfitting", "docs/glossary"), ("worsen", "docs/api/maskdet_utils.augment")]
 )
 def test_the_search_finds_a_term(open_page, word, where):
-    page, foreign = open_page("docs/index.html")
+    page, wrong = open_page("docs/index.html")
     page.locator("button.search-button-field:visible, .search-button__button:visible").first.click()
     page.locator("#pst-search-dialog input[type=search]").fill(word)
     page.keyboard.press("Enter")
     results = page.locator("#search-results li a")
     results.first.wait_for(timeout=10_000)
     assert any(where in link.get_attribute("href") for link in results.all())
-    assert not foreign
+    assert not wrong
 
 
 def test_axe_would_tell(browser):
