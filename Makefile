@@ -12,7 +12,7 @@ IN_VENV := .venv/bin/python
 .PHONY: help setup pipeline test lab notebooks demo-gif site
 
 help:  ## list the targets
-	@echo "make pipeline [PROFILE=quick|default|full] [DATASET=folder]"
+	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
 	@echo "              run every notebook headless; the result is runs/<profile>/index.html"
 	@echo "make lab      open JupyterLab on notebooks/"
 	@echo "make test     run every check"

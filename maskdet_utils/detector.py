@@ -18,7 +18,7 @@ from . import faces
 from .datasets import fit_to_input
 from .export import LiteClassifier
 from .paths import resolve
-from .tracking import Tracker, look_of
+from .tracking import MASKED, Tracker, look_of
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 
@@ -47,7 +47,8 @@ class Detection:
 class MaskDetector:
     """Find faces and say of each whether it wears a mask.
 
-    threshold: the first class is the label where its probability reaches this; may be set at any time.
+    threshold: the first class is the label where its probability reaches this; may be set at any time. (With three
+    classes, the label is the likeliest one after the first class's odds were divided by those of the threshold.)
     milliseconds: what the last frame took, as {"faces", "classifier", "whole"}.
     Several threads may share one object: they wait for each other.
     """
@@ -62,7 +63,7 @@ class MaskDetector:
 
     @classmethod
     def load(cls, run_dir, face_detector="auto", threads: int = 2) -> "MaskDetector":
-        """Join a run's classifier (`classifier.tflite`, `labels.json`) with a face detector.
+        """Join a run's classifier (see `load_classifier`) with a face detector.
 
         run_dir: relative to the repository's root, or absolute. face_detector: a name (see `faces.face_detector`) or
         any object with `detect(frame) -> list[Face]`. threads: for the classifier.
@@ -70,9 +71,7 @@ class MaskDetector:
         Raises `DetectorError` if a file is missing, damaged or does not fit the other one; `AssetError` if the face
         detector's file cannot be had.
         """
-        folder = resolve(run_dir)
-        labels = read_labels(folder / LABELS)
-        classifier = _load_classifier(folder / CLASSIFIER, labels, threads)
+        classifier, labels = load_classifier(resolve(run_dir), threads)
         if isinstance(face_detector, str):
             face_detector = faces.face_detector(face_detector)
         return cls(classifier, face_detector, labels["classes"], labels["threshold"], labels["crop_margin"])
@@ -84,12 +83,12 @@ class MaskDetector:
         """
         with self._lock, self._timed():
             boxes, scores = self._find(frame)
-            probabilities, _ = self._classify(frame, boxes)
-        found = []
-        for box, score, first in zip(boxes, scores, probabilities, strict=True):
-            masked = first >= self.threshold
-            found.append(Detection(box, self.classes[0 if masked else 1], first if masked else 1 - first, score))
-        return found
+            probabilities, _ = self.classify(frame, boxes)
+        labels = at_threshold(probabilities, self.threshold).argmax(axis=1)
+        return [
+            Detection(box, self.classes[label], float(row[label]), score)
+            for box, score, row, label in zip(boxes, scores, probabilities, labels, strict=True)
+        ]
 
     def track(self, frame: np.ndarray, tracker: Tracker | None = None) -> list[Detection]:
         """The faces of the next frame of a video: like `detect`, with a number for each person and steady labels.
@@ -104,17 +103,20 @@ class MaskDetector:
             boxes, scores = self._find(frame)
             tracks = tracker.follow(boxes)
             due = [(box, track) for box, track in zip(boxes, tracks, strict=True) if tracker.is_due(track)]
-            probabilities, crops = self._classify(frame, [box for box, _ in due])
-            for (_, track), first, crop in zip(due, probabilities, crops, strict=True):
-                tracker.weigh(track, _log_odds(first) - zero, look_of(crop))
+            probabilities, crops = self.classify(frame, [box for box, _ in due])
+            for (_, track), row, crop in zip(due, probabilities.tolist(), crops, strict=True):
+                # What a mask worn wrong looks like is no help in telling a covered mask from a bare face.
+                look = look_of(crop) if row[1] == max(row[1:]) else None
+                tracker.weigh(track, _log_odds(row[0]) - zero, look, row[1:])
         found = []
         for box, score, track in zip(boxes, scores, tracks, strict=True):
             first = 1 / (1 + math.exp(-(track.log_odds + zero)))
+            smoothed = np.array([first, *((1 - first) * track.others / track.others.sum())])
             if track.label is None:
-                found.append(Detection(box, "unsure", max(first, 1 - first), score, track.number))
+                found.append(Detection(box, "unsure", float(smoothed.max()), score, track.number))
             else:
-                probability = first if track.label == 0 else 1 - first
-                found.append(Detection(box, self.classes[track.label], probability, score, track.number))
+                label = 0 if track.label == MASKED else 1 + int(track.others.argmax())
+                found.append(Detection(box, self.classes[label], float(smoothed[label]), score, track.number))
         return found
 
     def reset(self) -> None:
@@ -132,12 +134,15 @@ class MaskDetector:
         self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
         return [box for box, _ in seen if box], [score for box, score in seen if box]
 
-    def _classify(self, frame, boxes) -> tuple[list, list]:
-        """The probability of the first class and the crop of each face, all of them in one batch."""
+    def classify(self, frame: np.ndarray, boxes) -> tuple[np.ndarray, list]:
+        """The probabilities `(faces, classes)` and the fitted crop of each box of a frame, all of them in one batch."""
         start = time.perf_counter()
         size = self.classifier.input_size
         crops = [fit_to_input(faces.crop_face(frame, box, self.crop_margin), size) for box in boxes]
-        probabilities = self.classifier(np.stack(crops).astype(np.float32))[:, 0].tolist() if crops else []
+        if crops:
+            probabilities = np.asarray(self.classifier(np.stack(crops).astype(np.float32)))
+        else:
+            probabilities = np.zeros((0, len(self.classes)))
         self.milliseconds["classifier"] = 1000 * (time.perf_counter() - start)
         return probabilities, crops
 
@@ -149,8 +154,59 @@ class MaskDetector:
         self.milliseconds["whole"] = 1000 * (time.perf_counter() - start)
 
 
+def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
+    """Scores `(n, classes)` the largest of which is the label: the first class where its probability reaches the threshold.
+
+    With three classes, the odds of the first one are divided by those of the threshold, and the likeliest class wins.
+    """
+    return probabilities * np.array([1 - threshold] + [threshold] * (probabilities.shape[1] - 1))
+
+
+def load_classifier(model, threads: int = 2) -> tuple:
+    """The classifier of a run folder (`classifier.tflite`) or a .tflite or .keras file, and the `labels.json` beside it.
+
+    Returns a function from float32 pixels 0–255 `(batch, input_size, input_size, 3)` to probabilities `(batch,
+    classes)`, with an attribute `input_size`, and what `read_labels` gives. Only a .keras file needs TensorFlow.
+
+    Raises `DetectorError` if a file is missing or damaged, or the two do not fit each other.
+    """
+    path = Path(model)
+    if path.suffix not in (".tflite", ".keras"):
+        if path.is_file():
+            raise DetectorError(f"{path} is no classifier. Name a run folder, a .tflite or a .keras file.")
+        path = path / CLASSIFIER
+    labels = read_labels(path.parent / LABELS)
+    try:
+        if path.suffix == ".keras":
+            from .export import KerasClassifier
+
+            classifier = KerasClassifier(path)
+        else:
+            classifier = LiteClassifier(path, num_threads=threads)
+    except (ValueError, RuntimeError, IndexError, TypeError, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise DetectorError(str(error)) from None
+        kind = "Keras" if path.suffix == ".keras" else "LiteRT"
+        raise DetectorError(f"{path} is damaged: it is no {kind} classifier ({error}).") from None
+    size = labels["input_size"]
+    if classifier.input_size != size:
+        raise DetectorError(
+            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} beside it says {size}: "
+            "the two are from different runs. Export the classifier again."
+        )
+    outputs = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # and the first real frame will not wait
+    if outputs != (1, len(labels["classes"])):
+        number = "two" if len(labels["classes"]) == 2 else "three"
+        raise DetectorError(
+            f"{path} gives {outputs[-1]} probabilities for {number} classes. Export the classifier again."
+        )
+    return classifier, labels
+
+
 def read_labels(path) -> dict:
-    """What a run's `labels.json` says: `classes` (two names), `input_size`, `threshold`, `crop_margin`.
+    """What a run's `labels.json` says: `classes` (two or three names), `input_size`, `threshold`, `crop_margin`.
+
+    It may say `unsure` as well: [low, high], probabilities of the first class between which nothing should be claimed.
 
     Raises `DetectorError` if the file is missing, is no JSON or says something impossible.
     """
@@ -163,35 +219,30 @@ def read_labels(path) -> dict:
         ) from None
     except ValueError:  # no UTF-8 or no JSON
         raise DetectorError(f"{path} is damaged: it is no JSON. Export the classifier again.") from None
+
+    def is_share(value):
+        return type(value) in (int, float) and 0 < value < 1
+
     asked_for = {
-        "classes": lambda names: isinstance(names, list) and len(names) == 2 and all(isinstance(n, str) for n in names),
+        "classes": lambda names: (
+            isinstance(names, list)
+            and len(names) in (2, 3)
+            and all(isinstance(name, str) for name in names)
+            and len(set(names)) == len(names)
+        ),
         "input_size": lambda size: type(size) is int and size > 0,
-        "threshold": lambda value: type(value) in (int, float) and 0 < value < 1,
+        "threshold": is_share,
         "crop_margin": lambda value: type(value) in (int, float) and 0 <= value <= 2,
+        "unsure": lambda band: (
+            isinstance(band, list) and len(band) == 2 and all(map(is_share, band)) and band[0] <= band[1]
+        ),
     }
     for name, is_possible in asked_for.items():
+        if name == "unsure" and isinstance(labels, dict) and name not in labels:
+            continue
         if not isinstance(labels, dict) or name not in labels or not is_possible(labels[name]):
             raise DetectorError(f"{path} is damaged: its {name} is missing or impossible. Export the classifier again.")
     return labels
-
-
-def _load_classifier(path: Path, labels: dict, threads: int) -> LiteClassifier:
-    try:
-        classifier = LiteClassifier(path, num_threads=threads)
-    except (ValueError, RuntimeError, IndexError) as error:
-        raise DetectorError(f"{path} is damaged: it is no LiteRT classifier ({error}).") from None
-    except FileNotFoundError as error:
-        raise DetectorError(str(error)) from None
-    size = labels["input_size"]
-    if classifier.input_size != size:
-        raise DetectorError(
-            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} beside it says {size}: "
-            "the two are from different runs. Export the classifier again."
-        )
-    outputs = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # and the first real frame will not wait
-    if outputs != (1, 2):
-        raise DetectorError(f"{path} gives {outputs[-1]} probabilities for two classes. Export the classifier again.")
-    return classifier
 
 
 def _log_odds(probability: float) -> float:

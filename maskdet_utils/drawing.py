@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 
-# RGB. Okabe and Ito's blue and vermilion, which colour-blind eyes keep apart, vermilion darkened until white text on
-# it has a contrast of 4.5 (WCAG 2, AA). Per label: colour, and length of dash and gap in line widths (no gap: solid).
-STYLES = ((0, 114, 178), (1, 0)), ((184, 74, 0), (6, 5))
+# RGB. Okabe and Ito's blue, vermilion and purple, which colour-blind eyes keep apart, the last two darkened until white
+# text on them has a contrast of 4.5 (WCAG 2, AA). Per label: colour, and length of dash and gap in line widths (no gap:
+# solid).
+STYLES = ((0, 114, 178), (1, 0)), ((184, 74, 0), (6, 5)), ((168, 76, 128), (14, 4))
 UNSURE_STYLE = (90, 90, 90), (1, 2)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 SMALLEST_FONT = 0.35  # about 8 pixels for a capital letter: below that nobody reads it

@@ -54,3 +54,21 @@ class LiteClassifier:
         self._interpreter.set_tensor(self._input["index"], pixels.astype(np.float32))
         self._interpreter.invoke()
         return self._interpreter.get_tensor(self._output).copy()
+
+
+class KerasClassifier:
+    """A .keras file as a function, like `LiteClassifier`. Imports TensorFlow."""
+
+    def __init__(self, path):
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
+            )
+        from .model import keras
+
+        self._model = keras.saving.load_model(path, compile=False)
+        self.input_size = int(self._model.input_shape[1])
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """See `LiteClassifier`."""
+        return np.asarray(self._model.predict_on_batch(pixels.astype(np.float32)))

@@ -1,7 +1,9 @@
 """Where things are: the repository, its folders, the cache of fetched files; and how a file gets there whole."""
 
 import os
+import shutil
 import tempfile
+import time
 from pathlib import Path
 
 
@@ -47,3 +49,26 @@ def write_file(path: str | Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def swap_in(staging: Path, target: Path) -> None:
+    """Let a finished folder take the place of `target`, which until then stays as it is; both on the same disk."""
+    old = target.parent / f".{target.name}.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(staging, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def remove_leftovers(target: Path, older_than: float = 24 * 3600) -> None:
+    """Remove the staging folders `.<target's name>.*` that killed processes left behind, and mend a broken swap.
+
+    A folder younger than `older_than` seconds may belong to a process that is still at work, and stays.
+    """
+    old = target.parent / f".{target.name}.old"
+    if old.exists() and not target.exists():  # killed between the two moves of the swap
+        os.replace(old, target)
+    for folder in target.parent.glob(f".{target.name}.*"):
+        if time.time() - folder.stat().st_mtime > older_than:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,14 +1,13 @@
 """Run folders: what one notebook leaves for the next, and the headless run of all of them."""
 
 import json
-import os
 import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from .paths import repository_root, resolve, write_file
+from .paths import remove_leftovers, repository_root, resolve, swap_in, write_file
 from .quiet import quiet_stderr
 
 SCHEMA_VERSION = 1
@@ -105,7 +104,7 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
         raise RunError(f"No notebook knows the parameter {', '.join(unknown)}. Known are: {', '.join(everything)}.")
 
     target = root / "runs" / profile
-    _remove_leftovers(target)
+    remove_leftovers(target)
     target.parent.mkdir(exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{profile}."))
     staging.chmod(0o755)
@@ -116,7 +115,7 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
             seconds[name] = _execute(root / "notebooks" / f"{name}.ipynb", staging, chosen)
         update_metrics(staging, seconds={name: round(value, 1) for name, value in seconds.items()}, **_peak_memory())
         report.write_page(staging)
-        _swap(staging, target)
+        swap_in(staging, target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return target
@@ -182,22 +181,3 @@ def _peak_memory() -> dict:
 
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
     return {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6)}
-
-
-def _swap(staging: Path, target: Path) -> None:
-    old = target.parent / f".{target.name}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        os.replace(target, old)
-    os.replace(staging, target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _remove_leftovers(target: Path, older_than: float = 24 * 3600) -> None:
-    """Remove what killed runs left behind; a younger staging folder may belong to a run that is still going on."""
-    old = target.parent / f".{target.name}.old"
-    if old.exists() and not target.exists():  # killed between the two moves of the swap
-        os.replace(old, target)
-    for folder in target.parent.glob(f".{target.name}.*"):
-        if time.time() - folder.stat().st_mtime > older_than:
-            shutil.rmtree(folder, ignore_errors=True)

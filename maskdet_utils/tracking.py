@@ -13,13 +13,15 @@ class Track:
     """One person in a video.
 
     number: 1 for the first person, and so on. box: (x, y, width, height) where the face was last seen. log_odds: of
-    the first class against the second, smoothed over time. label: MASKED, BARE or None, unsure.
+    the first class against the others, smoothed over time. label: MASKED, BARE (any of the others) or None, unsure.
+    others: the probabilities of the other classes, smoothed over time: with three classes they say which one it is.
     """
 
     number: int
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
     log_odds: float | None = None
     label: int | None = None
+    others: np.ndarray | None = None
     missed: int = 0  # frames since it was last seen
     agreed: int = 0  # classifications in a row that spoke for the label
     undecided: int = 0  # frames in a row in which log_odds spoke for neither class
@@ -77,14 +79,15 @@ class Tracker:
         """
         return track.agreed < self.settled or (self.frame + track.number) % 2 == 0
 
-    def weigh(self, track: Track, log_odds: float, look=None) -> None:
-        """Count a frame's evidence on a person: log-odds of the first class, and `look_of` its crop."""
-        odds = min(max(log_odds, -self.limit), self.limit)
+    def weigh(self, track: Track, log_odds: float, look=None, others=(1.0,)) -> None:
+        """Count a frame's evidence on a person: log-odds of the first class, `look_of` its crop, the other classes' probabilities."""
+        odds, others = min(max(log_odds, -self.limit), self.limit), np.maximum(others, 1e-6)
         if track.log_odds is None:
             track.log_odds = odds / 2  # one frame alone is not sure of much
+            track.others = others
         speaks = None if abs(odds) < self.sure else MASKED if odds > 0 else BARE
         track.agreed = track.agreed + 1 if speaks is not None and speaks == track.label else 0
-        self._average(track, odds, look)
+        self._average(track, odds, look, others)
         self._decide(track)
 
     def _new_track(self) -> Track:
@@ -92,7 +95,7 @@ class Tracker:
         self.tracks.append(Track(self._count))
         return self.tracks[-1]
 
-    def _average(self, track: Track, odds: float, look) -> None:
+    def _average(self, track: Track, odds: float, look, others: np.ndarray) -> None:
         """Mix the new evidence in, unless it says "bare" only because something covers the mask."""
         if track.label == MASKED and odds < 0 and track.covered < self.covered and _is_covered(track.bare_look, look):
             track.covered += 1
@@ -100,6 +103,7 @@ class Tracker:
         if odds > 0:
             track.covered = 0
         track.log_odds += self.weight * (odds - track.log_odds)
+        track.others = track.others + self.weight * (others - track.others)
         if track.label == BARE and odds <= -self.sure and look is not None:
             track.bare_look = look if track.bare_look is None else 0.8 * track.bare_look + 0.2 * look
 

@@ -12,6 +12,7 @@ const FRAMES_A_SECOND = 25; // at most, from the sample clip and the kernel's ca
 const STYLES = {
   0: { colour: "#0072B2", dash: [] },
   1: { colour: "#B84A00", dash: [4, 2.5] },
+  2: { colour: "#A84C80", dash: [10, 2.5] },
   unsure: { colour: "#5A5A5A", dash: [1, 2] },
 };
 

@@ -85,7 +85,7 @@ class CameraPanel(anywidget.AnyWidget):
         """Look at one picture (the bytes of a JPEG, PNG …); with a `Tracker`, as the next frame of its video.
 
         Returns `{"faces": [...], "milliseconds": {...}}`; a face has `box` (left, top, width, height as fractions of
-        the picture), `label`, `words`, `style` (0, 1 or "unsure") and `probability`. A picture that cannot be read
+        the picture), `label`, `words`, `style` (0, 1, 2 or "unsure") and `probability`. A picture that cannot be read
         gives `{"error": sentence}`.
         """
         start = time.perf_counter()

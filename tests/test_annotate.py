@@ -207,12 +207,12 @@ def test_drawing_leaves_the_frame_alone_and_marks_the_box():
 
 
 @pytest.mark.parametrize("size", [(12, 10), (112, 92), (480, 640), (2160, 3840)])
-@pytest.mark.parametrize("label", [*CLASSES, "unsure"])
+@pytest.mark.parametrize("label", [*CLASSES, "worn_incorrectly", "unsure"])
 def test_drawing_bears_every_size_and_place(size, label):
     height, width = size
     frame = np.zeros((height, width, 3), np.uint8)
     for box in [(0, 0, width, height), (width - 1, height - 1, 1, 1), (0, height // 2, width // 2, 3)]:
-        assert draw(frame, [Detection(box, label, 0.8, 0.9)], CLASSES).any()
+        assert draw(frame, [Detection(box, label, 0.8, 0.9)], [*CLASSES, "worn_incorrectly"]).any()
 
 
 def test_each_label_has_its_own_line_and_words():

@@ -110,6 +110,50 @@ def test_milliseconds_add_up():
     assert parts["whole"] >= parts["faces"] + parts["classifier"] > 0
 
 
+THREE = ["with_mask", "without_mask", "worn_incorrectly"]
+
+
+class ColourSays:
+    """A classifier of three classes: blue is a mask, red a bare face, green a mask worn wrong."""
+
+    input_size = 32
+
+    def __call__(self, pixels):
+        parts = pixels.mean(axis=(1, 2))[:, [2, 0, 1]] + 1
+        return parts / parts.sum(axis=1, keepdims=True)
+
+
+def three(**more):
+    return MaskDetector(ColourSays(), FixedFaces((10, 10, 40, 40)), THREE, **more)
+
+
+def test_of_three_classes_the_likeliest_is_the_label():
+    for colour, label in [((0, 0, 200), 0), ((200, 0, 0), 1), ((0, 200, 0), 2), ((60, 90, 80), 2)]:
+        (one,) = three().detect(frame(colour=colour))
+        assert one.label == THREE[label] and one.probability == pytest.approx((max(colour) + 1) / (sum(colour) + 3))
+    (one,) = three(threshold=0.3).detect(frame(colour=(60, 90, 80)))
+    assert one.label == "with_mask" and one.probability == pytest.approx(81 / 233)
+
+
+def test_three_classes_in_a_video_change_soon_and_do_not_flicker():
+    detector, labels = three(), []
+    script = ["mask"] * 15 + ["wrong"] * 15 + ["bare"] * 15 + ["wrong"] * 2 + ["bare"] * 5 + ["mask"] * 15
+    colours = {"mask": (5, 5, 200), "wrong": (5, 200, 5), "bare": (200, 5, 5)}
+    for word in script:
+        (one,) = detector.track(frame(colour=colours[word]))
+        labels.append(one.label)
+        assert 0 < one.probability < 1
+    changes = [number for number in range(3, len(labels)) if labels[number] != labels[number - 1]]
+    assert [labels[number] for number in changes] == [THREE[2], THREE[1], THREE[0]], labels
+    assert all(number - start <= 5 for number, start in zip(changes, (15, 30, 52), strict=True)), changes
+
+
+def test_unsure_between_three_classes():
+    detector = three()
+    labels = {detector.track(frame(colour=(50, 50, 101)))[0].label for _ in range(10)}
+    assert labels == {"unsure"}
+
+
 def folder_with(tmp_path, labels, classifier=None):
     if labels is not None:
         (tmp_path / "labels.json").write_text(labels if isinstance(labels, str) else json.dumps(labels))
@@ -125,6 +169,9 @@ def folder_with(tmp_path, labels, classifier=None):
         ("{", "no JSON"),
         ([1], "classes"),
         ({**LABELS, "classes": ["one"]}, "classes"),
+        ({**LABELS, "classes": ["one", "two", "two"]}, "classes"),
+        ({**LABELS, "classes": ["one", "two", "three", "four"]}, "classes"),
+        ({**LABELS, "unsure": [0.6, 0.4]}, "unsure"),
         ({**LABELS, "threshold": 2}, "threshold"),
         ({**LABELS, "input_size": "128"}, "input_size"),
         ({**LABELS, "crop_margin": None}, "crop_margin"),

@@ -25,6 +25,82 @@ def test_metrics_of_a_perfect_and_of_a_swapped_classifier():
         assert metric(TRUTH, perfect) == 1 and metric(TRUTH, perfect[:, ::-1]) == 0
 
 
+def test_three_classes_by_hand():
+    truth = np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    called = np.array([0, 0, 0, 1, 1, 0, 2, 1])
+    probabilities = np.eye(3)[called]
+    assert evaluation.confusion(truth, probabilities).tolist() == [[3, 1, 0], [1, 1, 0], [0, 1, 1]]
+    assert [evaluation.recall(truth, probabilities, label) for label in range(3)] == [3 / 4, 1 / 2, 1 / 2]
+    assert evaluation.balanced_accuracy(truth, probabilities) == pytest.approx((3 / 4 + 1 / 2 + 1 / 2) / 3)
+    # F1: 2·3 / (4 + 4), 2·1 / (2 + 3), 2·1 / (2 + 1).
+    assert evaluation.macro_f1(truth, probabilities) == pytest.approx((6 / 8 + 2 / 5 + 2 / 3) / 3)
+    # Without photos of the last class, only the two others are averaged.
+    assert evaluation.macro_f1(truth[:6], probabilities[:6]) == pytest.approx((6 / 8 + 2 / 4) / 2)
+
+
+def test_area_under_the_curve_is_that_of_scikit_learn():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 200)
+    probabilities = rng.dirichlet([1, 1, 1], 200).round(1)  # with many that are equal
+    expected = roc_auc_score(truth == 0, probabilities[:, 0])
+    assert evaluation.roc_auc(truth, probabilities) == pytest.approx(expected)
+
+
+def test_calibration_error_by_hand():
+    confidence = np.array([0.95, 0.55, 0.85, 0.65, 0.75, 1.0])
+    right = np.array([True, False, True, True, False, True])
+    probabilities = np.stack([confidence, 1 - confidence], axis=1)
+    truth = np.where(right, 0, 1)
+    table = evaluation.reliability_table(truth, probabilities, n_bins=3)
+    assert table["photos"].tolist() == [2, 2, 2]
+    assert table["confidence"].tolist() == pytest.approx([0.6, 0.8, 0.975])
+    assert table["accuracy"].tolist() == [0.5, 0.5, 1]
+    by_hand = (2 * 0.1 + 2 * 0.3 + 2 * 0.025) / 6
+    assert evaluation.expected_calibration_error(truth, probabilities, n_bins=3) == pytest.approx(by_hand)
+
+
+def test_calibration_error_does_not_hang_on_the_order_of_equal_photos():
+    """A quantised classifier has few different probabilities, and photos come sorted by class."""
+    truth = np.repeat([0, 1], 500)
+    probabilities = np.tile([0.5, 0.5], (1000, 1))
+    assert evaluation.expected_calibration_error(truth, probabilities) == 0
+    assert len(evaluation.reliability_table(truth, probabilities)) == 1
+
+
+@pytest.fixture
+def calibrated():
+    """4,000 photos whose probabilities are what they say: truth drawn with them."""
+    rng = np.random.default_rng(0)
+    first = rng.beta(0.7, 0.7, 4000)
+    return (rng.random(4000) >= first).astype(int), np.stack([first, 1 - first], axis=1)
+
+
+def test_temperature_undoes_false_confidence(calibrated):
+    truth, probabilities = calibrated
+    assert evaluation.fit_temperature(truth, probabilities) == pytest.approx(1, abs=0.1)
+    too_sure = evaluation.with_temperature(probabilities, 1 / 2.5)
+    assert (too_sure.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    temperature = evaluation.fit_temperature(truth, too_sure)
+    assert temperature == pytest.approx(2.5, abs=0.25)
+    mended = evaluation.with_temperature(too_sure, temperature)
+    errors = [evaluation.expected_calibration_error(truth, said) for said in (too_sure, mended)]
+    assert errors[0] > 0.08 and errors[1] < 0.03
+    assert np.allclose(mended.sum(axis=1), 1)
+
+
+def test_the_interval_of_a_calibration_error_holds_it(calibrated):
+    truth, probabilities = (part[:300] for part in calibrated)
+    metrics = {"error": evaluation.expected_calibration_error}
+    plain, centred = (
+        evaluation.with_intervals(metrics, truth, probabilities, np.arange(300), 200, centred=names)["error"]
+        for names in ((), ("error",))
+    )
+    assert plain["low"] > 0.8 * plain["value"], "resampling makes it larger"
+    assert 0 <= centred["low"] < centred["value"] < centred["high"]
+
+
 @pytest.fixture
 def people():
     """20 people with 10 photos each; with some people everything goes wrong, with most nothing."""
@@ -55,6 +131,21 @@ def test_the_seed_repeats_an_interval(people):
         for seed in (1, 1, 2)
     ]
     assert intervals[0] == intervals[1] != intervals[2]
+
+
+def test_resamples_draw_whole_groups():
+    groups = np.array(["b", "a", "b", "c", "a", "b"])
+    for drawn in evaluation.resamples(groups, n_resamples=20):
+        counts = np.bincount(drawn, minlength=6)
+        of_group = {name: set(counts[groups == name]) for name in "abc"}
+        assert all(len(times) == 1 for times in of_group.values())
+        assert sum(times.pop() for times in of_group.values()) == 3
+
+
+def test_figures_together_are_the_same_as_one_by_one(people):
+    metrics = {"accuracy": evaluation.accuracy, "roc_auc": evaluation.roc_auc}
+    together = evaluation.with_intervals(metrics, *people, n_resamples=50)
+    assert together == {name: evaluation.with_interval(metrics[name], *people, n_resamples=50) for name in metrics}
 
 
 def test_resamples_without_a_class_are_drawn_again():

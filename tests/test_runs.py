@@ -196,13 +196,13 @@ def test_what_a_killed_run_left_behind_is_tidied_by_the_next(good_run):
     for folder in (old, young, lost):
         folder.mkdir()
     os.utime(old, (time.time() - 48 * 3600,) * 2)
-    runs._remove_leftovers(good_run)
+    paths.remove_leftovers(good_run)
     assert not old.exists() and young.exists() and lost.exists() and is_intact(good_run)
 
 
 def test_a_run_killed_between_the_two_moves_of_the_swap_is_put_back(good_run):
     good_run.rename(good_run.parent / ".tiny.old")
-    runs._remove_leftovers(good_run)
+    paths.remove_leftovers(good_run)
     assert is_intact(good_run)
 
 

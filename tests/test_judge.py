@@ -1,0 +1,459 @@
+"""`maskdet evaluate`: figures that one can count on made-up folders, and clear words about folders that are not right."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from maskdet_utils import judge, scorecard
+from maskdet_utils.datasets import DataError
+from maskdet_utils.detector import DetectorError, MaskDetector, load_classifier
+from maskdet_utils.faces import Face
+
+CLASSES = ["with_mask", "without_mask"]
+THREE = [*CLASSES, "worn_incorrectly"]
+LABELS = {"classes": CLASSES, "input_size": 32, "threshold": 0.5, "crop_margin": 0.25}
+
+
+class BlueIsMask:
+    """A classifier: the bluer a face, the likelier the mask. With three classes, green is a mask worn wrong."""
+
+    input_size = 32
+
+    def __init__(self, n_classes=2):
+        self.n_classes, self.seen = n_classes, []
+
+    def __call__(self, pixels):
+        assert pixels.dtype == np.float32 and pixels.shape[1:] == (32, 32, 3)
+        self.seen += list(pixels)
+        red, green, blue = (pixels.mean(axis=(1, 2)) / 255).T
+        parts = np.stack([blue, red, green][: self.n_classes], axis=1) + 0.01
+        return parts / parts.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture
+def paint(write_photo):
+    """A function that writes a crop of one colour, sharply crossed out so that no two are copies."""
+    rng = np.random.default_rng(0)
+
+    def write(path, colour, side=60):
+        texture = rng.integers(0, 40, (12, 12, 1)).repeat(side // 12, axis=0).repeat(side // 12, axis=1)
+        return write_photo(path, (np.array(colour) * 0.8 + texture).astype(np.uint8))
+
+    return write
+
+
+@pytest.fixture
+def folder(tmp_path, paint):
+    """20 masked faces, of which the classifier calls 2 bare; 10 bare ones, of which it calls 1 masked; 4 worn wrong."""
+    folder = tmp_path / "crops"
+    blue, red = (0, 60, 200), (200, 60, 0)
+    for number in range(20):
+        paint(folder / "with_mask" / f"{number:02d}.png", red if number < 2 else blue, side=36 if number < 4 else 84)
+    for number in range(10):
+        paint(folder / "without_mask" / f"{number:02d}.png", blue if number < 1 else red, side=84)
+    for number in range(4):
+        paint(folder / "worn_incorrectly" / f"{number:02d}.png", blue if number < 3 else red)
+    return folder
+
+
+@pytest.fixture
+def classifier(monkeypatch):
+    """What `judge` loads, whatever model is named; its `labels` may be changed."""
+    classifier = BlueIsMask()
+    classifier.labels = dict(LABELS)
+    monkeypatch.setattr(judge, "load_classifier", lambda model: (classifier, classifier.labels))
+    return classifier
+
+
+def judged(folder, **more):
+    """The answer, after a trip through JSON as strict as can be."""
+    return json.loads(json.dumps(judge.judge("model", folder, **more), allow_nan=False))
+
+
+def test_figures_are_what_one_counts(classifier, folder):
+    card = judged(folder)
+    assert card["faces"] == {"with_mask": 20, "without_mask": 10, "worn_incorrectly": 4}
+    assert card["accuracy"]["value"] == pytest.approx(27 / 30)
+    assert card["recall"]["with_mask"]["value"] == 18 / 20 and card["recall"]["without_mask"]["value"] == 9 / 10
+    assert card["balanced_accuracy"]["value"] == pytest.approx(0.9)
+    assert card["confusion"] == [[18, 2], [1, 9]]
+    assert card["worn_incorrectly_called_with_mask"]["value"] == 3 / 4
+    # 84 pixels of crop are 56 of face, 36 are 24.
+    assert card["by_size"]["24"]["faces"] == {"with_mask": 20, "without_mask": 10, "worn_incorrectly": 4}
+    assert card["by_size"]["48"]["faces"] == {"with_mask": 16, "without_mask": 10, "worn_incorrectly": 0}
+    assert card["by_size"]["48"]["recall"]["with_mask"]["value"] == 1
+    assert card["by_size"]["48"]["worn_incorrectly_called_with_mask"] is None
+    assert card["warning"] is None and card["left_out"] == {"count": 0, "photos": []}
+    assert card["groups"] == {"count": 34, "from": "near copies"} and card["mode"] == "crops"
+    for name in ("accuracy", "balanced_accuracy", "roc_auc", "expected_calibration_error"):
+        assert card[name]["low"] <= card[name]["value"] <= card[name]["high"]
+
+
+def test_slices_hold_every_face_once(classifier, folder):
+    card = judged(folder)
+    assert list(card["slices"]) == ["face_size", "blur", "light", "contrast"]
+    for parts in card["slices"].values():
+        assert sum(sum(part["faces"].values()) for part in parts) == 34
+    small = card["slices"]["face_size"][1]
+    assert (small["from"], small["to"], small["faces"]["with_mask"]) == (24, 48, 4)
+    assert small["recall"]["with_mask"]["value"] == 0.5 and small["recall"]["without_mask"] is None
+
+
+def test_the_text_says_the_same(classifier, folder):
+    text = scorecard.as_text(judged(folder))
+    assert "34 faces (20 with_mask, 10 without_mask, 4 worn_incorrectly) of 34 groups (near copies)" in text
+    (line,) = [line for line in text.splitlines() if line.startswith("worn_incorrectly called with_mask")]
+    assert line.split()[3] == "0.750" and line.split()[-1] == "–"
+    assert "Worse than chance" not in text
+    assert "below 24" in text and "96 and more" in text and "blur" in text
+
+
+def test_swapped_labels_are_noticed(classifier, folder):
+    (folder / "with_mask").rename(folder / "x")
+    (folder / "without_mask").rename(folder / "with_mask")
+    (folder / "x").rename(folder / "without_mask")
+    card = judged(folder)
+    assert card["balanced_accuracy"]["value"] == pytest.approx(0.1)
+    assert card["warning"] == "Worse than chance: are the labels swapped?"
+    assert scorecard.as_text(card).endswith(card["warning"])
+
+
+def test_a_coin_is_no_swap(classifier, folder, paint):
+    for number in range(10, 19):
+        paint(folder / "without_mask" / f"{number}.png", (0, 60, 200))
+    card = judged(folder)  # 10 of 19 bare faces wrong
+    assert card["recall"]["without_mask"]["value"] < 0.5 and card["warning"] is None
+
+
+def test_photos_that_cannot_be_read_or_vanish_are_left_out_and_named(classifier, folder, monkeypatch):
+    (folder / "with_mask" / "broken.jpg").write_bytes(b"no photo")
+    (folder / "with_mask" / "empty.png").write_bytes(b"")
+    read, vanishing = judge.read_photo, folder / "without_mask" / "05.png"
+
+    def read_while_somebody_tidies_up(path, **more):
+        vanishing.unlink(missing_ok=True)
+        return read(path, **more)
+
+    monkeypatch.setattr(judge, "read_photo", read_while_somebody_tidies_up)
+    card = judged(folder)
+    assert card["faces"] == {"with_mask": 20, "without_mask": 9, "worn_incorrectly": 4} and card["photos"] == 33
+    reasons = {one["path"]: one["reason"] for one in card["left_out"]["photos"]}
+    assert card["left_out"]["count"] == 3 and reasons["without_mask/05.png"] == "no such file"
+    assert reasons["with_mask/empty.png"] == "empty file" and "not a readable photo" in reasons["with_mask/broken.jpg"]
+    text = scorecard.as_text(card)
+    assert "left out: 3" in text and "without_mask/05.png: no such file" in text
+
+
+def test_names_that_no_class_has(classifier, folder, tmp_path, paint):
+    paint(folder / "with_masks" / "a.png", (0, 0, 200))
+    assert judged(folder)["notes"] == ["Left out, no class of this classifier: with_masks/ (1 photos)."]
+    paint(tmp_path / "other" / "masked" / "a.png", (0, 0, 200))
+    (tmp_path / "other" / "with_mask").mkdir()
+    with pytest.raises(
+        DataError, match=r"with_mask/, without_mask/, .*Found: with_mask/ \(empty\), masked/ \(1 photos"
+    ):
+        judged(tmp_path / "other")
+    with pytest.raises(DataError, match="is no folder"):
+        judged(tmp_path / "nowhere")
+    (tmp_path / "none").mkdir()
+    with pytest.raises(DataError, match="Found: no folders"):
+        judged(tmp_path / "none")
+    (tmp_path / "other" / "with_mask" / "a.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"None of the 1 photos can be read. with_mask/a.png: empty file"):
+        judged(tmp_path / "other")
+
+
+def test_one_class_has_no_balanced_accuracy(classifier, tmp_path, paint):
+    for number in range(3):
+        paint(tmp_path / "a" / "without_mask" / f"{number}.png", (200, 0, 0))
+        paint(tmp_path / "b" / "worn_incorrectly" / f"{number}.png", (200, 0, 0))
+    card = judged(tmp_path / "a")
+    assert card["balanced_accuracy"] is card["roc_auc"] is card["recall"]["with_mask"] is None
+    assert card["accuracy"]["value"] == card["recall"]["without_mask"]["value"] == 1
+    assert card["notes"] == [
+        "No faces of with_mask: without a second class there is no balanced accuracy, no ROC curve."
+    ]
+    card = judged(tmp_path / "b")
+    assert card["accuracy"] is None and card["worn_incorrectly_called_with_mask"]["value"] == 0
+    assert "nothing to be right or wrong about" in card["notes"][0] and "–" in scorecard.as_text(card)
+
+
+def test_groups_come_from_a_csv_beside_or_in_the_folder(classifier, folder, tmp_path):
+    names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.png"))]
+    sources = [f"street{number % 7}" for number in range(len(names))]
+    in_folder = pd.DataFrame({"path": names, "group": sources})
+    beside = pd.DataFrame({"path": [f"crops/{name}" for name in names], "source_photo": sources})
+    by_copies = judged(folder)
+    in_folder.to_csv(folder / "groups.csv", index=False)
+    card = judged(folder)
+    assert card["groups"] == {"count": 7, "from": "groups.csv: group"}
+    assert card["accuracy"]["value"] == by_copies["accuracy"]["value"] and card["accuracy"] != by_copies["accuracy"]
+    beside.assign(face_min_side_px=30).to_csv(tmp_path / "crops.csv", index=False)
+    card = judged(folder, groups=tmp_path / "crops.csv")
+    assert card["groups"] == {"count": 7, "from": "crops.csv: source_photo"}
+    assert sum(card["slices"]["face_size"][1]["faces"].values()) == 34, "sizes from the CSV"
+
+
+def test_a_csv_that_does_not_fit_is_named(classifier, folder, tmp_path):
+    def with_csv(text):
+        (tmp_path / "g.csv").write_text(text)
+        judged(folder, groups=tmp_path / "g.csv")
+
+    with pytest.raises(DataError, match="says nothing about with_mask/01.png and 32 more"):
+        with_csv("path,group\nwith_mask/00.png,a\n")
+    with pytest.raises(DataError, match=r"needs the columns path and group \(or source_photo\); it has path, person"):
+        with_csv("path,person\nwith_mask/00.png,a\n")
+    with pytest.raises(DataError, match="cannot be read as a CSV"):
+        with_csv("")
+    with pytest.raises(DataError, match="There is no"):
+        judged(folder, groups=tmp_path / "nowhere.csv")
+
+
+def test_one_group_gives_no_interval(classifier, folder):
+    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.png")]
+    pd.DataFrame({"path": names, "group": "one"}).to_csv(folder / "groups.csv", index=False)
+    card = judged(folder)
+    assert card["accuracy"] == {"value": pytest.approx(0.9), "low": None, "high": None}
+    assert "0.900 " in scorecard.as_text(card)
+
+
+def test_a_classifier_of_tight_crops_gets_tight_crops(classifier, tmp_path, write_photo):
+    framed = np.zeros((150, 150, 3), np.uint8)
+    framed[25:125, 25:125] = 200
+    write_photo(tmp_path / "with_mask" / "a.png", framed)
+    classifier.labels |= {"crop_margin": 0}
+    judged(tmp_path)
+    assert classifier.seen[-1].min() > 190
+    classifier.labels |= {"crop_margin": 0.25}
+    judged(tmp_path)
+    assert classifier.seen[-1].min() == 0
+    classifier.labels |= {"crop_margin": 0.5}
+    assert "made for crops with 50% around the face's box, these show 25%" in judged(tmp_path)["notes"][0]
+
+
+def test_three_classes(classifier, folder, paint):
+    classifier.n_classes = 3
+    classifier.labels |= {"classes": THREE}
+    for number in range(4, 10):
+        paint(folder / "worn_incorrectly" / f"{number:02d}.png", (60, 200, 0))
+    card = judged(folder)
+    # Of the ten worn wrong 3 are called masks, 1 bare, 6 what they are.
+    assert card["confusion"] == [[18, 2, 0], [1, 9, 0], [3, 1, 6]]
+    f1 = [2 * 18 / (20 + 22), 2 * 9 / (10 + 12), 2 * 6 / (10 + 6)]
+    assert card["macro_f1"]["value"] == pytest.approx(np.mean(f1))
+    assert card["macro_f1"]["low"] < card["macro_f1"]["value"] < card["macro_f1"]["high"]
+    assert card["recall"]["worn_incorrectly"]["value"] == 0.6
+    assert card["two_classes"]["balanced_accuracy"]["value"] == pytest.approx(0.9)
+    assert not [name for name in card if name.startswith("worn_incorrectly")]
+    text = scorecard.as_text(card)
+    assert "macro F1" in text and "called worn_incorrectly" in text and "as if there were no worn_incorrectly" in text
+
+
+def test_threshold_and_unsure_band_of_the_run(classifier, folder):
+    classifier.labels |= {"threshold": 0.99, "unsure": [0.01, 0.99]}
+    card = judged(folder)
+    assert card["accuracy"]["value"] == pytest.approx(0.9), "the headline takes the likelier class"
+    assert card["at_threshold"]["recall"]["with_mask"]["value"] == 0
+    assert card["at_threshold"]["recall"]["without_mask"]["value"] == 1
+    assert card["unsure"]["share"] == 1 and card["unsure"]["of_the_rest"]["accuracy"] is None
+    assert "unsure: 100.0% of the faces" in scorecard.as_text(card)
+
+
+def test_reading_ahead_keeps_order_and_never_holds_more_than_it_may():
+    done, behind = [], []
+
+    def read(number):
+        done.append(number)
+        return -number
+
+    for number, answer in judge._ahead(read, list(range(50)), "numbers", depth=5):
+        behind.append(len(done) - number)
+        assert answer == -number
+    assert max(behind) <= 7 and sorted(done) == list(range(50))
+
+
+# Whole photos
+
+
+class FindsSquares:
+    """A face detector: each square of one bright colour is a face."""
+
+    def detect(self, frame):
+        import cv2
+
+        bright = (frame.max(axis=2) > 100).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(bright)
+        marks = np.array([[1, 1], [3, 1], [2, 2], [1, 3], [3, 3]], float)
+        return [Face(tuple(map(float, row[:4])), 0.9, marks) for row in stats[1:]]
+
+
+def street(*squares):
+    """A dark photo with coloured squares (colour, x, y, side)."""
+    photo = np.zeros((200, 300, 3), np.uint8)
+    for colour, x, y, side in squares:
+        photo[y : y + side, x : x + side] = colour
+    return photo
+
+
+BLUE, RED = (0, 0, 255), (255, 0, 0)
+
+
+def test_faces_of_whole_photos_are_of_their_photos_class(classifier, tmp_path, write_photo):
+    write_photo(tmp_path / "with_mask" / "two.png", street((BLUE, 10, 10, 60), (RED, 150, 20, 30)))
+    write_photo(tmp_path / "with_mask" / "none.png", street())
+    write_photo(tmp_path / "without_mask" / "one.png", street((RED, 100, 100, 50)))
+    card = judged(tmp_path, detect=True, face_detector=FindsSquares())
+    assert card["mode"] == "photos" and card["photos"] == 3
+    assert card["faces"] == {"with_mask": 2, "without_mask": 1, "worn_incorrectly": 0}
+    assert card["confusion"] == [[1, 1], [0, 1]]
+    assert card["without_face"] == {"count": 1, "photos": ["with_mask/none.png"]}
+    assert card["by_size"]["48"]["confusion"] == [[1, 0], [0, 1]], "sizes are those of the found boxes"
+    assert card["slices"]["turn"][0]["faces"] == card["faces"]
+    assert "no face found (of 3 photos): 1\n  with_mask/none.png" in scorecard.as_text(card)
+
+
+def test_found_and_labelled_right(classifier, tmp_path, write_photo):
+    squares = [(BLUE, 10, 10, 60), (RED, 100, 10, 60), (BLUE, 200, 10, 60), (RED, 10, 120, 16), (BLUE, 100, 120, 40)]
+    write_photo(tmp_path / "photos" / "a.png", street(*squares))
+    write_photo(tmp_path / "photos" / "b.png", street((RED, 20, 20, 50)))
+    rows = [
+        ("photos/a.png", "with_mask", 12, 12, 60, 60),  # found, right
+        ("photos/a.png", "with_mask", 100, 10, 60, 60),  # found, wrong
+        ("photos/a.png", "worn_incorrectly", 200, 10, 60, 60),  # neutral
+        ("photos/a.png", "without_mask", 10, 120, 16, 16),  # found, right, tiny
+        ("./photos/b.png", "without_mask", 100, 20, 50, 50),  # not found; and one found where nothing is marked
+        ("photos/gone.png", "without_mask", 100, 20, 50, 50),
+    ]
+    table = pd.DataFrame(rows, columns=["path", "label", "x", "y", "width", "height"])
+    table.to_csv(tmp_path / "boxes.csv", index=False)
+    card = judged(tmp_path, detect=True, face_detector=FindsSquares())
+    assert card["mode"] == "boxes" and card["left_out"]["photos"] == [
+        {"path": "photos/gone.png", "reason": "no such file"}
+    ]
+    assert card["faces"] == {"with_mask": 2, "without_mask": 1, "worn_incorrectly": 1}
+    assert card["worn_incorrectly_called_with_mask"]["value"] == 1
+    every = card["boxes"]["0"]
+    assert (every["found"]["marked"], every["found"]["found"]) == (4, 5)
+    assert every["found"]["precision"]["value"] == 3 / 5 and every["found"]["recall"]["value"] == 3 / 4
+    assert every["labelled"]["precision"]["value"] == 2 / 5 and every["labelled"]["recall"]["value"] == 2 / 4
+    assert every["labelled"]["f1"]["value"] == pytest.approx(4 / 9)
+    assert every["labelled"]["f1"]["low"] <= 4 / 9 <= every["labelled"]["f1"]["high"]
+    masked, bare = every["by_class"]["with_mask"], every["by_class"]["without_mask"]
+    assert (masked["marked"], masked["found"], masked["recall"]["value"]) == (2, 2, 1 / 2)
+    assert (bare["marked"], bare["found"], bare["precision"]["value"]) == (2, 3, 1 / 3)
+    assert (
+        card["boxes"]["20"]["labelled"]["marked"] == 3 and card["boxes"]["20"]["labelled"]["recall"]["value"] == 1 / 3
+    )
+    assert "worn_incorrectly (1)" in card["notes"][0]
+    text = scorecard.as_text(card)
+    assert "found and labelled right" in text and "boxes of 20 pixels and more" in text
+    elsewhere = judged(tmp_path / "photos", detect=True, boxes=tmp_path / "boxes.csv", face_detector=FindsSquares())
+    assert elsewhere["boxes"] == card["boxes"]
+
+
+def test_boxes_that_are_none_and_photos_without_any_face(classifier, tmp_path, write_photo):
+    write_photo(tmp_path / "with_mask" / "a.png", street())
+    with pytest.raises(DataError, match="No face was found in the 1 photos .* leave --detect out"):
+        judged(tmp_path, detect=True, face_detector=FindsSquares())
+
+    def with_boxes(text):
+        (tmp_path / "b.csv").write_text(text)
+        judged(tmp_path, detect=True, boxes=tmp_path / "b.csv", face_detector=FindsSquares())
+
+    with pytest.raises(DataError, match="lacks the columns width, height; it has path, label, x, y"):
+        with_boxes("path,label,x,y\na.png,with_mask,1,2\n")
+    with pytest.raises(DataError, match="line 3: this is no box"):
+        with_boxes("path,label,x,y,width,height\na.png,with_mask,1,2,3,4\na.png,with_mask,1,2,0,4\n")
+    with pytest.raises(DataError, match="marks no with_mask or without_mask, only mask"):
+        with_boxes("path,label,x,y,width,height\na.png,mask,1,2,3,4\n")
+    with pytest.raises(DataError, match="None of the 1 photos can be read. nowhere.png: no such file"):
+        with_boxes("path,label,x,y,width,height\nnowhere.png,with_mask,1,2,3,4\n")
+
+
+# From end to end, with files
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory):
+    """`classifier.tflite`, `classifier.keras` and `labels.json` of the same blue-is-mask classifier."""
+    from maskdet_utils.export import to_litert
+    from maskdet_utils.model import keras
+
+    folder = tmp_path_factory.mktemp("run")
+    pixels = keras.Input((32, 32, 3))
+    mean = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(pixels))
+    dense = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(pixels, dense(mean))
+    dense.set_weights([np.float32([[0, 5], [0, 0], [5, 0]]), np.zeros(2, np.float32)])
+    model.save(folder / "classifier.keras")
+    to_litert(model, folder / "classifier.tflite")
+    (folder / "labels.json").write_text(json.dumps(LABELS))
+    return folder
+
+
+def test_a_run_and_its_files_give_the_same(model_folder, folder):
+    cards = [judge.judge(model_folder / name, folder) for name in ("", "classifier.tflite", "classifier.keras")]
+    for card in cards:
+        assert card["confusion"] == [[18, 2], [1, 9]]
+        for name in ("accuracy", "roc_auc", "expected_calibration_error"):
+            assert card[name]["value"] == pytest.approx(cards[0][name]["value"], abs=1e-5)
+    assert cards[1]["model"].endswith("classifier.tflite")
+    assert MaskDetector.load(model_folder / "classifier.tflite", FindsSquares()).classes == CLASSES
+
+
+def test_models_that_are_none(model_folder, folder, tmp_path):
+    with pytest.raises(DetectorError, match="labels.json is missing"):
+        judge.judge(tmp_path / "nowhere", folder)
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(
+        DetectorError, match="notes.txt is no classifier. Name a run folder, a .tflite or a .keras file"
+    ):
+        judge.judge(tmp_path / "notes.txt", folder)
+    (tmp_path / "labels.json").write_text(json.dumps(LABELS))
+    with pytest.raises(DetectorError, match="other.tflite is missing"):
+        load_classifier(tmp_path / "other.tflite")
+    whole = (model_folder / "classifier.keras").read_bytes()
+    (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DetectorError, match="cut.keras is damaged: it is no Keras classifier"):
+        load_classifier(tmp_path / "cut.keras")
+    (tmp_path / "classifier.tflite").write_bytes((model_folder / "classifier.tflite").read_bytes())
+    (tmp_path / "labels.json").write_text(json.dumps(LABELS | {"classes": THREE}))
+    with pytest.raises(DetectorError, match="gives 2 probabilities for three classes"):
+        load_classifier(tmp_path)
+
+
+def test_the_command(model_folder, folder, run_maskdet):
+    done = run_maskdet("evaluate", "--model", model_folder, folder, "--json")
+    assert done.returncode == 0, done.stderr
+    card = json.loads(done.stdout)
+    assert card["schema_version"] == 1 and card["accuracy"]["value"] == pytest.approx(0.9)
+    assert list(card["seconds"]) == ["looking", "intervals"] and math.isfinite(card["faces_per_second"])
+    done = run_maskdet("evaluate", "--model", model_folder / "classifier.tflite", folder, "--turn")
+    assert done.returncode == 0 and "balanced accuracy" in done.stdout and "not known" in done.stdout, done.stderr
+
+
+def test_the_command_says_what_is_wrong(model_folder, folder, tmp_path, run_maskdet):
+    for code, arguments, words in [
+        (1, [tmp_path / "nowhere", "--model", model_folder], "is no folder"),
+        (1, [folder, "--model", tmp_path / "nowhere"], "labels.json is missing"),
+        (2, [folder, "--model", model_folder, "--boxes", "b.csv"], "it needs --detect"),
+        (2, [folder, "--model", model_folder, "--margin", "-1"], "from 0 to 2"),
+    ]:
+        done = run_maskdet("evaluate", *arguments)
+        assert done.returncode == code and words in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_no_tensorflow_without_a_keras_file(model_folder, folder):
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from maskdet_utils.cli import main; "
+        f"assert main(['evaluate', {str(folder)!r}, '--model', {str(model_folder)!r}]) == 0; "
+        "assert 'tensorflow' not in sys.modules and 'keras' not in sys.modules"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,427 @@
+"""The public data set: every way to get it, everything that may be wrong with it. No address but 127.0.0.1 is ever asked.
+
+The data set here is made up: six files that are no photos, and their manifest.
+"""
+
+import errno
+import http.server
+import io
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import PUBLIC_ZIP, ROOT
+
+from maskdet_utils import assets, cli, public, runs
+from maskdet_utils.assets import AssetError
+
+CONTENTS = {
+    f"{label}/{name}": np.random.default_rng(number).bytes(40_000)
+    for number, (label, name) in enumerate(
+        (label, name) for label in ("with_mask", "without_mask") for name in ("0 copy.jpg", "≈˙◊¢ 1.png", "2.jpg")
+    )
+}
+PATHS = list(CONTENTS)
+OTHER_COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def packed(contents=CONTENTS, top=public.NAME, comment=public.COMMIT, **more) -> bytes:
+    """An archive as GitHub makes it: a top folder with other files as well, the commit as its comment."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{top}/README.md", "not wanted")
+        archive.writestr(f"{top}/dataset/with_mask/not_listed.jpg", "not wanted")
+        for name, content in {**{f"{top}/dataset/{path}": c for path, c in contents.items()}, **more}.items():
+            archive.writestr(name, content)
+        archive.comment = comment.encode()
+    return file.getvalue()
+
+
+def without(*paths):
+    return {path: content for path, content in CONTENTS.items() if path not in paths}
+
+
+@pytest.fixture(autouse=True)
+def data_set(tmp_path, monkeypatch):
+    """A manifest of the made-up files, a place for them, an empty cache and no address that answers."""
+    for name in [name for name in os.environ if name.startswith("MASKDET_") or "proxy" in name.lower()]:
+        monkeypatch.delenv(name)
+    rows = [
+        {"path": path, "blob": public.blob_hash(content), "bytes": len(content), "label": path.split("/")[0]}
+        for path, content in CONTENTS.items()
+    ]
+    table = pd.DataFrame(rows).assign(group=[f"g{n}" for n in range(6)], copy_of="", faces=1, remark="")
+    table["split"] = ["train", "validation", "test"] * 2
+    table["exclude"] = ["", "exact copy", "wrong label", "", "", "not looked at"]
+    table.to_csv(tmp_path / "public.csv", index=False)
+    monkeypatch.setattr(public, "TABLE", str(tmp_path / "public.csv"))
+    monkeypatch.setattr(public, "FOLDER", str(tmp_path / "data" / "public"))
+    monkeypatch.setattr(public, "URL", "http://127.0.0.1:9/archive.zip")
+    monkeypatch.setenv("MASKDET_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "data" / "public"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "downloads" / f"{public.NAME}.zip"
+    path.parent.mkdir()
+    path.write_bytes(packed())
+    return path
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A server of the archive that may know ranges or not, stop after `cut` bytes, and send in chunks."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            server, wanted = self.server, re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+            server.asked.append(wanted and int(wanted[1]))
+            start = int(wanted[1]) if wanted and server.ranges else 0
+            if start >= len(server.content):
+                self.send_error(416)
+                return
+            body = server.content[start:]
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
+            if server.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+            else:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            sent = body if server.cut is None else body[: server.cut]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(sent), sent) if server.chunked else sent)
+            if server.chunked and server.cut is None:
+                self.wfile.write(b"0\r\n\r\n")
+            self.close_connection = True
+
+        def log_message(self, *arguments):
+            pass
+
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    running.content, running.ranges, running.cut, running.chunked, running.asked = packed(), True, None, False, []
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    monkeypatch.setattr(public, "URL", f"http://127.0.0.1:{running.server_port}/archive.zip")
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+def files_in(folder):
+    return {path.relative_to(folder).as_posix() for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def is_whole(folder, contents=CONTENTS):
+    return files_in(folder) == {*contents, public.ABOUT} and all(
+        (folder / path).read_bytes() == content for path, content in contents.items()
+    )
+
+
+def refusal(source=None):
+    with pytest.raises(AssetError) as error:
+        public.fetch(source)
+    return str(error.value)
+
+
+# From the network
+
+
+def test_it_comes_from_its_address_once_verified_and_without_anything_else(server, data_set):
+    assert public.fetch() == data_set and is_whole(data_set)
+    assert public.fetch() == data_set
+    assert server.asked == [None]
+    assert os.listdir(data_set.parent) == ["public"] and os.listdir(assets.cache_folder()) == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_download_that_was_cut_off_goes_on_where_it_stopped(server, data_set, chunked):
+    server.cut, server.chunked = 100_000, chunked
+    said = refusal()
+    assert "cut off after 100000" in said and "are kept" in said
+    assert not data_set.exists()
+    assert "cut off after 200000" in refusal()
+    server.cut = None
+    assert is_whole(public.fetch())
+    assert server.asked == [None, 100_000, 200_000]
+
+
+def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(server):
+    server.cut, server.ranges = 100_000, False
+    refusal()
+    server.cut = None
+    assert is_whole(public.fetch())
+    assert server.asked == [None, 100_000]
+
+
+def test_a_kept_part_of_something_else_is_not_believed(server, data_set):
+    kept = assets.cache_folder() / f"{public.NAME}.zip.part"
+    kept.write_bytes(b"x" * (len(server.content) + 1))  # longer than the archive: nothing can follow
+    assert is_whole(public.fetch()) and server.asked == [len(server.content) + 1, None]
+
+    shutil.rmtree(data_set)
+    kept.write_bytes(b"x" * 50_000)
+    said = refusal()
+    assert "cut off or damaged" in said and "has been removed: run the command again" in said
+    assert is_whole(public.fetch())
+
+
+def test_an_interrupted_download_is_kept_and_so_is_that_of_a_process_that_was_killed(server, monkeypatch):
+    def interrupted(url, target, *_, **__):
+        target.write_bytes(server.content[:70_000])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(public, "download", interrupted)
+        public.fetch()
+    [kept] = assets.cache_folder().iterdir()
+    killed = kept.with_name(f"{public.NAME}.zip.999999.part")
+    kept.rename(killed)
+    os.utime(killed, (0, 0))
+    assert is_whole(public.fetch()) and server.asked == [70_000]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="starts processes that share this one's settings")
+def test_two_processes_at_once(server, data_set):
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=public.fetch) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0] and is_whole(data_set)
+
+
+@pytest.mark.parametrize("offline", [False, True])
+def test_without_network_it_says_how_to_supply_it_by_hand(data_set, monkeypatch, capsys, offline):
+    if offline:
+        monkeypatch.setenv("MASKDET_OFFLINE", "1")
+    assert cli.main(["fetch", "public"]) == 1
+    said = capsys.readouterr().err
+    for words in (public.URL, f"{public.NAME}.zip", "MASKDET_ASSET_DIR", "maskdet fetch public --from"):
+        assert words in said
+    assert ("MASKDET_OFFLINE=1" in said) == offline
+    assert not data_set.exists()
+
+
+# From what is there already
+
+
+@pytest.mark.parametrize("way", ["archive", "unpacked", "its dataset folder"])
+def test_an_archive_or_a_folder_will_do(archive, data_set, tmp_path, way):
+    with zipfile.ZipFile(archive) as opened:
+        opened.extractall(tmp_path / "unpacked")
+    unpacked = tmp_path / "unpacked" / public.NAME
+    source = {"archive": archive, "unpacked": unpacked, "its dataset folder": unpacked / "dataset"}[way]
+    before = files_in(source) if source.is_dir() else source.read_bytes()
+    assert public.fetch(source) == data_set and is_whole(data_set)
+    assert before == (files_in(source) if source.is_dir() else source.read_bytes())
+    assert os.name == "nt" or data_set.stat().st_mode & 0o777 == 0o755
+
+
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_the_users_folder_is_looked_in_first(archive, server, monkeypatch, unpacked):
+    monkeypatch.setenv("MASKDET_ASSET_DIR", str(archive.parent))
+    if unpacked:
+        with zipfile.ZipFile(archive) as opened:
+            opened.extractall(archive.parent)
+        archive.unlink()
+    assert is_whole(public.fetch()) and server.asked == []
+
+
+def test_absent_files_are_counted_and_named_and_another_source_may_bring_them(archive, data_set, capsys):
+    archive.write_bytes(packed(without(*PATHS[:5])))
+    public.fetch(archive)
+    assert is_whole(data_set, without(*PATHS[:5]))
+    assert (
+        f"5 of 6 files were absent where this came from: {', '.join(PATHS[:3])} and 2 more." in capsys.readouterr().err
+    )
+    public.fetch()
+    assert "5 of 6 files were absent" in capsys.readouterr().err, "said again, but no reason to ask the network"
+
+    archive.write_bytes(packed(without(PATHS[0], PATHS[5])))
+    public.fetch(archive)
+    assert is_whole(data_set, without(PATHS[0])), "what the first archive brought is still there"
+    assert f"1 of 6 files were absent where this came from: {PATHS[0]}." in capsys.readouterr().err
+
+
+def test_a_damaged_or_lost_file_is_brought_back_and_strangers_stay(archive, server, data_set):
+    public.fetch(archive)
+    (data_set / PATHS[1]).write_bytes(b"damaged")
+    (data_set / PATHS[2]).unlink()
+    (data_set / "notes").mkdir()
+    (data_set / "notes" / "mine.txt").write_text("my own")
+    public.fetch()
+    assert (data_set / "notes" / "mine.txt").read_text() == "my own"
+    shutil.rmtree(data_set / "notes")
+    assert is_whole(data_set) and len(server.asked) == 1
+
+
+# What may be wrong with it
+
+
+BAD = {
+    "cut off": (packed()[:-5000], "cut off or damaged, or no zip archive"),
+    "not an archive": (b"<html>Not found</html>", "cut off or damaged, or no zip archive"),
+    "damaged inside": (packed()[:100_000] + b"damaged" + packed()[100_007:], "cut off or damaged, or no zip archive"),
+    "other commit, says its comment": (packed(comment=OTHER_COMMIT), f"of commit {OTHER_COMMIT}; commit"),
+    "other commit, says its folder": (
+        packed(top=f"Face-Mask-Detection-{OTHER_COMMIT}", comment=""),
+        f"of commit {OTHER_COMMIT}; commit {public.COMMIT} is needed",
+    ),
+    "changed file": (packed({**CONTENTS, PATHS[4]: b"changed"}), f"refused, 1 of 6 .*: {PATHS[4]}"),
+    "larger than it should be": (packed({**CONTENTS, PATHS[4]: CONTENTS[PATHS[4]] + b"x" * 10**6}), "refused, 1 of 6"),
+    "climbs out": (packed(**{f"{public.NAME}/dataset/../../../evil": b"x"}), r"refused, it holds the path .*\.\./evil"),
+    "climbs out, Windows": (packed(**{"..\\..\\evil": b"x"}), "refused, it holds the path"),
+    "absolute": (packed(**{"/tmp/maskdet-evil": b"x"}), "refused, it holds the path '/tmp/maskdet-evil'"),
+    "absolute, Windows": (packed(**{"C:/evil": b"x"}), "refused, it holds the path 'C:/evil'"),
+    "something else": (packed({}, top="another"), "holds no file of the public data set"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_archive_is_refused_with_what_to_do_and_nothing_is_lost(archive, data_set, tmp_path, kind):
+    public.fetch(archive)
+    content, words = BAD[kind]
+    bad = tmp_path / "bad.zip"
+    bad.write_bytes(content)
+    before = files_in(tmp_path)
+    said = refusal(bad)
+    assert re.search(words, said) and str(bad) in said
+    assert f"Take the archive from {public.URL}" in said or f"take it from {public.URL}" in said
+    assert is_whole(data_set) and files_in(tmp_path) == before and bad.read_bytes() == content
+    assert not Path("/tmp/maskdet-evil").exists()
+
+
+def test_a_folder_with_a_changed_file_or_of_another_commit_is_refused(tmp_path, data_set):
+    source = tmp_path / f"Face-Mask-Detection-{OTHER_COMMIT}"
+    for path, content in CONTENTS.items():
+        (source / "dataset" / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / "dataset" / path).write_bytes(content)
+    assert f"is of commit {OTHER_COMMIT}" in refusal(source)
+    source = source.rename(tmp_path / "checkout")
+    (source / "dataset" / PATHS[3]).write_bytes(b"changed")
+    assert f"refused, 1 of 6 files are not those of commit {public.COMMIT}: {PATHS[3]}." in refusal(source)
+    assert not data_set.exists() and os.listdir(data_set.parent) == []
+
+
+def test_a_path_that_leads_nowhere_is_named(tmp_path):
+    assert f"{tmp_path / 'nowhere.zip'} is neither an archive nor a folder" in refusal(tmp_path / "nowhere.zip")
+
+
+def test_a_full_disk_is_noticed_before(archive, data_set, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    said = refusal(archive)
+    assert "is full" in said and "0 MB are free" in said and "Make room, then run the command again" in said
+    assert not data_set.exists()
+
+
+@pytest.mark.parametrize("while_downloading", [False, True])
+def test_a_disk_that_fills_up_on_the_way_loses_nothing(archive, server, data_set, monkeypatch, while_downloading):
+    archive.write_bytes(packed(without(PATHS[5])))
+    public.fetch(archive)
+    (data_set / PATHS[0]).unlink()  # so that there is something to fetch
+    before = files_in(data_set)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(public, "download", full) if while_downloading else patched.setattr(Path, "write_bytes", full)
+        said = refusal()
+    assert "is full (" in said and "Make room, then run the command again. Nothing was changed." in said
+    assert files_in(data_set) == before and os.listdir(data_set.parent) == ["public"]
+    assert is_whole(public.fetch()) and len(server.asked) == 1, "the archive that had come is not fetched twice"
+
+
+def test_a_folder_that_a_killed_process_had_half_replaced_is_put_back(archive, data_set, server):
+    public.fetch(archive)
+    data_set.rename(data_set.with_name(".public.old"))
+    assert is_whole(public.fetch()) and server.asked == []
+
+
+# The manifest
+
+
+def test_the_manifest_has_the_fixed_split_of_what_is_here_and_not_excluded(archive, data_set):
+    archive.write_bytes(packed(without(PATHS[4])))
+    manifest, left_out = public.read_manifest(public.fetch(archive))
+    assert list(manifest.columns) == ["path", "label", "group", "split"]
+    assert manifest.to_dict("list") == {
+        "path": [PATHS[0], PATHS[3]],
+        "label": ["with_mask", "without_mask"],
+        "group": ["g0", "g3"],
+        "split": ["train", "train"],
+    }
+    assert left_out.set_index("path")["reason"].to_dict() == {
+        PATHS[1]: "exact copy",
+        PATHS[2]: "wrong label",
+        PATHS[4]: "absent",
+        PATHS[5]: "not looked at",
+    }
+    rougher, left_out = public.read_manifest(data_set, cleaned=False)
+    assert list(rougher["path"]) == [PATHS[0], PATHS[2], PATHS[3]]
+    assert list(left_out["reason"]) == ["exact copy", "absent", "not looked at"]
+
+
+# The command line
+
+
+def test_the_command_fetches_it_only_when_asked_by_name(archive, data_set, capsys, monkeypatch):
+    monkeypatch.setattr(assets, "ASSETS", {})
+    assert cli.main(["fetch"]) == 0 and not data_set.exists()
+    assert cli.main(["fetch", "--list"]) == 0 and public.CREDIT in capsys.readouterr().out
+    assert cli.main(["fetch", "public", "--from", str(archive)]) == 0
+    assert is_whole(data_set) and str(data_set) in capsys.readouterr().out
+    assert cli.main(["fetch", "--from", str(archive)]) == 2
+    assert "maskdet fetch public --from PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--dataset", "public"], ["-p", "dataset", "public"], ["--profile", "public"]])
+def test_the_pipeline_fetches_it_first_and_passes_its_name_on(monkeypatch, arguments):
+    done = []
+
+    def run(profile, overrides):
+        done.append({**runs.read_profile(profile), **overrides}["dataset"])
+        return Path("a run")
+
+    monkeypatch.setattr(assets, "ASSETS", {})
+    monkeypatch.setattr(public, "fetch", lambda: done.append("fetched"))
+    monkeypatch.setattr(runs, "run_pipeline", run)
+    monkeypatch.setattr(runs, "read_metrics", lambda _: {"accuracy": {"value": 1, "low": 1, "high": 1}})
+    assert cli.main(["pipeline", *arguments]) == 0
+    assert done == ["fetched", "public"]
+
+
+def test_notebook_01_takes_the_real_one_with_its_fixed_split(shared, checkout, tmp_path, monkeypatch):
+    import papermill
+
+    monkeypatch.setenv("MASKDET_ASSET_DIR", str((shared / PUBLIC_ZIP).parent))
+    papermill.execute_notebook(
+        checkout / "notebooks" / "01_load_the_data.ipynb",
+        tmp_path / "out.ipynb",
+        {"run_dir": str(tmp_path / "run"), "dataset": "public"},
+        kernel_name="python3",
+        cwd=checkout / "notebooks",
+        progress_bar=False,
+    )
+    table = pd.read_csv(ROOT / "data" / "public.csv", keep_default_na=False)
+    used = table[table["exclude"] == ""]
+    manifest = pd.read_csv(tmp_path / "run" / "01_load_the_data" / "manifest.csv")
+    assert manifest.equals(used[["path", "label", "group", "split"]].reset_index(drop=True))
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["dataset"] == "public" and metrics["left_out"]["count"] == len(table) - len(used)
+    about = json.loads((checkout / "data" / "public" / public.ABOUT).read_text(encoding="utf-8"))
+    assert about["commit"] == public.COMMIT and len(about["absent"]) == 106
