@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks demo-gif release-model
+.PHONY: help setup pipeline test lab notebooks demo-gif release-model site
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
@@ -18,6 +18,7 @@ help:  ## list the targets
 	@echo "make test     run every check"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
+	@echo "make site     build the web site from the notebooks as they are; it begins at build/site/index.html"
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make release-model"
 	@echo "              train the classifier that comes with the package anew (half an hour), and write its card"
@@ -32,6 +33,7 @@ pipeline: setup
 test: setup
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy
 	$(IN_VENV) -m maskdet_utils.notebooks --check
 	$(IN_VENV) -m pytest tests -rs --durations=15
 
@@ -48,6 +50,12 @@ release-model: setup
 
 demo-gif: setup
 	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif
+
+# Anew each time: Sphinx warns about a page only when it reads it, and here every warning is an error.
+site: setup
+	@rm -rf build/site docs/api
+	@$(IN_VENV) -m sphinx --fail-on-warning --keep-going --quiet -c docs -d build/site-doctrees --fresh-env . build/site
+	@echo "build/site/index.html"
 
 # The file is written last: a .venv without it was broken off half-way and is made anew.
 .venv/installed: requirements.lock pyproject.toml

@@ -14,7 +14,7 @@ from pathlib import Path
 from .detector import CLASSIFIER, RELEASED, MaskDetector
 from .drawing import draw
 from .paths import resolve
-from .video import VideoError, open_sink, open_source
+from .video import Source, VideoError, open_sink, open_source
 
 DEFAULT_RUNS = ("runs/default", "runs/lab")
 
@@ -31,7 +31,7 @@ def default_run() -> Path:
     return RELEASED
 
 
-def default_output(name: str, source) -> str:
+def default_output(name: str, source: Source) -> str:
     """Where the marked copy goes if the user does not say: into the current folder."""
     stem = Path(name).stem if source.kind != "live" else ("camera" + name if name.isdecimal() else "stream")
     if source.kind == "photos":

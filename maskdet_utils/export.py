@@ -48,7 +48,7 @@ class LiteClassifier:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.input_size = int(self._input["shape_signature"][1])
-        self._batch = None
+        self._batch: int | None = None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Raises `ValueError` if `pixels` is not of the size that the classifier was trained for."""

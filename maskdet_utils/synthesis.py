@@ -207,7 +207,8 @@ def _draw(job, models=None) -> tuple[str, str | None, bytes, list]:
     except PhotoError:
         return name, "unreadable", b"", []
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    photo, descriptions = synthesize_photo(photo, rng, *(models or _models), draw=draw)
+    detector, mesh = models or _models
+    photo, descriptions = synthesize_photo(photo, rng, detector, mesh, draw)
     if not descriptions:
         return name, "without_face", b"", []
     return name, None, cv2.imencode(".png", photo[..., ::-1])[1].tobytes(), descriptions
