@@ -51,7 +51,7 @@ def release(run_dir, wild=None) -> dict:
     labels = {**labels, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
     runs.write_text(RELEASED / LABELS, json.dumps(labels, indent=2) + "\n")
 
-    figures = {"temperature": round(temperature, 3), "test": judge_part(parts["test"])}
+    figures: dict = {"temperature": round(temperature, 3), "test": judge_part(parts["test"])}
     if wild:
         figures["wild"] = judge.judge(RELEASED, Path(wild), groups=Path(wild).parent / "crops.csv")
     for card in (figures["test"], figures.get("wild", {})):  # names of files and folders of one machine
@@ -94,7 +94,7 @@ def judge_part(photos) -> dict:
 
 def as_table(figures: dict) -> str:
     """The figures as a Markdown table for the card."""
-    rows = [("photos", "number", "accuracy", "balanced accuracy", "calibration error")]
+    rows: list[tuple[str, ...]] = [("photos", "number", "accuracy", "balanced accuracy", "calibration error")]
     wild = figures.get("wild", {})
     for name, card in (
         ("public data set, clean test part", figures["test"]),
