@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks demo-gif
+.PHONY: help setup pipeline test lab notebooks exercises demo-gif
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
@@ -18,6 +18,8 @@ help:  ## list the targets
 	@echo "make test     run every check"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
+	@echo "make exercises [NB=03]"
+	@echo "              execute the solutions and make the exercises from them"
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make setup    only make .venv"
 	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
@@ -38,6 +40,9 @@ lab: setup
 
 notebooks: setup
 	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)
+
+exercises: setup
+	@$(IN_VENV) -m maskdet_utils.exercises $(NB)
 
 demo-gif: setup
 	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif
