@@ -512,12 +512,12 @@ def train(function):
 
 
 @graded
-def features_stay(learning_rate, dropout, unfrozen, size):
+def features_stay(learning_rate, dropout, thawed, size):
     """For each of the four changes, True or False."""
     cases = {
         "other_learning_rate": (learning_rate, True, "it says how fast the head learns. Does the base know of it?"),
         "more_dropout_in_the_head": (dropout, True, "where does it work, before the features or behind them?"),
-        "base_unfrozen": (unfrozen, False, "what does a training step do to the base then, and to what it gives?"),
+        "top_of_the_base_thawed": (thawed, False, "what does a training step do to it then, and to what comes out?"),
         "other_image_size": (size, False, "does the base still see the same picture?"),
     }
     for name, (answer, right, question) in cases.items():
@@ -526,6 +526,49 @@ def features_stay(learning_rate, dropout, unfrozen, size):
         if answer != right:
             raise NotYet(f"think again about `{name}`: {question}")
     return "what comes after the features may change. The base may not, and neither may what it looks at."
+
+
+@graded
+def pace(function):
+    """A function that gives the learning rate of each step."""
+    rates = [float(call(function, step, 110, 10, 1.0)) for step in (0, 5, 10, 35, 60, 85, 110)]
+    rise, fall = [0.0, 0.5], (1 + np.cos(np.pi * np.arange(5) / 4)) / 2
+    mistakes = {
+        "the cosine begins at step 0: the rise during the first steps is missing.": (
+            1 + np.cos(np.pi * np.array([0, 5, 10, 35, 60, 85, 110]) / 110)
+        )
+        / 2,
+        "below 0 at the end: the cosine goes down to −1. Add 1 and divide by 2.": [*rise, *(2 * fall - 1)],
+        "the way down is a straight line: at its end the pace breaks off, instead of coming to rest.": [
+            *rise,
+            1,
+            0.75,
+            0.5,
+            0.25,
+            0,
+        ],
+        "this is a quarter of a wave, which is steepest at its end. Take the half: from 0 to π.": [
+            *rise,
+            *np.cos(np.pi * np.arange(5) / 8),
+        ],
+        "this is a whole wave: at its end the rate is as large as ever. Take the half: from 0 to π.": [
+            *rise,
+            1,
+            0.5,
+            0,
+            0.5,
+            1,
+        ],
+    }
+    reject(rates, mistakes)
+    for step, found, expected in zip((0, 5, 10, 35, 60, 85, 110), rates, [*rise, *fall], strict=True):
+        if not same(found, float(expected)):
+            raise NotYet(
+                f"with 110 steps, 10 of them warm-up, and 1.0 at the top, step {step} has the rate {expected:.3f}, not {found:.3f}."
+            )
+    if not same(float(call(function, 10, 110, 10, 3e-4)), 3e-4):
+        raise NotYet("`largest` makes no difference. After the warm-up the rate should be just that.")
+    return "a gentle rise, a long way down, and it comes to rest at 0."
 
 
 # 05: evaluate the classifier

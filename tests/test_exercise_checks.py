@@ -93,6 +93,12 @@ def waits_only_once(losses, patience):
     return best + 1
 
 
+def cosine(step, steps, warmup, largest, wave=1, lift=1):
+    if step < warmup:
+        return largest * step / warmup * (1 if lift else 0.5)
+    return largest * (lift + np.cos(wave * np.pi * (step - warmup) / (steps - warmup))) / 2
+
+
 def through_the_base(photos, base, step, epochs):
     for _ in range(epochs):
         for photo in photos:
@@ -255,8 +261,15 @@ MISTAKES = [
     ("train", [through_the_base], "called 30 times"),
     ("train", [one_epoch], "30 steps"),
     ("train", [photos_to_the_head], "was given a photo"),
-    ("features_stay", [True, True, True, False], "`base_unfrozen`: what does a training step"),
+    ("features_stay", [True, True, True, False], "`top_of_the_base_thawed`: what does a training step"),
     ("features_stay", [True, "yes", False, False], "should be True or False"),
+    ("pace", [lambda step, steps, warmup, top: cosine(step, steps, 0, top)], "rise during the first steps is missing"),
+    ("pace", [lambda *a: cosine(*a, lift=0) * 2], "Add 1 and divide by 2"),
+    ("pace", [lambda *a: cosine(*a, wave=2)], "a whole wave"),
+    ("pace", [lambda *a: cosine(*a, wave=0.5, lift=0) * 2], "a quarter of a wave"),
+    ("pace", [lambda step, steps, warmup, top: min(step / warmup, (steps - step) / (steps - warmup))], "straight line"),
+    ("pace", [lambda step, steps, warmup, top: cosine(step, steps, warmup, 1)], "`largest` makes no difference"),
+    ("pace", [lambda *a: cosine(*a) ** 2], "step 5 has the rate 0.500, not 0.250"),
     ("threshold", [0.45, MASKED, BARE], "20 % of the bare faces"),
     ("threshold", [0.75, MASKED, BARE], "a lower threshold finds 80 %"),
     ("precision_and_recall", [lambda c: (c[0, 0] / c[0].sum(), c[0, 0] / c[:, 0].sum())], "changed places"),
