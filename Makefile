@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks demo-gif release-model site
+.PHONY: help setup pipeline test lab notebooks exercises demo-gif release-model site
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
@@ -19,6 +19,8 @@ help:  ## list the targets
 	@echo "make notebooks [NB=03]"
 	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
 	@echo "make site     build the web site from the notebooks as they are; it begins at build/site/index.html"
+	@echo "make exercises [NB=03]"
+	@echo "              execute the solutions and make the exercises from them"
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make release-model"
 	@echo "              train the classifier that comes with the package anew (half an hour), and write its card"
@@ -47,6 +49,9 @@ notebooks: setup
 release-model: setup
 	@$(IN_VENV) -m maskdet_utils pipeline --profile public
 	@$(IN_VENV) -m maskdet_utils.release runs/public $(if $(WILD),--wild "$(WILD)")
+
+exercises: setup
+	@$(IN_VENV) -m maskdet_utils.exercises $(NB)
 
 demo-gif: setup
 	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif
