@@ -1,0 +1,220 @@
+"""What each ingredient is worth: trained on the built-in sample alone, tested on real photos. Prints a table, writes JSON.
+
+    python benchmarks/ablation.py --public FOLDER --wild FOLDER [--arms 1 2 3] [--seed 0] [--table]
+
+Arm 1 is the least that could work: grey photos of 40 people, one blue mask on each, a frozen base. Every further arm adds
+one ingredient of `ARMS` to all those before it, so the order matters. All arms see the same number of views of the same
+400 photos, and of their masked twins; nothing but the ingredient differs. The base sees 128 × 128 pixels; the head trains
+for ten epochs, without early stopping.
+
+--public is the public data set (`maskdet fetch public` makes data/public); all cleaned photos of it judge, since none
+trains. --wild is a folder of face crops with crops.csv: path, label, source_photo, face_min_side_px. An arm that is in
+the results already, with the same seed, is not trained again: a run that was broken off goes on.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from contextlib import nullcontext
+from functools import lru_cache, partial
+from pathlib import Path
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from maskdet_utils import augment, confusers, evaluation, masks, model, public, sample, training
+from maskdet_utils.faces import CenterFace, FaceMesh
+from maskdet_utils.paths import resolve, write_file
+
+RESULTS = "benchmarks/results/ablation.json"
+ARMS = (
+    "one blue mask",
+    "all styles and colours of masks",
+    "light, blur and grain of the photo",
+    "photos in colour",
+    "moved, turned and zoomed",
+    "camera faults",
+    "other frames, turned heads",
+    "hands, beards, scarves",
+    "masks worn wrong",
+    "top of the base fine-tuned",
+)
+STYLES, LIGHT, COLOUR, MOVED, FAULTS, FRAMES, CONFUSERS, WRONG, TUNED = range(2, 11)  # the arm that brings each
+FIGURES = {
+    "public": "accuracy, public photos",
+    "wild_24": "balanced accuracy, street, 24 px",
+    "wild_48": "balanced accuracy, street, 48 px",
+    "worn_wrong": "worn wrong called with mask",
+}
+SIZE = 128
+VIEWS = 2  # of each picture; with two bare and two masked pictures of each of 400 photos, 3,200 in all
+HEAD_EPOCHS, TUNED_EPOCHS = 10, 4
+BLUE = masks.Style("surgical", "pleats", colour=(150, 196, 224))
+# A mask as it comes out of the paint box: no light falls on it, its edge is sharp, it has no grain.
+FLAT = {
+    "surface_light": lambda photo, mesh, surface: (np.ones((32, 32), np.float32), 1.0),
+    "photo_blur": lambda grey: 0.1,
+    "photo_grain": lambda grey: 0.0,
+}
+# Of the street's faults those that are not the camera's.
+SCENES = (augment.turn, augment.in_front, augment.reframe)
+CLASSES = ["with_mask", "without_mask"]
+
+
+@lru_cache
+def bare_faces() -> list:
+    """(grey RGB photo, its mesh) of each photo of the sample in which a face is found, in order."""
+    detector, mesh = CenterFace(), FaceMesh()
+    found = []
+    for _, _, grey in sample.att_photos():
+        faces = detector.detect(grey)
+        points = mesh.find(grey, faces[0]) if faces else None
+        if points is not None:
+            found.append((grey, points))
+    return found
+
+
+def draw(what: str, grey, mesh, arm: int, rng) -> tuple[np.ndarray, float]:
+    """A picture and its target, the probability of "with mask" that is asked for. what: right, bare, wrong or confuser."""
+    photo = grey
+    if arm >= COLOUR:
+        photo = sample.colour(grey, mesh, rng) if rng.random() < sample.COLOURED else sample.tint(grey, rng)
+    target = 0.0
+    if what == "confuser":
+        photo, _ = confusers.random_confuser(photo, mesh, rng)
+    elif what in ("right", "wrong"):
+        style = masks.random_style(rng, wearing=what) if arm >= STYLES else BLUE
+        photo, _ = masks.draw_mask(photo, mesh, style, rng)
+        target = {"right": 1.0, "under_nose": 0.45}.get(style.wearing, 0.0)  # notebook 04 says why
+    return sample.soften(photo, rng) if arm >= LIGHT else photo, target
+
+
+def draw_all(arm: int, seed: int, folder: Path, n_photos: int) -> tuple[list, np.ndarray]:
+    """Files and targets `(n, 2)` of an arm's pictures: four of each photo, about half of them with a mask worn right."""
+    files, targets = [], []
+    with patch.multiple(masks, **FLAT) if arm < LIGHT else nullcontext():
+        for number, (grey, mesh) in enumerate(bare_faces()[:n_photos]):
+            plan = ["right", "bare", "right", "bare"]
+            if arm >= CONFUSERS and number % 2:
+                plan[3] = "confuser"
+            if arm >= WRONG and number % 2:
+                plan[2] = "wrong"
+            for place, what in enumerate(plan):
+                picture, target = draw(what, grey, mesh, arm, np.random.default_rng([seed, number, place]))
+                files.append(str(folder / f"{number:03d}_{place}.jpg"))
+                cv2.imwrite(files[-1], picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+                targets.append(target)
+    return files, np.stack([targets, 1 - np.array(targets)], axis=1).astype(np.float32)
+
+
+def views_of(lower, arm: int, seed: int, n_photos: int) -> tuple[np.ndarray, np.ndarray]:
+    """Maps and targets of an arm's training views, see `training.maps_of_views`."""
+    faults = {
+        change: chance
+        for change, chance in augment.STREET_FAULTS.items()
+        if arm >= (FRAMES if change in SCENES else FAULTS)
+    }
+    position = augment.position_layers(seed) if arm >= MOVED else None
+    with tempfile.TemporaryDirectory() as folder, patch.dict(augment.STREET_FAULTS, faults, clear=True):
+        files, targets = draw_all(arm, seed, Path(folder), n_photos)
+        return training.maps_of_views(lower, files, targets, VIEWS, seed, position, augment.worsen)
+
+
+def real_photos(public_folder: Path, wild_folder: Path) -> pd.DataFrame:
+    """The photos that judge: `file`, `label`, `group`, `side` of the face in pixels (not a number if public)."""
+    manifest, _ = public.read_manifest(public_folder)
+    manifest["file"] = [str(public_folder / path) for path in manifest["path"]]
+    crops = pd.read_csv(wild_folder / "crops.csv")
+    crops["file"] = [str(wild_folder / path) for path in crops["path"]]
+    crops = crops.rename(columns={"source_photo": "group", "face_min_side_px": "side"})
+    return pd.concat([manifest, crops], ignore_index=True)[["file", "label", "group", "side"]]
+
+
+def judge(real: pd.DataFrame, probabilities: np.ndarray) -> dict:
+    """The figures of `FIGURES`, each with its 95 % interval over groups."""
+    truth = (real["label"] == CLASSES[1]).to_numpy().astype(int)
+    known = real["label"].isin(CLASSES)
+    of = {
+        "public": (real["side"].isna(), evaluation.accuracy),
+        "wild_24": (known & (real["side"] >= 24), evaluation.balanced_accuracy),
+        "wild_48": (known & (real["side"] >= 48), evaluation.balanced_accuracy),
+        "worn_wrong": (~known & (real["side"] >= 24), partial(evaluation.recall, label=0)),
+    }
+    return {
+        name: evaluation.with_interval(metric, truth[rows], probabilities[rows], real["group"][rows])
+        for name, (rows, metric) in of.items()
+    }
+
+
+def train_and_judge(arm: int, seed: int, real: pd.DataFrame, real_maps: np.ndarray, n_photos: int) -> dict:
+    """Train an arm and judge it; returns its row of the results."""
+    start = time.perf_counter()
+    model.set_seed(seed)
+    lower, upper = model.split_base(model.build_base(SIZE))
+    head = model.build_head()
+    head.build(upper.output_shape)
+    maps, targets = views_of(lower, arm, seed, n_photos)
+    features = training.features_of_maps(upper, maps)
+    training.train_head(head, (features, targets), None, HEAD_EPOCHS, learning_rate=3e-4)
+    if arm >= TUNED:
+        training.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
+    after_pooling = model.keras.Sequential(head.layers[1:])
+    probabilities = after_pooling.predict(training.features_of_maps(upper, real_maps), verbose=0)
+    return {
+        "arm": arm,
+        "adds": ARMS[arm - 1],
+        "seed": seed,
+        "views": len(maps),
+        **judge(real, probabilities),
+        "seconds": round(time.perf_counter() - start),
+    }
+
+
+def table(results: list[dict]) -> str:
+    """Markdown: a row an arm, means over the seeds; in brackets the 95 % interval, as the mean of the seeds' ends."""
+    lines = ["| adds | " + " | ".join(FIGURES.values()) + " |", "|" + "---|" * (1 + len(FIGURES))]
+    for arm in sorted({row["arm"] for row in results}):
+        rows = [row for row in results if row["arm"] == arm]
+        cells = [f"{arm} {rows[0]['adds']}"]
+        for name in FIGURES:
+            value, low, high = (np.mean([row[name][key] for row in rows]) for key in ("value", "low", "high"))
+            cells.append(f"{value:.3f} ({low:.3f}–{high:.3f})")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--public", type=Path, help="the unpacked public data set (default: data/public)")
+    parser.add_argument("--wild", type=Path, help="folder with crops.csv")
+    parser.add_argument("--arms", type=int, nargs="*", default=range(1, len(ARMS) + 1), help="which (default: all)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--photos", type=int, default=400, help="how many of the sample's photos train (default: 400)")
+    parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
+    parser.add_argument("--table", action="store_true", help="only print the table of what is in the results")
+    options = parser.parse_args()
+    results = json.loads(options.results.read_text()) if options.results.is_file() else []
+    done = {(row["arm"], row["seed"]) for row in results}
+    arms = [arm for arm in options.arms if (arm, options.seed) not in done and not options.table]
+    if arms:
+        if options.wild is None:
+            parser.error("--wild is needed: the folder of face crops that judges")
+        real = real_photos(options.public or resolve(public.FOLDER), options.wild)
+        lower, _ = model.split_base(model.build_base(SIZE))
+        real_maps, _ = training.maps_of_views(lower, real["file"], np.zeros((len(real), 2)), 0, 0)
+    for arm in arms:
+        row = train_and_judge(arm, options.seed, real, real_maps, options.photos)
+        results = sorted([*results, row], key=lambda row: (row["arm"], row["seed"]))
+        write_file(options.results, (json.dumps(results, indent=1) + "\n").encode())
+        shown = ", ".join(f"{name} {row[name]['value']:.3f}" for name in FIGURES)
+        print(f"arm {arm} ({row['adds']}), seed {row['seed']}: {shown}; {row['seconds']} s", flush=True)
+    print(table(results))
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()

@@ -1,0 +1,68 @@
+"""Figures and slices of several classifiers on the same face crops, for notebook 07. Writes JSON and a table of answers.
+
+    python benchmarks/wild.py FOLDER ours=RUN recipe=RUN [--groups CSV] [--turn]
+
+FOLDER holds with_mask/, without_mask/ and worn_incorrectly/, full of face crops. Each classifier (a run folder, or a
+file, as in `maskdet evaluate --model`) gets what `maskdet evaluate --json` says of it, names of files aside, under its
+name in benchmarks/results/wild.json; classifiers that are there under other names stay. What the one called "ours" says
+of each face goes to benchmarks/results/probabilities.csv: `truth` (a label), `group`, `probability` (of with_mask) and
+`face_size` (pixels).
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from maskdet_utils import judge, scorecard
+from maskdet_utils.detector import load_classifier
+from maskdet_utils.paths import resolve, write_file
+
+RESULTS = "benchmarks/results/wild.json"
+ANSWERS = "benchmarks/results/probabilities.csv"
+
+
+def without_names(card: dict) -> dict:
+    """A scorecard as it may be published: no names of photos."""
+    return {**card, "left_out": {"count": card["left_out"]["count"]}}
+
+
+def answers(seen) -> pd.DataFrame:
+    """A row per face; groups by number only."""
+    return pd.DataFrame(
+        {
+            "truth": seen.faces["label"],
+            "group": pd.factorize(seen.faces["group"])[0],
+            "probability": np.round(seen.probabilities[:, 0].astype(float), 6),
+            "face_size": seen.faces["face_size"].round().astype(int),
+        }
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("models", nargs="+", metavar="NAME=RUN_OR_FILE")
+    parser.add_argument("--groups", help="see maskdet evaluate --help")
+    parser.add_argument(
+        "--turn", action="store_true", help="slices by the turn of the head, too: several times as long"
+    )
+    parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
+    parser.add_argument("--answers", type=Path, default=resolve(ANSWERS), help=f"default: {ANSWERS}")
+    options = parser.parse_args()
+    cards = json.loads(options.results.read_text()) if options.results.is_file() else {}
+    for model in options.models:
+        name, _, run = model.partition("=")
+        classifier, labels = load_classifier(Path(run).resolve())
+        seen = judge.look_at_crops(classifier, labels, options.folder, options.groups, turn=options.turn)
+        cards[name] = without_names(scorecard.of_faces(seen, labels))
+        print(f"{name}\n{scorecard.as_text(cards[name] | {'left_out': {'count': 0, 'photos': []}})}\n")
+        write_file(options.results, (json.dumps(cards, indent=1) + "\n").encode())
+        if name == "ours":
+            write_file(options.answers, answers(seen).to_csv(index=False, lineterminator="\n").encode())
+
+
+if __name__ == "__main__":
+    main()
