@@ -3,8 +3,9 @@
 A notebook in notebooks/solutions/ is the source; the one of the same name in notebooks/exercises/ is made from it:
 
 - Markdown cells tagged `solution` are left out.
-- In code cells tagged `solution`, what follows "# Write your code here." is left out, and a line such as
-  `size = 112  # exercise: 224` becomes `size = 224  # Change this.`
+- In code cells tagged `solution`, what follows "# Write your code here." is left out; a marked line is changed.
+
+`size = 112  # exercise: 224` is such a line: it becomes `size = 224  # Change this.`
 
 Everything else, the checks above all, is the same in both. Both run from top to bottom: a check prints what is missing.
 """
