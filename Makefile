@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks demo-gif
+.PHONY: help setup pipeline test lab notebooks exercises demo-gif release-model site
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
@@ -18,7 +18,12 @@ help:  ## list the targets
 	@echo "make test     run every check"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
+	@echo "make site     build the web site from the notebooks as they are; it begins at build/site/index.html"
+	@echo "make exercises [NB=03]"
+	@echo "              execute the solutions and make the exercises from them"
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
+	@echo "make release-model"
+	@echo "              train the classifier that comes with the package anew (half an hour), and write its card"
 	@echo "make setup    only make .venv"
 	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
 
@@ -30,6 +35,7 @@ pipeline: setup
 test: setup
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
+	$(IN_VENV) -m mypy
 	$(IN_VENV) -m maskdet_utils.notebooks --check
 	$(IN_VENV) -m pytest tests -rs --durations=15
 
@@ -39,8 +45,22 @@ lab: setup
 notebooks: setup
 	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)
 
+# WILD: class folders of face crops of other photos, to judge it by.
+release-model: setup
+	@$(IN_VENV) -m maskdet_utils pipeline --profile public
+	@$(IN_VENV) -m maskdet_utils.release runs/public $(if $(WILD),--wild "$(WILD)")
+
+exercises: setup
+	@$(IN_VENV) -m maskdet_utils.exercises $(NB)
+
 demo-gif: setup
 	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif
+
+# Anew each time: Sphinx warns about a page only when it reads it, and here every warning is an error.
+site: setup
+	@rm -rf build/site docs/api
+	@$(IN_VENV) -m sphinx --fail-on-warning --keep-going --quiet -c docs -d build/site-doctrees --fresh-env . build/site
+	@echo "build/site/index.html"
 
 # The file is written last: a .venv without it was broken off half-way and is made anew.
 .venv/installed: requirements.lock pyproject.toml

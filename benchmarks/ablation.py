@@ -26,7 +26,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import augment, confusers, evaluation, masks, model, public, sample, training
+from maskdet_utils import augment, confusers, evaluation, masks, model, public, recipe, sample, training
 from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
 
@@ -89,7 +89,7 @@ def draw(what: str, grey, mesh, arm: int, rng) -> tuple[np.ndarray, float]:
     elif what in ("right", "wrong"):
         style = masks.random_style(rng, wearing=what) if arm >= STYLES else BLUE
         photo, _ = masks.draw_mask(photo, mesh, style, rng)
-        target = {"right": 1.0, "under_nose": 0.45}.get(style.wearing, 0.0)  # notebook 04 says why
+        target = {"right": 1.0, "under_nose": recipe.UNDER_NOSE}.get(style.wearing, 0.0)  # notebook 04 says why
     return sample.soften(photo, rng) if arm >= LIGHT else photo, target
 
 
@@ -162,6 +162,7 @@ def train_and_judge(arm: int, seed: int, real: pd.DataFrame, real_maps: np.ndarr
     training.train_head(head, (features, targets), None, HEAD_EPOCHS, learning_rate=3e-4)
     if arm >= TUNED:
         training.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
+    training.even_odds(head, targets)
     after_pooling = model.keras.Sequential(head.layers[1:])
     probabilities = after_pooling.predict(training.features_of_maps(upper, real_maps), verbose=0)
     return {

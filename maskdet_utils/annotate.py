@@ -11,16 +11,16 @@ import threading
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from .detector import CLASSIFIER, DetectorError, MaskDetector
+from .detector import CLASSIFIER, RELEASED, MaskDetector
 from .drawing import draw
 from .paths import resolve
-from .video import VideoError, open_sink, open_source
+from .video import Source, VideoError, open_sink, open_source
 
 DEFAULT_RUNS = ("runs/default", "runs/lab")
 
 
 def default_run() -> Path:
-    """The run whose classifier is used if none is named. Raises `DetectorError` if no run has one yet."""
+    """The folder of the classifier that is used if none is named: your latest run's, else the released one."""
     for name in DEFAULT_RUNS:
         try:
             folder = resolve(name)
@@ -28,13 +28,10 @@ def default_run() -> Path:
             break
         if (folder / CLASSIFIER).is_file():
             return folder
-    raise DetectorError(
-        "There is no trained classifier yet. Train one first (maskdet pipeline, or notebooks 01 to 04), or name the "
-        "folder of one with --model."
-    )
+    return RELEASED
 
 
-def default_output(name: str, source) -> str:
+def default_output(name: str, source: Source) -> str:
     """Where the marked copy goes if the user does not say: into the current folder."""
     stem = Path(name).stem if source.kind != "live" else ("camera" + name if name.isdecimal() else "stream")
     if source.kind == "photos":

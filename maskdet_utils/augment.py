@@ -1,10 +1,17 @@
 """More data from the same photos: other positions (Keras layers) and worse photos (plain functions on one photo)."""
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
+if TYPE_CHECKING:
+    import keras
 
-def position_layers(seed: int = 0, shift: float = 0.2, degrees: float = 20, zoom: float = 0.15, shear: float = 0.15):
+
+def position_layers(
+    seed: int = 0, shift: float = 0.2, degrees: float = 20, zoom: float = 0.15, shear: float = 0.15
+) -> "keras.Sequential":
     """The recipe's augmentation as Keras layers: flip, shift, rotation, zoom and shear, all random, for training only.
 
     `shift`, `zoom` and `shear` are fractions of the photo's side, `degrees` the largest rotation either way. Pixels

@@ -5,7 +5,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class Actor:
         return "with_mask" if switched != self.starts_masked else "without_mask"
 
 
-def cast(people, switches, photo_number: int = 1, seed: int = 0) -> list[Actor]:
+def cast(people: Sequence[int], switches: Sequence[tuple], photo_number: int = 1, seed: int = 0) -> list[Actor]:
     """Make actors of AT&T's people (1 to 40), each with a mask drawn on; switches: frames for each of them."""
     from . import sample, synthesis
     from .faces import CenterFace, FaceMesh
@@ -58,7 +58,7 @@ def cast(people, switches, photo_number: int = 1, seed: int = 0) -> list[Actor]:
     return [actors[f"s{person:02d}"] for person in people]
 
 
-def play(actors, count: int, width: int = 640, height: int = 480) -> Iterator[tuple[np.ndarray, list]]:
+def play(actors: Sequence[Actor], count: int, width: int = 640, height: int = 480) -> Iterator[tuple[np.ndarray, list]]:
     """Let the actors sway side by side before a wall, for `count` frames.
 
     Gives for each frame the picture, RGB uint8 (height, width, 3), and for each actor (centre of the face (x, y) in
@@ -80,7 +80,7 @@ def play(actors, count: int, width: int = 640, height: int = 480) -> Iterator[tu
         yield frame, truth
 
 
-def write_clip(path, frames, rate: float = 25.0) -> Path:
+def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.0) -> Path:
     """Write RGB frames to .mp4, .gif or .mjpeg (JPEGs in a row: what Chromium takes for a fake camera).
 
     Chromium wants even sizes. Raises ValueError for another ending.
@@ -93,7 +93,7 @@ def write_clip(path, frames, rate: float = 25.0) -> Path:
             for frame in frames:
                 file.write(cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
         return path
-    sink = open_sink(str(path), Source("video", iter(()), rate))
+    sink = open_sink(str(path), Source("video", (none for none in ()), rate))
     try:
         for frame in frames:
             sink.write(frame, None)
@@ -137,11 +137,7 @@ def _demo(output: str, model: str | None) -> None:
     if output.lower().endswith(".gif"):
         detector = MaskDetector.load(Path(model).resolve() if model else default_run())
         frames = (draw(frame, detector.track(frame), detector.classes) for frame in frames)
-        credited = []
-        for frame in frames:
-            cv2.putText(frame, CREDIT, (6, 263), FONT, 0.35, (60, 60, 60), 1, cv2.LINE_AA)
-            credited.append(frame)
-        frames = credited
+        frames = (cv2.putText(frame, CREDIT, (6, 263), FONT, 0.35, (60, 60, 60), 1, cv2.LINE_AA) for frame in frames)
     print(write_clip(output, frames, rate))
 
 

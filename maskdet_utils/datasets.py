@@ -195,6 +195,6 @@ def stream(paths, targets, image_size: int, batch_size: int = 32, seed: int = 0,
         photos = photos.shuffle(len(paths), seed=seed)
     numbers = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(len(paths))
     photos = tf.data.Dataset.zip(photos, numbers).map(
-        lambda photo, number: load_in_graph(*photo, number), num_parallel_calls=2, deterministic=True
+        lambda photo, number: load_in_graph(photo[0], photo[1], number), num_parallel_calls=2, deterministic=True
     )
     return photos.batch(batch_size).prefetch(1)

@@ -4,6 +4,7 @@ frame ──► face detector ──► boxes ──► crops + margin ──►
                                                               └──► Tracker ──► steady labels, for video
 """
 
+import hashlib
 import json
 import math
 import threading
@@ -21,6 +22,9 @@ from .paths import resolve
 from .tracking import MASKED, Tracker, look_of
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
+RELEASED = (
+    Path(__file__).parent / "released"
+)  # a trained classifier that comes with the package, see docs/model_card.md
 
 
 class DetectorError(RuntimeError):
@@ -176,6 +180,12 @@ def load_classifier(model, threads: int = 2) -> tuple:
             raise DetectorError(f"{path} is no classifier. Name a run folder, a .tflite or a .keras file.")
         path = path / CLASSIFIER
     labels = read_labels(path.parent / LABELS)
+    if path.suffix == ".tflite" and "sha256" in labels and path.is_file():
+        if hashlib.sha256(path.read_bytes()).hexdigest() != labels["sha256"]:
+            raise DetectorError(
+                f"{path} is damaged: it is not the file that {LABELS} beside it describes. Install the package again, "
+                "or make the classifier anew."
+            )
     try:
         if path.suffix == ".keras":
             from .export import KerasClassifier
@@ -206,7 +216,7 @@ def load_classifier(model, threads: int = 2) -> tuple:
 def read_labels(path) -> dict:
     """What a run's `labels.json` says: `classes` (two or three names), `input_size`, `threshold`, `crop_margin`.
 
-    It may say `unsure` as well: [low, high], probabilities of the first class between which nothing should be claimed.
+    It may say `sha256` of the `.tflite` file, which is then checked, and `unsure`: [low, high], probabilities of the first class between which nothing should be claimed.
 
     Raises `DetectorError` if the file is missing, is no JSON or says something impossible.
     """

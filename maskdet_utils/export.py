@@ -11,15 +11,22 @@ from .paths import write_file
 from .quiet import quiet_stderr
 
 
-def to_litert(classifier, path) -> None:
-    """Write a Keras classifier as a float32 LiteRT file that takes any batch size."""
+def to_litert(classifier, path, half_precision: bool = False) -> None:
+    """Write a Keras classifier as a LiteRT file that takes any batch size and float32 pixels.
+
+    half_precision: keep the weights as float16, which halves the file; calculations stay float32.
+    """
     import tensorflow as tf
 
     # The converter prints every variable's address, and logs a temporary path: other ones each time.
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            content = tf.lite.TFLiteConverter.from_keras_model(classifier).convert()
+            converter = tf.lite.TFLiteConverter.from_keras_model(classifier)
+            if half_precision:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.target_spec.supported_types = [tf.float16]
+            content = converter.convert()
     finally:
         logging.disable(logging.NOTSET)
     write_file(path, content)
@@ -41,7 +48,7 @@ class LiteClassifier:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]["index"]
         self.input_size = int(self._input["shape_signature"][1])
-        self._batch = None
+        self._batch: int | None = None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Raises `ValueError` if `pixels` is not of the size that the classifier was trained for."""

@@ -6,6 +6,7 @@ Every detector here has a ``name`` and offers ``detect(frame) -> list[Face]``, b
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -62,14 +63,14 @@ def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = Fa
     return square, scale
 
 
-def box_in_frame(box, shape) -> tuple[int, int, int, int] | None:
+def box_in_frame(box: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int, int] | None:
     """The part of a box (x, y, width, height) within a frame of this shape, in whole pixels; None if nothing is."""
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(shape[1], round(box[0] + box[2])), min(shape[0], round(box[1] + box[3]))
     return (left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
-def crop_face(frame: np.ndarray, box, margin: float) -> np.ndarray:
+def crop_face(frame: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
     """Cut a box (x, y, width, height, in pixels) out of a frame, with `margin` box sizes more on each side.
 
     What the classifier sees of a face, in training, evaluation and live use alike: all of them come through here (and
@@ -128,13 +129,15 @@ class CenterFace:
             for i in np.asarray(keep, int).ravel()
         ]
 
-    def net_for(self, shape):
+    def net_for(self, shape: tuple[int, int]) -> cv2.dnn.Net:
         """The network for inputs of this shape. OpenCV's keeps to its first input's size: given another it goes wrong."""
         if shape not in self.nets:
             self.nets[shape] = cv2.dnn.readNetFromONNX(self.path)
         return self.nets[shape]
 
-    def decode(self, heat, log_size, offset, points) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def decode(
+        self, heat: np.ndarray, log_size: np.ndarray, offset: np.ndarray, points: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Read boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in input pixels, from the network's four maps.
 
         Within a pair of channels y comes before x. Sizes are logarithms in cells, offsets are in cells from the
@@ -209,7 +212,8 @@ class OpenCvSsd:
         return [Face(tuple(box), float(score)) for box, score in zip(corners.tolist(), rows[:, 2], strict=True)]
 
 
-DETECTORS = {  # the sizes are for live use: the smallest that find nine in ten faces of 40 pixels in photos of 400
+# The sizes are for live use: the smallest that find nine in ten faces of 40 pixels in photos of 400.
+DETECTORS: dict[str, Callable] = {
     "yunet": YuNet,
     "centerface": lambda: CenterFace(side=256, min_score=0.35, square=False),
     "ssd": OpenCvSsd,
@@ -276,7 +280,7 @@ class FaceMesh:
         )
         return points if presence >= self.min_presence else None
 
-    def crop_matrix(self, centre, eye_line, size: float) -> np.ndarray:
+    def crop_matrix(self, centre: Sequence[float], eye_line: Sequence[float], size: float) -> np.ndarray:
         """Return the 2 x 3 matrix from frame pixels to a square crop of `size` frame pixels with the eyes level."""
         angle = np.degrees(np.arctan2(eye_line[1], eye_line[0]))
         centre = (float(centre[0]), float(centre[1]))

@@ -9,6 +9,7 @@ Photos are RGB uint8 (height, width, 3). A mesh is MediaPipe's: (468, 3) points 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -43,7 +44,7 @@ WEARING = {
 WRONG_WAYS = {"under_nose": 0.25, "on_lip": 0.25, "under_mouth": 0.1, "chin": 0.2, "one_ear": 0.12, "over_eyes": 0.08}
 
 # colours: RGB 0-255, None is any colour. bulge, width: their smallest and largest value, see Style.
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "surgical": dict(
         colours=[(240, 242, 242), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
         patterns=["pleats"],
@@ -287,8 +288,8 @@ def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> 
     """Return the ear loops as lines (n, 2) in photo pixels, from the mask's corners to the ears in sight."""
     (across, down, _), width = face_axes(mesh)
     if wearing == "one_ear":
-        ear = min(ears_in_sight(mesh), key=lambda ear: np.linalg.norm(mesh[ear[0]] - surface[:, 0].mean(axis=0)))
-        ends = [(*ear, surface[1, 0], 0.02), (*ear, surface[-2, 0], 0.04)]
+        nearest = min(ears_in_sight(mesh), key=lambda ear: np.linalg.norm(mesh[ear[0]] - surface[:, 0].mean(axis=0)))
+        ends = [(*nearest, surface[1, 0], 0.02), (*nearest, surface[-2, 0], 0.04)]
     else:
         ends = []
         for ear, outward in ears_in_sight(mesh):

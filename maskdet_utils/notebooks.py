@@ -31,17 +31,25 @@ def execute_in_place(path: Path) -> None:
 
     Raises `NotebookError` if a cell fails or shows an absolute path; the stored notebook is then left as it was.
     """
+    notebook = nbformat.read(path, as_version=4)
+    execute(notebook, path.parent)
+    write_text(path, as_stored(notebook))
+
+
+def execute(notebook, folder: Path) -> None:
+    """Run a notebook top to bottom in a fresh kernel that stands in `folder`; its outputs are put into it.
+
+    Raises `NotebookError` if a cell fails.
+    """
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    notebook = nbformat.read(path, as_version=4)
     options = {"timeout": None, "kernel_name": "python3", "extra_arguments": KERNEL_ARGUMENTS}
     try:
-        NotebookClient(notebook, resources={"metadata": {"path": str(path.parent)}}, **options).execute()
+        NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, **options).execute()
     except CellExecutionError as error:
         failed = next(c.id for c in notebook.cells for o in c.get("outputs", []) if o.output_type == "error")
         raise NotebookError(f"cell {failed} failed: {error.ename}: {error.evalue}") from None
-    write_text(path, as_stored(notebook))
 
 
 def as_stored(notebook) -> str:

@@ -30,13 +30,13 @@ def cache_folder() -> Path:
     return folder
 
 
-def resolve(path) -> Path:
+def resolve(path: str | Path) -> Path:
     """An absolute path as it is; a relative one counted from the repository's root, not from the current folder."""
     path = Path(path).expanduser()
     return path if path.is_absolute() else repository_root() / path
 
 
-def write_file(path, content: bytes) -> None:
+def write_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step: a reader sees the old one or the new one, never half of it. Makes its folder."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ class PhotoError(ValueError):
     """A file that is not a usable photo; the message says why."""
 
 
-def find_photos(folder) -> list[Path]:
+def find_photos(folder: str | Path) -> list[Path]:
     """All files below `folder` (hidden ones aside) whose name ends like a photo's, sorted by path.
 
     Sorted, because the order in which a file system lists its files differs between machines.

@@ -1,5 +1,6 @@
 """Figures: one palette that colour-blind readers can tell apart, one size of text, one way of saving."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -28,7 +29,13 @@ def use_style() -> None:
     )
 
 
-def show_photos(photos, titles=None, columns: int = 6, width: float = 9.0, credit: str = CREDIT):
+def show_photos(
+    photos: Sequence[np.ndarray],
+    titles: Sequence[str] | None = None,
+    columns: int = 6,
+    width: float = 9.0,
+    credit: str = CREDIT,
+) -> plt.Figure:
     """A contact sheet of RGB photos (uint8, or float 0–255), with an optional title each; returns the figure."""
     rows = -(-len(photos) // columns)
     cell = width / columns
@@ -48,7 +55,7 @@ def show_photos(photos, titles=None, columns: int = 6, width: float = 9.0, credi
     return figure
 
 
-def show_training(history: dict):
+def show_training(history: dict) -> plt.Figure:
     """Loss and accuracy for each epoch, training against validation; returns the figure."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
     epochs = np.arange(1, len(history["loss"]) + 1)
@@ -61,7 +68,7 @@ def show_training(history: dict):
     return figure
 
 
-def show_confusion(counts: np.ndarray, classes):
+def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> plt.Figure:
     """A confusion matrix `(true, predicted)` with its counts written in; returns the figure."""
     figure, axis = plt.subplots(figsize=(4.6, 3.8))
     axis.imshow(counts, cmap="Blues", vmin=0)
@@ -84,7 +91,7 @@ def show_confusion(counts: np.ndarray, classes):
     return figure
 
 
-def save(figure, run_dir, name: str, alt: str) -> None:
+def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
     """Save a figure as `figures/<name>.png` of the run, with its alt text in the file and for the run's page.
 
     The figure's alt text also goes into the notebook's output, so that a screen reader has something to read.
@@ -96,7 +103,7 @@ def save(figure, run_dir, name: str, alt: str) -> None:
     show(figure, alt)
 
 
-def show(figure, alt: str) -> None:
+def show(figure: plt.Figure, alt: str) -> None:
     """Show a figure in the notebook as a PNG with alt text, then close it."""
     import io
 

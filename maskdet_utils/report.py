@@ -21,7 +21,7 @@ figcaption { color: #444; }
 """
 
 
-def write_page(run_dir) -> Path:
+def write_page(run_dir: str | Path) -> Path:
     """Write `index.html` of a run from its `metrics.json`, `figures/` and executed notebooks; returns its path."""
     run_dir = Path(run_dir)
     metrics = read_metrics(run_dir)

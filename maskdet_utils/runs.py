@@ -82,7 +82,7 @@ def parameters_of(notebook: Path) -> dict:
     cells = nbformat.read(notebook, as_version=4).cells
     source = "".join(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
     assignments = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
-    return {node.targets[0].id: ast.literal_eval(node.value) for node in assignments}
+    return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in assignments}
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:

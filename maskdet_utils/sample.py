@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ VERSION = 2  # raised whenever the photos would come out different, so that an o
 COLOURED = 0.6  # the share of photos in the colours of life; the others are tinted like old prints
 
 
-def att_photos():
+def att_photos() -> Iterator[tuple[str, int, np.ndarray]]:
     """Give (person "s01"…"s40", number 1…10, RGB uint8 photo (112, 92, 3)) for each of the 400 AT&T photos, in order."""
     with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
         for person in range(1, 41):
@@ -75,7 +76,7 @@ def soften(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.05, 0.6))
 
 
-def build(folder=None, seed: int = 0) -> Path:
+def build(folder: str | Path | None = None, seed: int = 0) -> Path:
     """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
 
     Each person's photos are one group. A photo and its masked twin are coloured or tinted alike and saved the same way:

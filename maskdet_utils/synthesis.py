@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from . import confusers, masks
-from .faces import CenterFace, FaceMesh
+from .faces import CenterFace, FaceMesh, box_in_frame
 from .paths import write_file
 from .photos import PhotoError, find_photos, read_photo
 from .sample import soften
@@ -109,13 +109,15 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
 
 
 def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes: int | None = None):
-    """Draw on the nearest face of each bare photo, several times over, to train with; gives a table of what was drawn.
+    """Draw on the nearest face of each photo, several times over, to train with; gives a table of what was drawn.
 
     paths: of photos. plan: how many pictures of each to draw, by what is drawn: a key of `masks.WEARING`, "wrong" (any
-    of `masks.WRONG_WAYS`) or "confuser". Pictures are softened like the sample's and written to `folder` as JPEG.
+    of `masks.WRONG_WAYS`), "confuser", or "nothing" (the face cut out of a wide photo, as it is; no picture if the
+    photo is hardly wider than the face). Each shows the face with half a face around it, or all of the photo if that is
+    little more. Pictures are softened like the sample's and written to `folder` as JPEG.
 
     Returns a `pandas.DataFrame` with `file` (the picture), `drawn_on` (the photo) and `drawn` (a key of
-    `masks.WEARING` or of `confusers.KINDS`), in the order of `paths`; photos without a face give no rows.
+    `masks.WEARING` or of `confusers.KINDS`, or "nothing"), in the order of `paths`; no face, no rows.
     """
     import pandas as pd
 
@@ -130,23 +132,36 @@ def _draw_plan(job, models=None) -> list[dict]:
     path, stem, plan, seed = job
     detector, mesh = models or _models
     rng = np.random.default_rng([seed, zlib.crc32(Path(path).name.encode())])
-    photo = read_photo(path)
+    photo = read_photo(path, at_least=640)
     faces = detector.detect(photo)
-    points = mesh.find(photo, max(faces, key=lambda face: face.box[2])) if faces else None
-    if points is None:
+    if not faces:
         return []
+    face = max(faces, key=lambda face: face.box[2])
+    needs_mesh = any(count for what, count in plan.items() if what != "nothing")
+    points = mesh.find(photo, face) if needs_mesh else None
+    if needs_mesh and points is None:
+        return []
+    x, y, width, height = face.box
+    left, top, width, height = box_in_frame((x - width / 2, y - height / 2, 2 * width, 2 * height), photo.shape)
+    is_wide = width * height < 0.6 * photo.shape[0] * photo.shape[1]
+    if is_wide:
+        photo = photo[top : top + height, left : left + width]
+        points = points - np.float32([left, top, 0]) if needs_mesh else None
     rows, quality = [], [cv2.IMWRITE_JPEG_QUALITY, 95]
-    for what, count in plan.items():
-        for _ in range(count):
-            if what == "confuser":
-                picture, description = confusers.random_confuser(photo, points, rng)
-                drawn = description["kind"]
-            else:
-                style = masks.random_style(rng, wearing=what)
-                picture, drawn = masks.draw_mask(photo, points, style, rng)[0], style.wearing
-            name = f"{stem}_{len(rows)}_{drawn}.jpg"
-            write_file(name, cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
-            rows.append({"file": name, "drawn_on": path, "drawn": drawn})
+    for what in (what for what, count in plan.items() for _ in range(count)):
+        if what == "nothing":
+            if not is_wide:
+                continue
+            picture, drawn = photo, what
+        elif what == "confuser":
+            picture, description = confusers.random_confuser(photo, points, rng)
+            drawn = description["kind"]
+        else:
+            style = masks.random_style(rng, wearing=what)
+            picture, drawn = masks.draw_mask(photo, points, style, rng)[0], style.wearing
+        name = f"{stem}_{len(rows)}_{drawn}.jpg"
+        write_file(name, cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
+        rows.append({"file": name, "drawn_on": path, "drawn": drawn})
     return rows
 
 
@@ -192,7 +207,8 @@ def _draw(job, models=None) -> tuple[str, str | None, bytes, list]:
     except PhotoError:
         return name, "unreadable", b"", []
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
-    photo, descriptions = synthesize_photo(photo, rng, *(models or _models), draw=draw)
+    detector, mesh = models or _models
+    photo, descriptions = synthesize_photo(photo, rng, detector, mesh, draw)
     if not descriptions:
         return name, "without_face", b"", []
     return name, None, cv2.imencode(".png", photo[..., ::-1])[1].tobytes(), descriptions

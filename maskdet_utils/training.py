@@ -104,17 +104,50 @@ def fine_tune(upper, head, maps, targets, epochs: int, learning_rate: float = 3e
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     maps_in = keras.Input(upper.input_shape[1:])
     model = keras.Model(maps_in, head(upper(maps_in)))
-    batch_size = 64
-    steps = epochs * -(-len(maps) // batch_size)
+    batches = Batches(maps, targets, seed=0)
+    steps = epochs * len(batches)
     warmup = max(1, steps // 20)
     pace = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup)
     compile_classifier(model, pace)
-    return model.fit(
-        maps,
-        targets,
-        validation_data=validation,
-        epochs=epochs,
-        batch_size=batch_size,
-        verbose=0,
-        callbacks=list(callbacks),
-    )
+    judged = Batches(*validation) if validation is not None else None
+    return model.fit(batches, validation_data=judged, epochs=epochs, verbose=0, callbacks=list(callbacks))
+
+
+def even_odds(head, targets: np.ndarray) -> float:
+    """Make the first class as likely beforehand as all others together; returns by how much its log-odds rise.
+
+    A network learns how frequent each class was in training, targets float32 `(n, classes)`. Where that was our choice
+    and says nothing about the world, it is taken out again: a shift of the last layer's bias by the log-odds of the
+    share (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
+    2002).
+    """
+    share = float(targets[:, 0].mean())
+    rise = float(np.log((1 - share) / share))
+    kernel, bias = head.layers[-1].get_weights()
+    bias[0] += rise
+    head.layers[-1].set_weights([kernel, bias])
+    return rise
+
+
+class Batches(keras.utils.PyDataset):
+    """Maps and targets in batches of 64, in another order in every epoch if there is a seed. Keras's own way to feed
+    arrays would copy all of them first, and there may be a gigabyte of maps.
+    """
+
+    def __init__(self, maps, targets, seed: int | None = None, batch_size: int = 64):
+        super().__init__()
+        self._arrays, self._batch_size = (maps, targets), batch_size
+        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._order = np.arange(len(maps))
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return -(-len(self._order) // self._batch_size)
+
+    def __getitem__(self, number: int):
+        chosen = self._order[number * self._batch_size : (number + 1) * self._batch_size]
+        return tuple(array[chosen].astype(np.float32) for array in self._arrays)
+
+    def on_epoch_end(self) -> None:
+        if self._rng is not None:
+            self._rng.shuffle(self._order)

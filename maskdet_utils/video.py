@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,7 @@ class Source:
     """
 
     kind: str
-    frames: Iterator[tuple[str | None, np.ndarray | None]]
+    frames: Generator[tuple[str | None, np.ndarray | None], None, None]
     rate: float = USUAL_RATE
     count: int | None = None
 
@@ -68,7 +68,7 @@ def open_source(name: str) -> Source:
         return _open_gif(path)
     if path.suffix.lower() in SUFFIXES:
         photo = read_photo(path)
-        return Source("photos", iter([(path.name, photo)]), count=1)
+        return Source("photos", (one for one in [(path.name, photo)]), count=1)
     return _open_video(name, "video")
 
 
@@ -171,7 +171,9 @@ class Mp4Sink:
     """Writes an MPEG-4 file, which every OpenCV can. It has no sound; an odd width or height loses one pixel."""
 
     def __init__(self, path: Path, rate: float):
-        self.path, self.rate, self.writer, self.size = path, rate, None, None
+        self.path, self.rate = path, rate
+        self.writer: cv2.VideoWriter | None = None
+        self.size: tuple[int, int] | None = None
         self.unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.stem}.")) / "unfinished.mp4"
 
     def write(self, frame: np.ndarray, name: str | None) -> None:

@@ -10,7 +10,7 @@ delivers messages in a thread of their own, beside a running cell: hence the loc
 import io
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +36,7 @@ class View:
     """What belongs to one view of the panel: its people, its pictures if they come from here, its distance in time."""
 
     tracker: Tracker = field(default_factory=Tracker)
-    pictures: Iterator[bytes] | None = None
+    pictures: Generator[bytes, None, None] | None = None
     timer: threading.Timer | None = None  # lets go of the pictures when the view has gone without a word
     distance: float = float("inf")  # seconds that a message takes at least, plus the difference of the two clocks
 
@@ -220,12 +220,12 @@ def to_jpeg(frame: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def open_source(source) -> Iterator[bytes]:
+def open_source(source) -> Generator[bytes, None, None]:
     """JPEGs from this side: of the sample clip, again and again, or of the camera of this computer."""
     return _kernel_camera() if source == "opencv" else _sample_clip()
 
 
-def _sample_clip() -> Iterator[bytes]:
+def _sample_clip() -> Generator[bytes, None, None]:
     actors = clips.cast([22, 35], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
     played = []
     for frame, _ in clips.play(actors, 180):
@@ -235,7 +235,7 @@ def _sample_clip() -> Iterator[bytes]:
         yield from played
 
 
-def _kernel_camera() -> Iterator[bytes]:
+def _kernel_camera() -> Generator[bytes, None, None]:
     frames = video.open_source("0").frames
     try:
         for _, frame in frames:

@@ -1,10 +1,13 @@
 """What several test files share: photos, folders of photos, a copy of the repository, runs of all notebooks."""
 
+import functools
+import http.server
 import io
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -13,7 +16,51 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PICTURES = ROOT / "build" / "browser"  # screenshots, to look at
 PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef2d9.zip"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """The path of the system's Chromium; without one, what needs it is left out, or fails with MASKDET_REQUIRE_BROWSER=1."""
+    if CHROMIUM is None and os.environ.get("MASKDET_REQUIRE_BROWSER") == "1":
+        pytest.fail("MASKDET_REQUIRE_BROWSER=1, but there is no Chromium here")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium (on Debian or Ubuntu: sudo apt-get install chromium)")
+    return CHROMIUM
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """A function that serves a folder on a port of this machine and returns its address."""
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    def start(folder):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+
+
+def serious_findings(page, context=None) -> list[str]:
+    """What axe finds on a page, or in the part that a selector names, as far as it keeps people from using it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, context=context).response["violations"]
+    return [
+        f"{one['id']}: {one['help']}: " + "; ".join(node["html"][:200] for node in one["nodes"][:4])
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from maskdet_utils import clips
 from maskdet_utils.annotate import annotate, default_run
-from maskdet_utils.detector import CLASSIFIER, LABELS, Detection, DetectorError, MaskDetector
+from maskdet_utils.detector import CLASSIFIER, LABELS, RELEASED, Detection, MaskDetector
 from maskdet_utils.drawing import STYLES, caption, draw
 from maskdet_utils.export import LiteClassifier
 from maskdet_utils.photos import find_photos, read_photo
@@ -162,10 +162,9 @@ def test_wrong_usage_is_told_in_a_sentence(tmp_path, quick_run):
         assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
 
 
-def test_without_any_run_it_says_to_train_one(tmp_path, monkeypatch):
+def test_without_any_run_the_released_classifier_is_used(tmp_path, monkeypatch):
     monkeypatch.setattr("maskdet_utils.annotate.resolve", lambda name: tmp_path / name)
-    with pytest.raises(DetectorError, match="Train one first"):
-        default_run()
+    assert default_run() == RELEASED
     (tmp_path / "runs" / "lab").mkdir(parents=True)
     (tmp_path / "runs" / "lab" / CLASSIFIER).touch()
     assert default_run() == tmp_path / "runs" / "lab"

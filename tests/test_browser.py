@@ -2,33 +2,24 @@
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from conftest import PICTURES, ROOT, serious_findings
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PICTURES = ROOT / "build" / "browser"  # screenshots, to look at
 NO_QUESTION = "--use-fake-ui-for-media-stream"  # every question for the camera is answered with yes
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
 CELLS = ["from maskdet_utils.webcam import CameraPanel", "panel = CameraPanel({run!r})", "panel"]
 
 
-if CHROMIUM is None and os.environ.get("MASKDET_REQUIRE_BROWSER") != "1":
-    pytest.skip("needs Chromium (on Debian or Ubuntu: sudo apt-get install chromium)", allow_module_level=True)
-
-
 @pytest.fixture(scope="module", autouse=True)
-def _chromium_is_there():
-    if CHROMIUM is None:
-        pytest.fail("MASKDET_REQUIRE_BROWSER=1, but there is no Chromium here")
+def _chromium_is_there(chromium):
+    """Skips the whole file, before anything is started, if there is none."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +94,7 @@ def clips(tmp_path_factory):
 
 
 @pytest.fixture
-def open_panel(lab):
+def open_panel(lab, chromium):
     """A function that opens the notebook in a Chromium with these flags and runs it; gives the page."""
     from playwright.sync_api import sync_playwright
 
@@ -113,7 +104,7 @@ def open_panel(lab):
 
         def open_in(*flags, host="localhost", notebook="panel"):
             browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--no-proxy-server", *flags]
+                executable_path=chromium, args=["--no-sandbox", "--no-proxy-server", *flags]
             )
             browsers.append(browser)
             page = browser.new_page(viewport={"width": 1100, "height": 1150})
@@ -180,6 +171,7 @@ def test_the_label_on_screen_is_right(open_panel, clips, label, words):
     assert panel_of(page).locator("video").evaluate("video => video.videoWidth") == 640
     page.wait_for_timeout(3000)
     expect_text(page, ".faces", f"1 face: {words}.")
+    assert serious_findings(page, ".maskdet") == [], "in JupyterLab's own colours; more in test_panel.py"
     expect_text(page, "[role=status]", "Running")
     expect_text(page, ".figures", "frames/s")
     panel_of(page).get_by_role("button", name="Snapshot").click()

@@ -7,9 +7,11 @@ import pytest
 import yaml
 from conftest import ROOT
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ASKED_FOR = [Requirement(line) for line in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]]
+EXTRAS = PROJECT["optional-dependencies"]
+ASKED_FOR = [Requirement(line) for line in PROJECT["dependencies"] + EXTRAS["test"] + EXTRAS["site"]]
 # requirement line → reason behind it
 REASONS = dict(
     re.findall(r'^ +"([^"]+)", +# (.+)$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
@@ -69,3 +71,36 @@ def test_what_the_build_needs_is_locked_too():
 def test_opencv_is_the_fourth():
     """OpenCV 5 dropped the Caffe importer that the SSD face net needs."""
     assert {"opencv-python>=4.14,<5"} <= set(PROJECT["dependencies"])
+
+
+def test_binder_installs_what_the_lock_says():
+    folder = ROOT / ".binder"
+    (line,) = [line for line in (folder / "requirements.txt").read_text().splitlines() if not line.startswith("#")]
+    assert (folder / line.removeprefix("-r ")).resolve() == ROOT / "requirements.lock"
+    python = (folder / "runtime.txt").read_text().strip().removeprefix("python-")
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python)
+    assert (folder / "postBuild").stat().st_mode & 0o100, "Binder runs it"
+    setup = (ROOT / ".ci" / "run").read_text()
+    assert all(package in setup for package in (folder / "apt.txt").read_text().split()), (
+        "the system's packages of .ci/run"
+    )
+
+
+def test_pre_commit_runs_what_make_test_runs():
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    modules = [re.search(r"-m (\S+)", hook["entry"])[1] for hook in hooks]
+    assert {"ruff", "maskdet_utils.notebooks", "mypy"} <= set(modules)
+    assert all(f"$(IN_VENV) -m {module}" in makefile for module in modules)
+    assert {repo["repo"] for repo in config["repos"]} == {"local"}, "nothing to fetch"
+
+
+def test_the_issue_form_asks_for_notebook_cell_and_environment():
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    forms = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in folder.glob("*.yml")}
+    assert all(
+        form["name"] and form["description"] and form["body"] for name, form in forms.items() if name != "config"
+    )
+    required = {field["id"] for field in forms["notebook"]["body"] if field.get("validations", {}).get("required")}
+    assert {"notebook", "cell", "environment"} <= required

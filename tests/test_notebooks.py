@@ -14,11 +14,17 @@ from maskdet_utils import notebooks, runs
 from maskdet_utils.notebooks import ABSOLUTE_PATH, NotebookError, as_stored
 
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
+EXERCISES = sorted((ROOT / "notebooks").glob("*/*.ipynb"))
 IMAGE = re.compile(r"!\[(.*?)\]\(|<img\b(?![^>]*\balt=\"[^\"]+\")")
 LINK = re.compile(r"\]\(([^)#\s]+)|(?:href|src)=[\"']([^\"'#]+)")
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem)
+def short_name(path):
+    """Such as "01_load_the_data" for a lesson, "solutions/01_load_the_data" for another notebook."""
+    return path.relative_to(ROOT / "notebooks").with_suffix("").as_posix()
+
+
+@pytest.fixture(params=FILES + EXERCISES, ids=short_name)
 def path(request):
     return request.param
 
@@ -26,6 +32,16 @@ def path(request):
 @pytest.fixture
 def notebook(path):
     return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture(params=FILES, ids=short_name)
+def lesson_path(request):
+    return request.param
+
+
+@pytest.fixture
+def lesson(lesson_path):
+    return nbformat.read(lesson_path, as_version=4)
 
 
 def code_cells(notebook):
@@ -56,7 +72,9 @@ def test_it_is_valid_and_was_executed_from_top_to_bottom(notebook):
 
 def test_it_is_in_its_stored_form(path, notebook):
     """No widget state, no traces of papermill, the canonical kernel: what `make notebooks` leaves."""
-    assert as_stored(notebook) == path.read_text(encoding="utf-8"), f"run: make notebooks NB={path.name[:2]}"
+    assert as_stored(notebook) == path.read_text(encoding="utf-8"), (
+        f"run: make {'notebooks' if path in FILES else 'exercises'} NB={path.name[:2]}"
+    )
     assert notebook.metadata == notebooks.METADATA
 
 
@@ -66,8 +84,8 @@ def test_no_output_is_an_error_or_a_warning(notebook):
         assert output.get("name") != "stderr", cell
 
 
-def test_parameters_are_typed_literals_with_a_comment_each(notebook):
-    [cell] = tagged(notebook, "parameters")
+def test_parameters_are_typed_literals_with_a_comment_each(lesson):
+    [cell] = tagged(lesson, "parameters")
     for line in cell.source.splitlines():
         assert re.fullmatch(r"[a-z_]+ = .+?  # .{10,}", line), line
     for statement in ast.parse(cell.source).body:
@@ -75,8 +93,8 @@ def test_parameters_are_typed_literals_with_a_comment_each(notebook):
         assert isinstance(ast.literal_eval(statement.value), str | int | float | bool)
 
 
-def test_papermill_knows_the_same_parameters(path):
-    assert set(papermill.inspect_notebook(path)) == set(runs.parameters_of(path))
+def test_papermill_knows_the_same_parameters(lesson_path):
+    assert set(papermill.inspect_notebook(lesson_path)) == set(runs.parameters_of(lesson_path))
 
 
 def test_every_image_has_words_for_those_who_cannot_see_it(notebook):
@@ -108,8 +126,8 @@ def test_links_lead_somewhere(path, notebook):
             assert (path.parent / target).exists(), target
 
 
-def test_at_least_three_outputs_are_compared(notebook):
-    compared = tagged(notebook, "nbval-check-output")
+def test_at_least_three_outputs_are_compared(lesson):
+    compared = tagged(lesson, "nbval-check-output")
     assert len(compared) >= 3
     for cell in compared:
         assert any(text.strip() for text in notebooks.texts(cell)), f"{cell.id} has no output to compare"
@@ -122,31 +140,80 @@ def test_prose_comes_between_short_pieces_of_code(notebook):
         assert len(cell.source.splitlines()) <= 25, cell.id
 
 
-def test_it_begins_with_what_to_expect(notebook):
-    first = notebook.cells[0].source
+def test_it_begins_with_what_to_expect(lesson):
+    first = lesson.cells[0].source
     assert re.match(r"# \S", first)
     for heading in ("What you'll do", "What you'll learn", "What you'll need"):
         assert heading in first
     assert re.search(r"Time:?\*\*.*\bminutes?\b", first)
 
 
-def test_it_ends_with_a_recap_and_questions_with_folded_answers(notebook):
-    last = "\n".join(cell.source for cell in notebook.cells[-4:] if cell.cell_type == "markdown")
+def test_it_ends_with_a_recap_and_questions_with_folded_answers(lesson):
+    last = "\n".join(cell.source for cell in lesson.cells[-4:] if cell.cell_type == "markdown")
     assert re.search(r"^#+ .*What you learned", last, re.MULTILINE)
     assert re.search(r"^#+ .*Check yourself", last, re.MULTILINE)
     assert last.count("<details>") == last.count("</details>") >= 3
     assert last.count("<summary>") == last.count("</summary>") == last.count("<details>")
 
 
-def test_it_says_what_one_should_see_and_checks_it(notebook):
-    assert prose(notebook).lower().count("you should see") >= 1
-    assert any("checks.check(" in cell.source for cell in code_cells(notebook))
+def test_it_says_what_one_should_see_and_checks_it(lesson):
+    assert prose(lesson).lower().count("you should see") >= 1
+    assert any("checks.check(" in cell.source for cell in code_cells(lesson))
 
 
 def test_nothing_is_installed_or_downloaded_by_hand(notebook):
     for cell in code_cells(notebook):
         assert not re.search(r"^\s*[!%]", cell.source, re.MULTILINE), cell.id
         assert not re.search(r"\burllib|\brequests\b|\binput\(", cell.source), cell.id
+
+
+# How long the lessons are
+
+# From the lessons that people finish: see CONTRIBUTING.md. Each band is (smallest, largest).
+BANDS = {
+    "cells": (35, 60),
+    "words": (900, 1500),
+    "longest code cell": (1, 15),  # lines
+    "code cells in a row": (1, 3),
+}
+# What is outside its band and has yet to be revised, with its value today: it must not move further away.
+EXCEPTIONS = {
+    ("00_check_your_setup", "cells"): 25,
+    ("00_check_your_setup", "words"): 855,
+    ("02_augment_the_data", "words"): 1529,
+    ("02_augment_the_data", "longest code cell"): 25,
+    ("04_train_the_classifier", "words"): 1876,
+}
+
+
+def measures(notebook):
+    """The values that have a band; words are those of the Markdown cells, their markup included."""
+    kinds = "".join("c" if cell.cell_type == "code" else "m" for cell in notebook.cells)
+    return {
+        "cells": len(notebook.cells),
+        "words": len(prose(notebook).split()),
+        "longest code cell": max(len(cell.source.splitlines()) for cell in code_cells(notebook)),
+        "code cells in a row": max(map(len, re.findall("c+", kinds))),
+    }
+
+
+def test_every_lesson_is_as_long_as_people_like_it(capsys):
+    table = {short_name(path): measures(nbformat.read(path, as_version=4)) for path in FILES + EXERCISES}
+    with capsys.disabled():
+        print("\n" + " " * 38 + "  ".join(BANDS))
+        for name, row in table.items():
+            print(f"{name:38s}" + "  ".join(f"{value:{len(what)}d}" for what, value in row.items()))
+    problems = []
+    for name in runs.PIPELINE:
+        for what, value in table[name].items():
+            low, high = BANDS[what]
+            known = EXCEPTIONS.get((name, what))
+            if low <= value <= high:
+                if known is not None:
+                    problems.append(f"{name}: {what} is {value}, within {low} to {high}; take it out of EXCEPTIONS")
+            elif known is None or not min(low, known) <= value <= max(high, known):
+                problems.append(f"{name}: {what} is {value}, not within {low} to {high}")
+    assert not problems, "\n".join(problems)
 
 
 # The tool that makes the stored form

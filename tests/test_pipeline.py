@@ -132,13 +132,42 @@ def refusal(name, run_dir, output):
 @pytest.mark.parametrize("name", NEEDING_OTHERS)
 def test_alone_on_an_empty_run_folder_it_says_which_notebook_to_run_first(name, tmp_path):
     said = refusal(name, tmp_path / "run", tmp_path / "out.ipynb")
-    if name == "06_live_webcam_demo":  # asks for the classifier alone
-        assert "labels.json is missing" in said and "Run 04_train_the_classifier.ipynb first" in said
-    else:
-        assert "manifest.csv is missing" in said and "Run 01_load_the_data.ipynb first" in said
+    assert "manifest.csv is missing" in said and "Run 01_load_the_data.ipynb first" in said
 
 
 def test_evaluating_before_training_names_the_missing_file_and_notebook_04(quick_run, tmp_path):
     shutil.copytree(quick_run / "01_load_the_data", tmp_path / "01_load_the_data")
     said = refusal("05_evaluate_the_classifier", tmp_path, tmp_path / "out.ipynb")
     assert "labels.json is missing" in said and "Run 04_train_the_classifier.ipynb first" in said
+
+
+def test_the_recipe_as_one_function_trains_the_classifier_of_notebook_04(quick_run, tmp_path):
+    import pandas as pd
+
+    from maskdet_utils import recipe
+
+    photos = pd.read_csv(quick_run / "01_load_the_data" / "manifest.csv")
+    about = json.loads((quick_run / "01_load_the_data" / "dataset.json").read_text())
+    photos["file"] = about["folder"] + "/" + photos["path"]
+    asked = runs.parameters_of(ROOT / "notebooks" / "04_train_the_classifier.ipynb") | runs.read_profile("quick")
+    chosen = {
+        name: asked[name]
+        for name in ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")
+    }
+    classifier = recipe.train(photos, about["classes"], tmp_path, **chosen)
+    stored = keras.saving.load_model(quick_run / "classifier.keras")
+    files = photos["file"][photos["split"] == "test"].tolist()[::4]
+    ours, its = (evaluation.classify_photos(model, files, asked["image_size"]) for model in (classifier, stored))
+    assert np.allclose(ours, its, atol=1e-4)
+
+
+def test_without_a_trained_classifier_notebook_06_takes_the_released_one(tmp_path):
+    papermill.execute_notebook(
+        ROOT / "notebooks" / "06_live_webcam_demo.ipynb",
+        tmp_path / "out.ipynb",
+        {"run_dir": str(tmp_path / "run")},
+        kernel_name="python3",
+        cwd=ROOT / "notebooks",
+        progress_bar=False,
+    )
+    assert "the one that comes with the course" in (tmp_path / "out.ipynb").read_text("utf-8")

@@ -133,3 +133,14 @@ def test_the_two_parts_of_the_base_make_the_base(base):
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, SIZE, SIZE, 3)).astype(np.float32)
     assert np.allclose(upper(lower(pixels)), base(pixels, training=False), atol=1e-5)
     assert lower.output_shape[1:] == (SIZE // 16, SIZE // 16, 96)
+
+
+def test_even_odds_take_the_shares_of_the_training_pictures_out_again():
+    head = model.build_head()
+    head.build((None, 1, 1, model.FEATURES))
+    features = np.random.default_rng(0).normal(size=(20, 1, 1, model.FEATURES)).astype(np.float32)
+    before = head.predict(features, verbose=0)
+    targets = np.array([[1, 0]] * 2 + [[0, 1]] * 6, np.float32)  # one in four
+    assert training.even_odds(head, targets) == pytest.approx(np.log(3))
+    after = head.predict(features, verbose=0)
+    assert np.allclose(after[:, 0] / after[:, 1], 3 * before[:, 0] / before[:, 1], rtol=1e-3)

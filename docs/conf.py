@@ -1,0 +1,148 @@
+"""The web site of the course: `make site` builds it into build/site, from the notebooks as they are committed.
+
+The source folder is the repository's root, so that a link between two files works here as it does on disk.
+"""
+
+import inspect
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math import latex2mathml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from maskdet_utils import __version__  # noqa: E402  found by the line above, also where it is not installed
+
+# The one place that knows where the course is published: the buttons for Binder and Colab lead there. On GitHub's
+# machines the address is known; elsewhere set the variable. Colab opens nothing but what lies on github.com.
+PLACEHOLDER = "https://github.com/your-account/face-mask-detector"
+REPOSITORY = os.environ.get("MASKDET_REPOSITORY") or (
+    "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}".format_map(os.environ)
+    if "GITHUB_REPOSITORY" in os.environ
+    else PLACEHOLDER
+)
+BRANCH = "main"
+
+project = "Face-mask detector, taught notebook by notebook"
+author = "The face-mask detector course authors"
+project_copyright = "the course authors, MIT licence; photos: The Database of Faces, AT&T Laboratories Cambridge"
+version = release = __version__
+language = "en"
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.viewcode",
+    "sphinx.ext.githubpages",
+]
+root_doc = "docs/index"
+include_patterns = ["docs/**.md", "docs/api/*.rst", "notebooks/**.ipynb", "*.md", "data/README.md"]
+exclude_patterns = [".*", "**/.*", "build", "runs", "tests", "benchmarks", "maskdet_utils", "params", "data/*/**"]
+templates_path = [str(ROOT / "docs" / "_templates")]
+
+# Every name of ours that a docstring mentions must exist; those of other packages are not looked up: that needs a network.
+nitpicky = True
+nitpick_ignore_regex = [("py:.*", r"(?!maskdet_utils).*")]
+
+nb_execution_mode = "off"
+nb_ipywidgets_js = {}  # would come from a CDN; stored notebooks hold no widget
+nb_merge_streams = True
+myst_enable_extensions = ["attrs_inline", "dollarmath", "html_image"]
+myst_heading_anchors = 4
+
+autosummary_generate = True
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True}
+add_module_names = False
+autodoc_inherit_docstrings = False  # Keras' own docstrings are not ours to publish
+
+html_theme = "sphinx_book_theme"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
+html_favicon = "_static/favicon.svg"
+html_context = {"default_mode": "auto"}  # light or dark as the system is, until the reader chooses
+html_additional_pages = {"index": "to_landing_page.html"}
+html_math_renderer = "mathml"
+html_use_index = html_domain_indices = False  # the search finds more, and fits on a phone
+html_copy_source = True  # so that each notebook can be downloaded
+html_show_sourcelink = False
+html_theme_options = {
+    "repository_url": REPOSITORY,
+    "repository_branch": BRANCH,
+    "path_to_docs": "",
+    "use_repository_button": REPOSITORY != PLACEHOLDER,
+    "launch_buttons": {
+        "binderhub_url": "https://mybinder.org",
+        "colab_url": "https://colab.research.google.com",
+        "notebook_interface": "jupyterlab",
+    },
+    "show_toc_level": 2,
+    "footer_content_items": "copyright.html",
+}
+
+
+def _prepare(app, docname, source):
+    """Name the repository; number the notebooks, for the table of contents.
+
+    And put alt texts where MyST-NB looks for them, at the cell: notebooks keep them at the output.
+    """
+    source[0] = source[0].replace("{{ repository }}", REPOSITORY)
+    if Path(app.env.doc2path(docname)).suffix != ".ipynb":
+        return
+    notebook = json.loads(source[0])
+    first = notebook["cells"][0]
+    number, title = Path(docname).name[:2], "".join(first["source"])
+    if number.isdigit() and title.startswith("# "):
+        first["source"] = f"# {number} · {title[2:]}"
+    for cell in notebook["cells"]:
+        outputs = [output.get("metadata", {}).get("image/png", {}) for output in cell.get("outputs", [])]
+        words = " ".join(output["alt"] for output in outputs if "alt" in output)
+        if words:
+            cell["metadata"]["mystnb"] = {"image": {"alt": words}}
+    source[0] = json.dumps(notebook)
+
+
+def _as_restructured_text(_app, _what, _name, documented, _options, lines):
+    """Docstrings are written as Markdown is, with `code`; a line that begins with a parameter's name and a colon begins
+    a paragraph, and arrows make a diagram.
+    """
+    function = documented.__init__ if inspect.isclass(documented) else documented
+    parameters = set(inspect.signature(function).parameters) if inspect.isroutine(function) else set()
+    result = []
+    for block in "\n".join(lines).split("\n\n"):
+        if "──" in block:
+            result += ["::", "", *("    " + line for line in block.splitlines()), ""]
+            continue
+        block = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", block)
+        for line in block.splitlines():
+            if set(re.split(r", *", line.partition(":")[0])) <= parameters:
+                result.append("")
+            result.append(line.strip())
+        result.append("")
+    lines[:] = result
+
+
+def _formula(translator, node, as_block):
+    """MathML, which browsers show without any script; MathJax would come from a CDN."""
+    translator.body.append(latex2mathml.tex2mathml(node.astext(), as_block=as_block))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.connect("source-read", _prepare)
+    app.connect("autodoc-process-docstring", _as_restructured_text)
+    app.add_html_math_renderer(
+        "mathml",
+        (lambda translator, node: _formula(translator, node, False), None),
+        (lambda translator, node: _formula(translator, node, True), None),
+    )
+    return {"parallel_read_safe": True}

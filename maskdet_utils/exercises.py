@@ -1,0 +1,115 @@
+"""Make the exercises from their solutions, so that the two cannot drift apart.
+
+A notebook in notebooks/solutions/ is the source; the one of the same name in notebooks/exercises/ is made from it:
+
+- Markdown cells tagged `solution` are left out.
+- In code cells tagged `solution`, what follows "# Write your code here." is left out, and a line such as
+  `size = 112  # exercise: 224` becomes `size = 224  # Change this.`
+
+Everything else, the checks above all, is the same in both. Both run from top to bottom: a check prints what is missing.
+"""
+
+import argparse
+import copy
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+
+from .notebooks import NotebookError, as_stored, execute, execute_in_place
+from .paths import repository_root
+from .runs import write_text
+
+MARKER = "# Write your code here."
+REPLACED = re.compile(r"^(\w+ = ).+  # exercise: (.+)$")
+TAG = "solution"
+
+
+def exercises_from(solutions):
+    """The exercises of a notebook of solutions, as a notebook without outputs.
+
+    Raises `NotebookError` for a code cell tagged `solution` that says nowhere what to leave out.
+    """
+    exercises = copy.deepcopy(solutions)
+    cells = [cell for cell in exercises.cells if cell.cell_type == "code" or TAG not in cell.metadata.get("tags", [])]
+    exercises.cells = cells
+    for cell in cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        if TAG in cell.metadata.get("tags", []):
+            solved, cell.source = cell.source, without_solution(cell.source)
+            cell.metadata = nbformat.from_dict({})
+            if cell.source == solved:
+                raise NotebookError(f'cell {cell.id} leaves nothing to do: it needs "{MARKER}" or "# exercise: …"')
+    return exercises
+
+
+def without_solution(source: str) -> str:
+    """The source of a solution's cell with what the learner is to write left out."""
+    before, marker, _ = source.partition(MARKER)
+    return "\n".join(REPLACED.sub(r"\1\2  # Change this.", line) for line in (before + marker).splitlines())
+
+
+def pairs() -> list[tuple[Path, Path]]:
+    """The path of each notebook of solutions and of the exercises made from it."""
+    folder = repository_root() / "notebooks"
+    return [(path, folder / "exercises" / path.name) for path in sorted((folder / "solutions").glob("*.ipynb"))]
+
+
+def make(solutions: Path, exercises: Path) -> None:
+    """Execute and store a notebook of solutions, then the exercises made from it.
+
+    Raises `NotebookError` if a cell of either fails; that notebook is then left as it was.
+    """
+    execute_in_place(solutions)
+    made = exercises_from(nbformat.read(solutions, as_version=4))
+    exercises.parent.mkdir(exist_ok=True)
+    execute(made, exercises.parent)
+    write_text(exercises, as_stored(made))
+
+
+def difference(solutions: Path, exercises: Path) -> str | None:
+    """In what stored exercises differ from what their solutions give, outputs aside; None if they do not."""
+    if not exercises.is_file():
+        return "has no exercises yet"
+    expected = exercises_from(nbformat.read(solutions, as_version=4)).cells
+    found = nbformat.read(exercises, as_version=4).cells
+    if [cell.id for cell in expected] != [cell.id for cell in found]:
+        return "has other cells than its exercises"
+    for cell, other in zip(expected, found, strict=True):
+        if (cell.cell_type, cell.source, cell.metadata) != (other.cell_type, other.source, other.metadata):
+            return f"gives another cell {cell.id} than its exercises have"
+    return None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make or check exercises; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m maskdet_utils.exercises",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("numbers", nargs="*", metavar="NN", help="which notebooks, such as 03 (default: all)")
+    parser.add_argument("--check", action="store_true", help="execute nothing; fail if exercises are not up to date")
+    options = parser.parse_args(arguments)
+    chosen = [pair for pair in pairs() if pair[0].name.startswith(tuple(options.numbers) or "")]
+    if not chosen:
+        parser.error(f"no notebook of solutions begins with {' or '.join(options.numbers)}")
+    for solutions, exercises in chosen:
+        start = time.perf_counter()
+        try:
+            if not options.check:
+                make(solutions, exercises)
+            elif problem := difference(solutions, exercises):
+                raise NotebookError(f"{problem}. Run: make exercises NB={solutions.name[:2]}")
+        except NotebookError as error:
+            print(f"solutions/{solutions.name}: {error}", file=sys.stderr)
+            return 1
+        print(f"{solutions.stem:32s}{time.perf_counter() - start:6.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

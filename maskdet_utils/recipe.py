@@ -1,0 +1,112 @@
+"""The training of notebook 04 as one function: from a table of photos to a classifier."""
+
+import numpy as np
+import pandas as pd
+
+from . import augment, datasets, model, sample, synthesis, training
+from .model import keras
+
+MASK_CLASSES = ["with_mask", "without_mask"]
+WORN_WRONG = "worn_incorrectly"  # the third class, if there is one
+# How much of a mask that ends just below the tip of the nose is "with mask". One that ends just above it looks nearly
+# the same: asking for 0 makes the network doubt proper masks.
+UNDER_NOSE = 0.5
+
+
+def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The photos (`file`, `label`, `split`, …) and those of the built-in sample, which are all for training but one fifth.
+
+    In the sample each bare photo has a masked twin, so it takes back some of what a scraped collection teaches wrongly.
+    """
+    folder = sample.build()
+    more, _ = datasets.read_class_folders(folder)
+    more["split"] = np.where(datasets.folds_by_group(more, seed) == 0, "validation", "train")
+    more["file"] = str(folder) + "/" + more["path"]
+    return pd.concat([photos, more], ignore_index=True)
+
+
+def draw(photos: pd.DataFrame, classes, folder, n_drawn: int, seed: int, cut_faces: bool = False) -> pd.DataFrame:
+    """Draw masks, masks worn wrong and confusers on the bare photos, see `synthesis.draw_variants`; nothing if the
+    classes are not those of masks.
+
+    photos: with `file` and `label`. n_drawn: masks worn right on each bare photo, and about as many other things.
+    cut_faces: also cut the faces out of wide photos, of both classes. Returns `file`, `drawn_on`, `drawn` and `label`,
+    that of the photo drawn on.
+    """
+    plan = {"right": n_drawn, "wrong": -(-3 * n_drawn // 5), "confuser": -(-n_drawn // 4), "nothing": int(cut_faces)}
+    tables = []
+    for label, wanted in ((classes[0], {"nothing": int(cut_faces)}), (classes[1], plan)):
+        files = photos["file"][photos["label"] == label]
+        is_asked_for = list(classes[:2]) == MASK_CLASSES and sum(wanted.values()) > 0
+        table = synthesis.draw_variants(files if is_asked_for else [], f"{folder}/{label}", wanted, seed)
+        tables.append(table.assign(label=label))
+    return pd.concat(tables, ignore_index=True)
+
+
+def pictures(photos: pd.DataFrame, drawn: pd.DataFrame, classes, n_drawn: int) -> tuple[list[str], np.ndarray]:
+    """All pictures to train or validate with: their files, and targets float32 `(n, classes)`, rows of probabilities.
+
+    Bare photos are listed several times, so that there are about as many of them as of masks.
+    """
+    bare = pd.concat([photos[["file", "label"]], drawn.query("drawn == 'nothing'")])
+    masked, bare = (bare["file"][bare["label"] == label].tolist() for label in classes[:2])
+    if len(drawn):
+        bare = bare * (1 + n_drawn)
+    others = drawn.query("drawn != 'nothing'")
+    right = others["drawn"].map({"right": 1.0, "under_nose": UNDER_NOSE}).fillna(0.0).to_numpy()
+    worn_wrong = others["drawn"].isin(synthesis.masks.WRONG_WAYS).to_numpy()
+
+    first = np.concatenate([np.ones(len(masked)), np.zeros(len(bare)), right])
+    targets = np.zeros((len(first), len(classes)), np.float32)
+    targets[:, 0], targets[:, 1] = first, 1 - first
+    if len(classes) == 3:
+        is_third = np.concatenate([np.zeros(len(masked) + len(bare), bool), worn_wrong])
+        targets[is_third, 2], targets[is_third, 1] = targets[is_third, 1], 0
+    return masked + bare + others["file"].tolist(), targets
+
+
+def train(
+    photos: pd.DataFrame,
+    classes,
+    folder,
+    image_size: int = 160,
+    n_drawn: int = 1,
+    n_views: int = 3,
+    epochs: int = 30,
+    fine_tune_epochs: int = 3,
+    cut_faces: bool = False,
+    seed: int = 0,
+    callbacks=(),
+) -> keras.Model:
+    """Train a classifier just as notebook 04 does, step by step: draw, maps once, head, fine-tuning of the top,
+    even odds.
+
+    photos: with `file`, `label` (one of `classes`) and `split` ("train", "validation"; other rows are not looked at).
+    classes: names in output order, the mask first; with a third, `WORN_WRONG`, masks worn wrong are told apart. folder:
+    for the pictures that are drawn. The other parameters are those of the notebook. Returns the classifier, see
+    `model.build_classifier`.
+    """
+    model.set_seed(seed)
+    parts = {}
+    for part in ("train", "validation"):
+        chosen = photos[photos["split"] == part]
+        parts[part] = pictures(
+            chosen, draw(chosen, classes, f"{folder}/{part}", n_drawn, seed, cut_faces), classes, n_drawn
+        )
+    base = model.build_base(image_size)
+    lower, upper = model.split_base(base)
+    position = augment.position_layers(seed)
+    maps, targets = training.maps_of_views(lower, *parts["train"], n_views, seed, position, augment.worsen)
+    judged = training.maps_of_views(lower, *parts["validation"], 1, seed + 1000, change=augment.worsen)
+
+    features = training.features_of_maps(upper, maps), targets
+    keras.utils.set_random_seed(seed)
+    head = model.build_head(len(classes))
+    classifier = model.build_classifier(base, head)
+    training.train_head(
+        head, features, (training.features_of_maps(upper, judged[0]), judged[1]), epochs, callbacks=callbacks
+    )
+    if fine_tune_epochs:
+        training.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=judged, callbacks=callbacks)
+    training.even_odds(head, targets)
+    return classifier

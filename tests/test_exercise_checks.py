@@ -1,0 +1,438 @@
+"""The checks of the exercises: each typical mistake gets its own sentence, and no answer whatever stops a notebook."""
+
+import hashlib
+
+import cv2
+import numpy as np
+import pytest
+from conftest import ROOT
+
+from maskdet_utils import exercise_checks, grading, masks
+
+CHECKS = {name: check for name, check in vars(exercise_checks).items() if hasattr(check, "__wrapped__")}
+
+
+def said(capsys, check, *answers):
+    """What a check prints."""
+    assert check(*answers) is None
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == 1
+    return printed.strip()
+
+
+def softmax(scores, axis):
+    return np.exp(scores) / np.exp(scores).sum(axis=axis, keepdims=axis is not None)
+
+
+def by_photo(people, seed):
+    return np.random.default_rng(seed).permutation(len(people)) < len(people) // 5
+
+
+def by_person(people, seed, share=0.2):
+    names = np.unique(people)
+    return np.isin(people, np.random.default_rng(seed).permutation(names)[: round(share * len(names))])
+
+
+def rain_that_wraps(photo, rng):
+    wet = photo.copy()
+    wet[rng.integers(90, size=20), rng.integers(80, size=20)] += 60
+    return wet
+
+
+def rain_into_the_photo(photo, rng):
+    photo[rng.integers(90, size=20)] = 255
+    return photo
+
+
+def log_loss(p, targets=None):
+    return -np.log(np.clip(p, 1e-7, 1))
+
+
+def head(*layers):
+    import keras
+
+    names = {name: getattr(keras.layers, name) for name in ("GlobalAveragePooling2D", "Flatten", "Dense", "Dropout")}
+    return lambda n_classes: keras.Sequential([eval(layer, names, {"n": n_classes}) for layer in layers])
+
+
+def freeze_all(classifier):
+    classifier.trainable = False
+
+
+def freeze_the_head(classifier):
+    classifier.get_layer("head").trainable = False
+
+
+def freeze_with_training(classifier):
+    classifier.get_layer("base").training = False
+
+
+def minimum(losses, patience):
+    return int(np.argmin(losses)) + 1
+
+
+def last_epoch(losses, patience):
+    best = waited = 0
+    for epoch, loss in enumerate(losses):
+        waited = 0 if loss < losses[best] else waited + 1
+        best = epoch if loss < losses[best] else best
+        if epoch and waited == patience:
+            return epoch + 1
+    return len(losses)
+
+
+def waits_only_once(losses, patience):
+    best = waited = 0
+    for epoch in range(1, len(losses)):
+        if losses[epoch] < losses[best]:
+            best = epoch
+        else:
+            waited += 1
+        if waited == patience:
+            break
+    return best + 1
+
+
+def cosine(step, steps, warmup, largest, wave=1, lift=1):
+    if step < warmup:
+        return largest * step / warmup * (1 if lift else 0.5)
+    return largest * (lift + np.cos(wave * np.pi * (step - warmup) / (steps - warmup))) / 2
+
+
+def through_the_base(photos, base, step, epochs):
+    for _ in range(epochs):
+        for photo in photos:
+            step(base(photo))
+
+
+def one_epoch(photos, base, step, epochs):
+    for photo in photos:
+        step(base(photo))
+
+
+def photos_to_the_head(photos, base, step, epochs):
+    for photo in photos * epochs:
+        step(photo)
+
+
+def resampled(correct, groups, seed, replace=True, ends=(2.5, 97.5), share=1.0):
+    rng, names = np.random.default_rng(seed), np.unique(groups)
+    sums, sizes = (np.bincount(groups, weights) for weights in (correct, None))
+    draws = [rng.choice(names, int(share * len(names)), replace) for _ in range(1000)]
+    draws = [sums[drawn].sum() / sizes[drawn].sum() for drawn in draws]
+    return np.percentile(draws, ends)
+
+
+def over_photos(correct, person, seed):
+    return resampled(correct, np.arange(len(correct)), seed)
+
+
+def covered(classify, photo, cell, fresh=True, sign=1, whole=True, transposed=False):
+    start, current = classify(photo), photo.copy()
+    fall = np.zeros((photo.shape[0] // cell, photo.shape[1] // cell))
+    for row, column in np.ndindex(fall.shape):
+        current = photo.copy() if fresh else current
+        current[row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] = 128
+        fall[row, column] = sign * (whole * start - classify(current))
+    return fall.T if transposed else fall
+
+
+def cut(frame, box, margin, sides=1.0, rgb=True, transposed=False, clip=True):
+    x, y, width, height = box
+    across, down = round(sides * margin * width), round(sides * margin * height)
+    left, top = (max(0, x - across), max(0, y - down)) if clip else (x - across, y - down)
+    right, bottom = x + width + across, y + height + down
+    crop = frame[left:right, top:bottom] if transposed else frame[top:bottom, left:right]
+    return crop[..., ::-1] if rgb else crop
+
+
+def common(box, other, least=0.0):
+    sides = (min(box[i] + box[i + 2], other[i] + other[i + 2]) - max(box[i], other[i]) for i in (0, 1))
+    return float(np.prod([max(least, side) for side in sides]))
+
+
+def area(box):
+    return box[2] * box[3]
+
+
+def quick_enough(table, frames_per_second, budget=1000.0):
+    return [name for name, (_, milliseconds) in table.items() if milliseconds <= budget / frames_per_second]
+
+
+MASKED, BARE = np.array([0.9, 0.8, 0.7, 0.6, 0.2]), np.array([0.65, 0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1])
+
+# check, answers, and words that its sentence must hold
+MISTAKES = [
+    ("notebook", ["03"], "notebook 03 runs without it"),
+    ("notebook", [3], "notebook 3 runs without it"),
+    ("sentence", ["The mask covers mouth and nose"], "30 characters"),
+    ("sentence", ["The mask covers south and nose."], "2 letters differ"),
+    ("sentence", ["The mask covers mouth and hose."], "its checksum begins with"),
+    ("is_intact", [lambda c, e: len(c) == 18], "size is the same"),
+    ("is_intact", [lambda c, e: hashlib.sha256(c).digest() == e], "hexdigest"),
+    ("is_intact", [lambda c, e: hashlib.sha256(c).hexdigest()[:8] == e[:8]], "first 16 letters"),
+    ("megabytes", [lambda f: sum(p.stat().st_size for p in f.glob("*") if p.is_file()) / 1e6], "rglob"),
+    ("megabytes", [lambda f: sum(p.stat().st_size for p in f.rglob("*") if p.is_file())], "these are bytes"),
+    ("megabytes", [lambda f: sum(p.stat().st_size for p in f.rglob("*") if p.is_file()) / 1024**2], "mebibyte"),
+    ("megabytes", [lambda f: sum(max(p.stat().st_size, 60) for p in f.rglob("*")) / 1e6], "folders were counted"),
+    ("size", [56], "a sixteenth"),
+    ("size", [160], "51 %"),
+    ("label_of", [lambda path, folder: path.name], "name of the file"),
+    ("label_of", [lambda path, folder: path.parent], "this is a path"),
+    ("label_of", [lambda path, folder: path.parent.name], "not 'monday'"),
+    ("label_of", [lambda path, folder: path.parts[1]], "relative_to"),
+    ("scale", [lambda pixels: pixels / 255], "That is 0…1"),
+    ("scale", [lambda pixels: (pixels / 127.5 - 1)[..., ::-1]], "red and blue"),
+    ("scale", [lambda pixels: pixels / 127.5 - 1], "float64"),
+    ("scale", [lambda pixels: (pixels / 128 - 1).astype("float32")], "127.5, not 128"),
+    ("scale", [lambda pixels: pixels // 127 - 1], "still uint8"),
+    ("scale", [lambda pixels: pixels.astype("float32")], "not 0, 128, 255"),
+    ("one_hot", [lambda labels, classes: np.array([[1, 0], [0, 1], [1, 0]])], "columns are swapped"),
+    ("one_hot", [lambda labels, classes: [classes.index(label) for label in labels]], "(3, 2), not (3,)"),
+    ("one_hot", [lambda labels, classes: np.eye(2)[[int(label == "without_mask") for label in labels]]], "[[1."),
+    ("is_test", [by_photo], "You deal photos"),
+    ("is_test", [lambda people, seed: ~by_person(people, seed)], "changed places"),
+    ("is_test", [lambda people, seed: by_person(people, seed, 0.5)], "50 % of them"),
+    ("is_test", [lambda people, seed: by_person(people, 0)], "every seed gives the same people"),
+    ("is_test", [lambda people, seed: by_person(people, None)], "the same seed gives another split"),
+    ("is_test", [lambda people, seed: by_person(people, seed).astype(int)], "True and False"),
+    ("is_test", [lambda people, seed: people[by_person(people, seed)]], "(200,) is wanted"),
+    ("factor", [30], "full turns"),
+    ("factor", [np.radians(30)], "radians"),
+    ("factor", [30 / 180], "60°"),
+    ("factor", [20 / 360], "20°"),
+    ("flip", [lambda photo: photo[::-1]], "on its head"),
+    ("flip", [lambda photo: photo[..., ::-1]], "red and blue"),
+    ("flip", [lambda photo: np.rot90(photo, 2)], "180°"),
+    ("flip", [lambda photo: photo.transpose(1, 0, 2)], "(3, 4, 3)"),
+    ("rain", [rain_that_wraps], "begins again after 255"),
+    ("rain", [rain_into_the_photo], "alters the array"),
+    ("rain", [lambda photo, rng: photo + rng.normal(size=photo.shape)], "float64"),
+    ("rain", [lambda photo, rng: photo // 2 + 128], "same in every photo"),
+    ("rain", [lambda photo, rng: photo], "not raining"),
+    ("rain", [lambda photo, rng: rng.integers(130, 256, photo.shape, dtype=np.uint8)], "are covered"),
+    ("style", [masks.Style("cloth", "checks", colour=(30, 40, 200))], "is blue"),
+    ("style", [masks.Style("cloth", "checks", colour=(0.8, 0.1, 0.1))], "not from 0 to 1"),
+    ("style", [masks.Style("cloth", "dots", colour=(200, 30, 40))], "'dots'"),
+    ("style", [masks.Style("surgical", "checks")], "'surgical'"),
+    ("image_size", [96], "3 × 3"),
+    ("image_size", [130], "no multiple of 32"),
+    ("n_numbers", [1280 * 64 + 64 * 2], "bias"),
+    ("n_numbers", [1280 * 64 + 64], "softmax learn, too"),
+    ("n_numbers", [1280 * 64 + 64 + 258], "no longer from 128"),
+    ("softmax", [lambda scores: 1 / (1 + np.exp(-scores))], "sigmoid"),
+    ("softmax", [lambda scores: softmax(scores, 0)], "columns add up to 1"),
+    ("softmax", [lambda scores: softmax(scores, None)], "share one sum"),
+    ("softmax", [lambda scores: softmax(scores, 1)], "largest score first"),
+    ("softmax", [lambda scores: scores / scores.sum(axis=1, keepdims=True)], "np.exp"),
+    ("build_head", [head("GlobalAveragePooling2D()", "Dense(64, 'relu')", "Dense(n, 'sigmoid')")], "sigmoid"),
+    ("build_head", [head("GlobalAveragePooling2D()", "Dense(64, 'relu')", "Dropout(0.3)", "Dense(n)")], "are scores"),
+    ("build_head", [head("Flatten()", "Dense(64, 'relu')", "Dense(n, 'softmax')")], "every cell"),
+    ("build_head", [head("Dense(64, 'relu')", "Dense(n, 'softmax')")], "pooling missing"),
+    ("build_head", [head("GlobalAveragePooling2D()", "Dense(64, 'relu')", "Dense(2, 'softmax')")], "n_classes"),
+    (
+        "build_head",
+        [head("GlobalAveragePooling2D()", "Dense(64, 'relu')", "Dense(n, 'softmax')")],
+        "Dropout is missing",
+    ),
+    (
+        "build_head",
+        [head("GlobalAveragePooling2D()", "Dense(64)", "Dropout(0.3)", "Dense(n, 'softmax')")],
+        "have no ReLU",
+    ),
+    ("freeze", [freeze_all], "nothing can learn"),
+    ("freeze", [freeze_the_head], "it is the head"),
+    ("freeze", [freeze_with_training], "training mode"),
+    ("steps", [16], "four views"),
+    ("steps", [2048], "rows"),
+    ("cross_entropy", [lambda t, p: -log_loss((t * p).sum(1)).mean()], "minus is missing"),
+    ("cross_entropy", [lambda t, p: log_loss((t * p).sum(1))], "single photos"),
+    ("cross_entropy", [lambda t, p: log_loss((t * p).sum(1)).sum()], "sum over the photos"),
+    ("cross_entropy", [lambda t, p: (t * log_loss(p)).mean()], "zeros of the other class"),
+    ("cross_entropy", [lambda t, p: log_loss(p).sum(1).mean()], "Multiply by the targets"),
+    ("cross_entropy", [lambda t, p: log_loss(((1 - t) * p).sum(1)).mean()], "wrong class"),
+    ("cross_entropy", [lambda t, p: -np.log10((t * p).sum(1)).mean()], "base 10"),
+    ("cross_entropy", [lambda t, p: -np.log((t * p).sum(1)).mean()], "−∞"),
+    ("best_epoch", [lambda losses, patience: minimum(losses, patience) - 1], "Python counts from 0"),
+    ("best_epoch", [minimum], "never comes"),
+    ("best_epoch", [last_epoch], "where training stops"),
+    ("best_epoch", [lambda losses, patience: len(losses)], "the last one"),
+    ("best_epoch", [waits_only_once], "begins anew"),
+    ("train", [through_the_base], "called 30 times"),
+    ("train", [one_epoch], "30 steps"),
+    ("train", [photos_to_the_head], "was given a photo"),
+    ("features_stay", [True, True, True, False], "`top_of_the_base_thawed`: what does a training step"),
+    ("features_stay", [True, "yes", False, False], "should be True or False"),
+    ("pace", [lambda step, steps, warmup, top: cosine(step, steps, 0, top)], "rise during the first steps is missing"),
+    ("pace", [lambda *a: cosine(*a, lift=0) * 2], "Add 1 and divide by 2"),
+    ("pace", [lambda *a: cosine(*a, wave=2)], "a whole wave"),
+    ("pace", [lambda *a: cosine(*a, wave=0.5, lift=0) * 2], "a quarter of a wave"),
+    ("pace", [lambda step, steps, warmup, top: min(step / warmup, (steps - step) / (steps - warmup))], "straight line"),
+    ("pace", [lambda step, steps, warmup, top: cosine(step, steps, warmup, 1)], "`largest` makes no difference"),
+    ("pace", [lambda *a: cosine(*a) ** 2], "step 5 has the rate 0.500, not 0.250"),
+    ("threshold", [0.45, MASKED, BARE], "20 % of the bare faces"),
+    ("threshold", [0.75, MASKED, BARE], "a lower threshold finds 80 %"),
+    ("precision_and_recall", [lambda c: (c[0, 0] / c[0].sum(), c[0, 0] / c[:, 0].sum())], "changed places"),
+    ("precision_and_recall", [lambda c: (c[1, 1] / c[:, 1].sum(), c[1, 1] / c[1].sum())], "class 1"),
+    ("precision_and_recall", [lambda c: (c.trace() / c.sum(),) * 2], "the accuracy"),
+    ("precision_and_recall", [lambda c: c[0, 0] / c[:, 0].sum()], "(2,) is wanted"),
+    ("fold", [np.arange(20) % 5, np.arange(20) // 4, lambda fold: 1.0], "5 of 5 people"),
+    ("fold", [np.arange(20) // 8, np.arange(20) // 4, lambda fold: 1.0], "these are 3"),
+    ("interval", [over_photos], "Draw people"),
+    ("interval", [lambda c, p, s: resampled(c, p, s, replace=False)], "with* replacement"),
+    ("interval", [lambda c, p, s: resampled(c, p, s, ends=(5, 95))], "2.5 and 97.5"),
+    ("interval", [lambda c, p, s: resampled(c, p, s, share=0.5)], "as many people as there are"),
+    ("interval", [lambda c, p, s: 100 * resampled(c, p, s)], "between 0 and 1"),
+    ("interval", [lambda c, p, s: resampled(c, p, None)], "the same seed gives another"),
+    ("occlusion", [lambda *a: covered(*a, sign=-1)], "sign"),
+    ("occlusion", [lambda *a: covered(*a, sign=-1, whole=False)], "these are the probabilities"),
+    ("occlusion", [lambda *a: covered(*a, fresh=False)], "stay covered"),
+    ("occlusion", [lambda *a: covered(*a, transposed=True)], "rows and columns"),
+    ("occlusion", [lambda classify, photo, cell: classify(photo[:cell, :cell])], "whole photo"),
+    ("seconds_behind", [20], "How long ago"),
+    ("seconds_behind", [0], "waits its turn"),
+    ("weight", [1], "a single wrong frame"),
+    ("weight", [0.05], "13 frames"),
+    ("weight", [2], "at most 1"),
+    ("face_crop", [lambda *a: cut(*a, rgb=False)], "red and blue are swapped"),
+    ("face_crop", [lambda *a: cut(*a, sides=0.5)], "on *every* side"),
+    ("face_crop", [lambda *a: cut(*a, sides=0)], "box itself"),
+    ("face_crop", [lambda *a: cut(*a, transposed=True)], "x and y are mixed up"),
+    ("face_crop", [lambda *a: cut(*a, clip=False)], "negative index"),
+    ("overlap", [common], "these are the pixels"),
+    ("overlap", [lambda a, b: common(a, b) / (area(a) + area(b))], "twice"),
+    ("overlap", [lambda a, b: common(a, b) / area(a)], "one box"),
+    ("overlap", [lambda a, b: common(a, b, -99) / (area(a) + area(b) - common(a, b, -99))], "apart in both"),
+    ("choose", [lambda t, fps: max(t, key=lambda name: t[name][0])], "40 ms for each"),
+    ("choose", [lambda t, fps: min(t, key=lambda name: t[name][1])], "quick enough is quick enough"),
+    ("choose", [lambda t, fps: max(quick_enough(t, fps), key=lambda name: t[name][0])], "stops in line"),
+    ("choose", [lambda t, fps: max(quick_enough(t, fps, 1.0) or t, key=lambda name: t[name][0])], "40 ms for each"),
+]
+
+
+@pytest.mark.parametrize(("name", "answers", "words"), MISTAKES, ids=[f"{m[0]}-{n}" for n, m in enumerate(MISTAKES)])
+def test_a_typical_mistake_is_named(name, answers, words, capsys):
+    sentence = said(capsys, CHECKS[name], *answers)
+    assert sentence.startswith("NOT YET: ") and words in sentence
+
+
+def test_every_check_has_mistakes_that_it_names():
+    assert {name for name, *_ in MISTAKES} == CHECKS.keys() - {"own_photos", "giveaway"}, "these two are tested below"
+
+
+def fails(*arguments):
+    return [][1]
+
+
+def gives_nothing(*arguments):
+    """Give an answer."""
+
+
+@pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.parametrize(
+    "answer",
+    [None, "a word", -1.5, [], object(), np.zeros((2, 3, 4)), print, fails, gives_nothing, lambda *a: "a word", dict],
+    ids=repr,
+)
+def test_no_answer_whatever_stops_a_notebook_or_counts_as_right(name, answer, capsys):
+    takes = CHECKS[name].__wrapped__.__code__.co_argcount
+    CHECKS[name](*[answer] * takes)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("NOT YET: ") and len(last) > 40
+
+
+def test_what_goes_wrong_in_a_function_is_told_with_its_line(capsys):
+    line = fails.__code__.co_firstlineno + 1
+    assert f"`fails` stops in line {line} of its cell: IndexError" in said(capsys, exercise_checks.flip, fails)
+    assert "`gives_nothing` gives nothing back yet. Give an answer. End with" in said(
+        capsys, exercise_checks.flip, gives_nothing
+    )
+
+
+def test_other_ways_of_solving_an_exercise_are_right_as_well(capsys):
+    others = {
+        "scale": [lambda pixels: (pixels.astype("float32") - 127.5) / 127.5],
+        "one_hot": [lambda labels, classes: [[int(label == name) for name in classes] for label in labels]],
+        "is_test": [by_person],
+        "flip": [np.fliplr],
+        "best_epoch": [
+            lambda losses, patience: next(
+                epoch
+                for epoch in range(1, len(losses) + 1)
+                if min(losses[epoch - 1 : epoch + patience]) == losses[epoch - 1]
+                and losses[epoch - 1] == min(losses[:epoch])
+            )
+        ],
+        "interval": [resampled],
+        "occlusion": [covered],
+        "face_crop": [lambda *a: cv2.cvtColor(np.ascontiguousarray(cut(*a, rgb=False)), cv2.COLOR_BGR2RGB)],
+        "cross_entropy": [lambda t, p: -(t * np.log(p + 1e-7)).sum() / len(t)],
+    }
+    for name, answers in others.items():
+        assert said(capsys, CHECKS[name], *answers).startswith("RIGHT: "), name
+
+
+# The learner's own photos
+
+
+@pytest.fixture
+def helmets(tmp_path, write_photo):
+    """A function that makes a data set of so many photos a class, in so many groups, and gives its folder."""
+
+    def make(counts=(40, 40), groups=20, brighter=0):
+        rng, rows = np.random.default_rng(0), ["path,group"]
+        for label, count, more in zip(("bare", "helmet"), counts, (0, brighter), strict=True):
+            for number in range(count):
+                pixels = rng.integers(0, 150, (12, 12, 3)).repeat(8, axis=0).repeat(8, axis=1) + more
+                write_photo(tmp_path / label / f"{number:02d}.png", pixels.astype(np.uint8))
+                rows.append(f"{label}/{number:02d}.png,person {number % groups}")
+        (tmp_path / "groups.csv").write_text("\n".join(rows))
+        return tmp_path
+
+    return make
+
+
+def test_photos_of_ones_own_that_will_do(helmets, capsys):
+    folder = helmets()
+    assert "40 of bare, 40 of helmet; 20 groups (groups.csv says which)" in said(
+        capsys, exercise_checks.own_photos, folder
+    )
+    (folder / "groups.csv").unlink()
+    assert "80 groups (near copies only" in said(capsys, exercise_checks.own_photos, str(folder))
+    assert said(capsys, exercise_checks.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (dict(counts=(40, 12)), "helmet holds 12 photos"),
+        (dict(counts=(120, 35)), "Take more photos of helmet"),
+        (dict(groups=6), "hang together in 6 groups"),
+        (dict(counts=(4, 40)), "holds 4 readable photos"),
+        (dict(groups=2), "Five groups at least"),
+    ],
+)
+def test_photos_of_ones_own_that_will_not_do(helmets, capsys, made, words):
+    sentence = said(capsys, exercise_checks.own_photos, helmets(**made))
+    assert sentence.startswith("NOT YET: ") and words in sentence
+
+
+def test_a_folder_that_is_not_there_is_told(capsys):
+    assert "is no folder" in said(capsys, exercise_checks.own_photos, "nowhere/photos")
+
+
+def test_a_giveaway_is_found(helmets, capsys):
+    folder = helmets(brighter=60)
+    assert "right for 100 %" in said(capsys, exercise_checks.giveaway, np.mean, folder)
+    assert "looks at nothing" in said(capsys, exercise_checks.giveaway, lambda photo: 1, folder)
+
+
+def test_the_damaged_sentence_and_its_checksum_belong_together():
+    mended = exercise_checks.DAMAGED.replace("rose", "nose")
+    assert hashlib.sha256(mended.encode()).hexdigest() == exercise_checks.CHECKSUM
+    assert exercise_checks.DAMAGED in (ROOT / "notebooks/exercises/00_check_your_setup.ipynb").read_text("utf-8")
+
+
+def test_arrays_are_the_same_but_for_rounding_and_only_if_their_shapes_agree():
+    assert grading.same(np.float32(0.1), 0.1) and grading.same([0.1, 0.2], np.array([0.1, 0.2], "float32"))
+    assert not grading.same([1, 1], 1) and not grading.same([np.nan], [np.nan]) and not grading.same(0.1, 0.11)

@@ -1,0 +1,116 @@
+"""The camera panel by itself in Chromium, its kernel played by a few lines: keyboard, contrast, names, small screens."""
+
+import shutil
+
+import pytest
+from conftest import PICTURES, ROOT, serious_findings
+
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>The panel</title>
+<link rel="stylesheet" href="webcam.css">
+<style>:root { color-scheme: light dark }</style>
+</head>
+<body><main><h1>The panel</h1><div id="panel"></div></main>
+<script type="module">
+import widget from "./webcam.js";
+const traits = { source: "browser", face_detectors: ["auto", "yunet"], face_detector: "auto", threshold: 0.5,
+  mirror: true, idle_seconds: 120, status: "stopped" };
+const listeners = {};
+const face = { box: [0.3, 0.2, 0.2, 0.4], words: "with mask", style: 0, probability: 0.98 };
+const model = {
+  get: (name) => traits[name],
+  set(name, value) { traits[name] = value; (listeners[`change:${name}`] ?? []).forEach((callback) => callback()); },
+  save_changes() {},
+  on(name, callback) { (listeners[name] ??= []).push(callback); },
+  off() {},
+  send({ view, number, type }) {
+    const answer = { view, number, faces: [face], milliseconds: { faces: 7, classifier: 3, whole: 10 } };
+    if (type !== "stop") setTimeout(() => listeners["msg:custom"].forEach((callback) => callback(answer, [])), 30);
+  },
+};
+widget.render({ model, el: document.getElementById("panel") });
+</script>
+</body>
+</html>
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, serve):
+    folder = tmp_path_factory.mktemp("panel")
+    (folder / "index.html").write_text(PAGE, encoding="utf-8")
+    for name in ("webcam.js", "webcam.css"):
+        shutil.copy(ROOT / "maskdet_utils" / name, folder)
+    return serve(folder)
+
+
+@pytest.fixture
+def open_panel(chromium, address):
+    """A function that opens the panel in a window of this width and colour scheme, with Chromium's own test camera."""
+    from playwright.sync_api import sync_playwright
+
+    camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--no-proxy-server", *camera]
+        )
+
+        def open_it(width=1280, scheme="light"):
+            page = browser.new_page(viewport={"width": width, "height": 1000}, color_scheme=scheme)
+            page.goto(address)
+            page.get_by_role("button", name="Start").wait_for()
+            return page
+
+        yield open_it
+        browser.close()
+
+
+def wait_for_status(page, text):
+    page.get_by_role("status").get_by_text(text).wait_for(timeout=10_000)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_panel_can_be_used_by_everybody(open_panel, width, scheme):
+    page = open_panel(width, scheme)
+    assert serious_findings(page) == []
+    page.get_by_role("button", name="Start").click()
+    page.get_by_text("1 face: with mask.").wait_for(timeout=10_000)
+    page.get_by_role("button", name="Snapshot").click()
+    assert serious_findings(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(PICTURES / f"panel_{width}_{scheme}.png"), full_page=True)
+
+
+def focused(page):
+    return page.evaluate("""() => {
+        const element = document.activeElement;
+        const seen = element.matches("input[type=file]") ? element.parentElement : element;
+        const style = getComputedStyle(seen);
+        return [(element.labels?.[0] ?? element).innerText.trim(), style.outlineStyle, parseFloat(style.outlineWidth)];
+    }""")
+
+
+def test_everything_can_be_done_without_a_mouse(open_panel):
+    page = open_panel()
+    page.keyboard.press("Tab")
+    assert focused(page) == ["Start", "solid", 3], "the first stop, and one sees where one is"
+    page.keyboard.press("Enter")
+    wait_for_status(page, "Running")
+    video = page.locator("video")
+    video.evaluate("video => { window.track = video.srcObject.getTracks()[0] }")
+    for name in ("Snapshot", "Open a photo", "Picture", "Faces found by", "A mask from", "Mirror"):
+        page.keyboard.press("Tab")
+        assert focused(page) == [name, "solid", 3]
+    page.keyboard.press("Space")  # the last one: Mirror
+    assert page.locator(".stage").get_attribute("data-mirrored") == "false"
+    for _ in range(6):
+        page.keyboard.press("Shift+Tab")
+    assert focused(page)[0] == "Stop", "the same button, which keeps the focus when its word changes"
+    page.keyboard.press("Space")
+    wait_for_status(page, "Stopped")
+    assert page.evaluate("() => window.track.readyState") == "ended"
+    assert focused(page)[0] == "Start"
