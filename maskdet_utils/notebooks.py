@@ -44,7 +44,8 @@ def execute(notebook, folder: Path) -> None:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    options = {"timeout": None, "kernel_name": "python3", "extra_arguments": KERNEL_ARGUMENTS}
+    # On a busy machine a kernel may need longer than the usual minute to start.
+    options = {"timeout": None, "startup_timeout": 300, "kernel_name": "python3", "extra_arguments": KERNEL_ARGUMENTS}
     try:
         NotebookClient(notebook, resources={"metadata": {"path": str(folder)}}, **options).execute()
     except CellExecutionError as error:

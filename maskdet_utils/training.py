@@ -107,7 +107,9 @@ def fine_tune(upper, head, maps, targets, epochs: int, learning_rate: float = 3e
     batches = Batches(maps, targets, seed=0)
     steps = epochs * len(batches)
     warmup = max(1, steps // 20)
-    pace = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup)
+    pace = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
+    )
     compile_classifier(model, pace)
     judged = Batches(*validation) if validation is not None else None
     return model.fit(batches, validation_data=judged, epochs=epochs, verbose=0, callbacks=list(callbacks))
