@@ -49,7 +49,7 @@ class Stopwatch:
 # The usual recipe, to the letter; only names that Keras has changed are today's
 
 
-def recipe(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int = 20) -> dict:
+def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int = 20) -> dict:
     """Train as the usual recipe does, see above; returns what `measure` writes down."""
     import tensorflow as tf
     from sklearn.model_selection import train_test_split
@@ -130,38 +130,19 @@ def recipe(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int 
 
 
 def train_ours(photos: pd.DataFrame, folder: Path, callbacks, epochs: int | None = None):
-    """Train with the parameters of params/public.yaml as notebook 04 does; returns the classifier.
+    """Train as notebook 04 does with params/public.yaml; returns the classifier.
 
     photos: `file`, `label` and `split`. folder: for drawn pictures. callbacks: of both trainings, head and fine-tuning.
     """
-    from maskdet_utils import augment, model, synthesis, training
+    from maskdet_utils import recipe
 
     given = parameters()
-    seed, n_drawn, n_views = given["seed"], given["n_drawn"], given["n_views"]
-    plan = {"right": n_drawn, "wrong": -(-3 * n_drawn // 5), "confuser": -(-n_drawn // 4)}
-    parts = {}
-    for part in ("train", "validation"):
-        chosen = photos[photos["split"] == part]
-        masked, bare = (chosen["file"][chosen["label"] == label].tolist() for label in CLASSES)
-        drawn = synthesis.draw_variants(bare, folder / part, plan, seed)
-        wanted = drawn["drawn"].map({"right": 1.0, "under_nose": 0.45}).fillna(0.0)
-        bare = bare * (1 + n_drawn)
-        first = np.concatenate([np.ones(len(masked)), np.zeros(len(bare)), wanted]).astype(np.float32)
-        parts[part] = masked + bare + drawn["file"].tolist(), np.stack([first, 1 - first], axis=1)
-
-    model.set_seed(seed)
-    base = model.build_base(given["image_size"])
-    lower, upper = model.split_base(base)
-    position = augment.position_layers(seed)
-    maps, targets = training.maps_of_views(lower, *parts["train"], n_views, seed, position, augment.worsen)
-    judged = training.maps_of_views(lower, *parts["validation"], 1, seed + 1000, change=augment.worsen)
-    head = model.build_head()
-    classifier = model.build_classifier(base, head)
-    features = training.features_of_maps(upper, maps), targets
-    validation = training.features_of_maps(upper, judged[0]), judged[1]
-    training.train_head(head, features, validation, epochs or given["epochs"], callbacks=callbacks)
-    training.fine_tune(upper, head, maps, targets, epochs or given["fine_tune_epochs"], callbacks=callbacks)
-    return classifier
+    if epochs is not None:
+        given |= {"epochs": epochs, "fine_tune_epochs": epochs}
+    names = ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")
+    if given["add_sample"]:
+        photos = recipe.with_sample(photos, given["seed"])
+    return recipe.train(photos, CLASSES, folder, callbacks=callbacks, **{name: given[name] for name in names})
 
 
 def parameters() -> dict:
@@ -171,9 +152,10 @@ def parameters() -> dict:
 
 def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None) -> dict:
     """Train, time and judge ours; returns what `measure` writes down."""
-    from maskdet_utils import model, training
+    from maskdet_utils import model, sample, training
 
     size = parameters()["image_size"]
+    sample.build()  # as every run finds it: made once, by the first notebook
     # What judges after each epoch is made ready before the clock starts, and the clock is stopped while it does.
     lower, upper = model.split_base(model.build_base(size))
     test_maps, _ = training.maps_of_views(lower, test["file"], np.zeros((len(test), 2)), 0, 0)
@@ -204,7 +186,7 @@ def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | 
         classifier.save(run_dir / "classifier.keras")
         seconds, memory = watch.seconds(), peak_memory()
     export(classifier, run_dir, size, crop_margin=0.25)
-    # The files as they were saved, read as `maskdet evaluate` reads them, must be as good as the last stage.
+    # The last stage's figure is the saved classifier's: after fine-tuning its odds were made even.
     whole = on_test(test, evaluation.classify_photos(classifier, test["file"].tolist(), size))
     stages = [{name: row[name] for name in ("stage", "seconds", "accuracy")} for row in found if row["epoch"] is None]
     stages[-1] |= {"seconds": round(seconds, 1), "accuracy": whole}
@@ -247,7 +229,7 @@ def measure(name: str, photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, 
     """What a process of its own does: train one of the two, write what was measured to `answer`."""
     more = {} if epochs is None else {"epochs": epochs}
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_file(answer, json.dumps({"recipe": recipe, "ours": ours}[name](photos, test, run_dir, **more)).encode())
+    write_file(answer, json.dumps({"recipe": usual, "ours": ours}[name](photos, test, run_dir, **more)).encode())
 
 
 def photos_to_train_and_test(folder: Path, count: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:

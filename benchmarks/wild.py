@@ -35,7 +35,7 @@ def answers(seen) -> pd.DataFrame:
         {
             "truth": seen.faces["label"],
             "group": pd.factorize(seen.faces["group"])[0],
-            "probability": np.round(seen.probabilities[:, 0].astype(float), 6),
+            "probability": np.round(seen.probabilities[:, 0].astype(float), 9),
             "face_size": seen.faces["face_size"].round().astype(int),
         }
     )

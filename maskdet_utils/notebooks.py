@@ -17,6 +17,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
+NOT_STORED = "not-stored"  # tag of a cell that shows photos of people who have not agreed to be in a repository
 # A path that means something on one machine only.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|mnt|Users)/\S+|\b[A-Z]:\\\w\S*")
 
@@ -55,6 +56,7 @@ def execute(notebook, folder: Path) -> None:
 def as_stored(notebook) -> str:
     """The text of a notebook without anything that differs from run to run or from machine to machine.
 
+    Cells tagged `NOT_STORED` lose their outputs.
     Raises `NotebookError` if an output shows an absolute path.
     """
     notebook = copy.deepcopy(notebook)
@@ -63,7 +65,7 @@ def as_stored(notebook) -> str:
         cell.metadata = nbformat.from_dict({"tags": cell.metadata.tags} if cell.metadata.get("tags") else {})
     for count, cell in enumerate((cell for cell in notebook.cells if cell.cell_type == "code"), start=1):
         cell.execution_count = count
-        cell.outputs = _without_noise(cell.outputs)
+        cell.outputs = [] if NOT_STORED in cell.metadata.get("tags", []) else _without_noise(cell.outputs)
         for output in cell.outputs:
             if "execution_count" in output:
                 output.execution_count = count

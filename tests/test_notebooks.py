@@ -249,6 +249,16 @@ def test_the_stored_form_has_no_noise():
     assert as_stored(clean) == as_stored(noisy)
 
 
+def test_photos_of_others_are_not_stored():
+    shown = a_notebook("show()", "print(1)")
+    shown.cells[0].metadata["tags"] = [notebooks.NOT_STORED]
+    for cell in shown.cells:
+        cell.outputs = [nbformat.v4.new_output("display_data", {"image/png": "aaaa"})]
+    first, second = nbformat.reads(as_stored(shown), as_version=4).cells
+    assert (first.outputs, len(second.outputs)) == ([], 1)
+    assert first.metadata["tags"] == [notebooks.NOT_STORED], "else the next run would store them"
+
+
 @pytest.mark.parametrize("text", ["/home/ada/photos", "in /opt/x.", "('/var/a.csv')", "C:\\Users\\ada", "/Users/ada"])
 def test_an_absolute_path_is_refused_with_the_cells_id(text):
     leaky = a_notebook("print(path)")

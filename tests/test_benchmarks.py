@@ -1,0 +1,109 @@
+"""The benchmarks' own parts: what their figures rest on, without training anything."""
+
+import importlib.util
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@pytest.fixture(scope="module")
+def load():
+    """A function that imports a script of benchmarks/ by its name."""
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(f"bench_{name}", ROOT / "benchmarks" / f"{name}.py")
+        script = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(script)
+        return script
+
+    return load
+
+
+@pytest.fixture
+def ablation(load, photo, points, monkeypatch):
+    script = load("ablation")
+    monkeypatch.setattr(script, "bare_faces", lambda: [(photo, points)] * 4)
+    return script
+
+
+def test_each_arm_has_as_many_pictures_and_half_of_them_or_less_masked(ablation, tmp_path):
+    for arm in range(1, len(ablation.ARMS) + 1):
+        files, targets = ablation.draw_all(arm, 0, tmp_path, 4)
+        assert len(files) == len(targets) == 16
+        np.testing.assert_allclose(targets.sum(axis=1), 1)
+        assert (targets[:, 0] == 1).sum() == (8 if arm < ablation.WRONG else 6)
+
+
+def test_the_first_arm_paints_one_flat_blue_on_grey_photos(ablation, photo, points, tmp_path):
+    files, targets = ablation.draw_all(1, 0, tmp_path, 1)
+    pictures = [cv2.imread(file)[..., ::-1].astype(int) for file in files]
+    for picture, target in zip(pictures, targets[:, 0], strict=True):
+        changed = np.abs(picture - photo.astype(int)).max(axis=2) > 40
+        assert changed.any() == (target == 1)
+        if target:
+            np.testing.assert_allclose(np.median(picture[changed], axis=0), ablation.BLUE.colour, atol=30)
+    coloured, _ = ablation.draw("bare", photo, points, ablation.COLOUR, np.random.default_rng(0))
+    assert np.ptp(coloured, axis=2).max() > 0 == np.ptp(photo, axis=2).max()
+
+
+def test_patches_of_an_arm_end_with_it(ablation, tmp_path):
+    before = {name: getattr(ablation.masks, name) for name in ablation.FLAT}
+    ablation.draw_all(1, 0, tmp_path, 1)
+    assert {name: getattr(ablation.masks, name) for name in ablation.FLAT} == before
+
+
+def test_what_is_remembered_is_right_with_random_folds_only(load):
+    leak = load("leak")
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 6)
+    table = pd.DataFrame({"path": [str(number) for number in range(360)], "group": groups})
+    features = np.eye(60)[groups] + rng.normal(0, 0.05, (360, 60))  # who it is can be seen, and nothing else
+    coin = rng.permutation(np.arange(60) % 2)[groups]
+    found = leak.both_ways(table, features, lambda seed: coin, leak.JUDGES["nearest neighbour"], seeds=2)
+    assert found["random"]["value"] > 0.95
+    assert found["by group"]["value"] < 0.7
+    assert found["difference"]["low"] > 0.2
+    folds = leak.folds_of(table, coin, "by group", 0)
+    assert (pd.Series(folds).groupby(groups).nunique() == 1).all()
+
+
+def test_ratios_are_those_of_ours_to_the_recipes(load):
+    training = load("training")
+
+    def stage(name, seconds, value):
+        return {"stage": name, "seconds": seconds, "accuracy": {"value": value, "low": value, "high": value}}
+
+    ours = [stage("frozen base", 40, 0.98), stage("top fine-tuned", 100, 0.995)]
+    epochs = [{"seconds": seconds, "accuracy": value} for seconds, value in ((30, 0.97), (60, 0.99), (90, 0.98))]
+    results = {
+        "recipe": {"stages": [stage("frozen base", 400, 0.985)], "peak_memory_mb": 6000},
+        "ours": {"stages": ours, "epochs": epochs, "peak_memory_mb": 1500},
+    }
+    assert training.ratios(results) == {
+        "time, frozen base": 0.1,
+        "time, top fine-tuned": 0.25,
+        "time until the recipe's accuracy": 0.15,
+        "peak memory": 0.25,
+    }
+    results["ours"]["epochs"] = epochs[:1]
+    results["ratios"] = training.ratios(results)
+    assert "time until the recipe's accuracy: never" in training.table(results)
+    assert "| ours: frozen base | 40 | 1,500 | 0.9800" in training.table(results)
+
+
+def test_results_hold_facts_only():
+    """No path of one machine, no name of a photo."""
+    for path in RESULTS.glob("*"):
+        text = path.read_text(encoding="utf-8")
+        assert not any(word in text.lower() for word in (".jpg", ".png", "/work", "/home", "/tmp")), path.name
+        if path.suffix == ".json":
+            json.loads(text)
+    answers = pd.read_csv(RESULTS / "probabilities.csv")
+    assert list(answers) == ["truth", "group", "probability", "face_size"]
+    assert answers["probability"].between(0, 1).all()
