@@ -68,12 +68,14 @@ def release(run_dir, wild=None) -> dict:
 def calibrate(classifier, photos, labels: dict) -> float:
     """Divide the log-odds by the temperature that fits the validation photos best, in the last layer itself.
 
+    Never by one below 1: photos easier than those to come would make the classifier surer than it should be.
+
     photos: with `file` and `label`. Returns the temperature (Guo and others, "On calibration of modern neural
     networks", 2017).
     """
     truth = np.array([labels["classes"].index(label) for label in photos["label"]])
     probabilities = evaluation.classify_photos(classifier, photos["file"].tolist(), labels["input_size"])
-    temperature = evaluation.fit_temperature(truth, probabilities)
+    temperature = max(1.0, evaluation.fit_temperature(truth, probabilities))
     last = classifier.get_layer("head").layers[-1]
     last.set_weights([weight / temperature for weight in last.get_weights()])
     return float(temperature)
