@@ -104,7 +104,9 @@ def test_a_folder_of_thousands_of_real_photos_trains_in_little_memory(checkout, 
             len(list((tmp_path / path.parent.name).iterdir())) < 1100
         ):  # half of them: enough to show it in half the time
             shutil.copy(path, tmp_path / path.parent.name)
-    (checkout / "params" / "real.yaml").write_text("image_size: 96\nn_views: 1\nepochs: 5\n")
+    (checkout / "params" / "real.yaml").write_text(
+        "image_size: 96\nn_drawn: 0\nn_views: 1\nepochs: 5\nfine_tune_epochs: 1\n"
+    )
     done = run_maskdet("pipeline", "--profile", "real", "--dataset", tmp_path, cwd=checkout)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((checkout / "runs" / "real" / "metrics.json").read_text())
