@@ -183,10 +183,10 @@ def test_lite_and_keras_classifier_agree_on_500_faces(quick_run, sample_folder):
     assert json.loads((quick_run / LABELS).read_text())["classes"] == CLASSES
 
 
-def test_the_mask_that_goes_on_does_so_once(shared, quick_run):
-    """Also while hands press it on (frames 70 to 110), where a frame-by-frame label flickers."""
+def test_the_mask_that_goes_on_does_so_once(shared):
+    """With the released classifier. Also while hands press it on (frames 70 to 110), where a frame-by-frame label flickers."""
     for name in ("auto", "centerface"):
-        detector, shown = MaskDetector.load(quick_run, name), []
+        detector, shown = MaskDetector.load(RELEASED, name), []
         for number, (_, frame) in enumerate(open_source(str(shared / "video" / "mask-goes-on.mp4")).frames):
             (one,) = detector.track(frame)
             if not shown or shown[-1][1:] != (one.label, one.track):
