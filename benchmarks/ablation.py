@@ -118,10 +118,10 @@ def views_of(lower, arm: int, seed: int, n_photos: int) -> tuple[np.ndarray, np.
         for change, chance in augment.STREET_FAULTS.items()
         if arm >= (FRAMES if change in SCENES else FAULTS)
     }
-    position = augment.position_layers(seed) if arm >= MOVED else None
+    move = augment.move if arm >= MOVED else None
     with tempfile.TemporaryDirectory() as folder, patch.dict(augment.STREET_FAULTS, faults, clear=True):
         files, targets = draw_all(arm, seed, Path(folder), n_photos)
-        return training.maps_of_views(lower, files, targets, VIEWS, seed, position, augment.worsen)
+        return training.maps_of_views(lower, files, targets, VIEWS, seed, augment.worsen, move)
 
 
 def real_photos(public_folder: Path, wild_folder: Path) -> pd.DataFrame:

@@ -1,13 +1,19 @@
 """The usual recipe against ours, from photos on disk to a saved classifier: time, memory, accuracy. Writes JSON.
 
-    python benchmarks/training.py [--public FOLDER] [--runs FOLDER] [--only recipe|ours] [--photos N] [--epochs N]
+    python benchmarks/training.py [--public FOLDER] [--runs FOLDER] [--only NAME] [--photos N] [--epochs N]
 
-Both get all cleaned photos of the public data set that are not in its test part; the recipe splits them at random, as it
-does, ours uses the fixed training and validation parts. The fixed test part judges both, each with its own way to read
-a photo. Each trains in a process of its own, one after the other. The clock runs from the first photo to the saved
-`classifier.keras`, TensorFlow's start aside. Each leaves a run folder (`classifier.keras`, `classifier.tflite`,
-`labels.json`) in --runs, such as `maskdet evaluate --model` takes. Only ratios of one run count; it takes more than half
-an hour and seven gigabytes of memory: the recipe holds all photos in one array.
+Three trainings, each in a process of its own, one after the other:
+
+recipe  to the letter: through the frozen base in every epoch
+frozen  the same task our way: the same photos, the same base, frozen, but every photo goes through it once
+ours    notebook 04 with params/public.yaml: masks drawn, photos of the sample added, the top of the base fine-tuned
+
+All get the cleaned photos of the public data set that are not in its test part; the recipe splits them at random, as it
+does, ours are given the fixed training and validation parts. The fixed test part judges all, each with its own way to
+read a photo. The clock runs from the first photo to the saved `classifier.keras`, TensorFlow's start aside. Each leaves
+a run folder (`classifier.keras`, `classifier.tflite`, `labels.json`) in --runs, such as `maskdet evaluate --model`
+takes. Only ratios of one run count; it takes half an hour and five gigabytes of memory: the recipe holds all photos in
+one array.
 """
 
 import argparse
@@ -16,7 +22,6 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -31,19 +36,13 @@ CLASSES = ["with_mask", "without_mask"]
 
 
 class Stopwatch:
-    """Seconds since it was made, those aside in which it was stopped."""
+    """Seconds since it was made."""
 
     def __init__(self):
-        self.start, self.lost = time.perf_counter(), 0.0
+        self.start = time.perf_counter()
 
     def seconds(self) -> float:
-        return time.perf_counter() - self.start - self.lost
-
-    @contextmanager
-    def stopped(self):
-        since = time.perf_counter()
-        yield
-        self.lost += time.perf_counter() - since
+        return time.perf_counter() - self.start
 
 
 # The usual recipe, to the letter; only names that Keras has changed are today's
@@ -97,7 +96,7 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
         verbose=2,
         callbacks=[
             keras.callbacks.EarlyStopping(patience=2),
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: moments.append(round(watch.seconds(), 1))),
+            keras_callback(lambda: moments.append(round(watch.seconds(), 1))),
         ],
     )
     # The saved file takes pixels, as `labels.json` promises: the recipe's scaling becomes its first layer.
@@ -114,14 +113,14 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
     del data, train_x, test_x
     probabilities = model.predict(load(test["file"]), batch_size=32, verbose=0)
     export(classifier, run_dir, input_size=224, crop_margin=0.0)
-    stage = {"stage": "frozen base", "seconds": round(seconds, 1), "accuracy": on_test(test, probabilities)}
     return {
         "image_size": 224,
         "load_seconds": round(loaded, 1),
         "epoch_seconds": moments,
+        "seconds": round(seconds, 1),
+        "accuracy": on_test(test, probabilities),
         "own_accuracies": validation_accuracy,
         "own_accuracy": own,
-        "stages": [stage],
         **memory,
     }
 
@@ -129,69 +128,56 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
 # Ours
 
 
-def train_ours(photos: pd.DataFrame, folder: Path, callbacks, epochs: int | None = None):
-    """Train as notebook 04 does with params/public.yaml; returns the classifier.
-
-    photos: `file`, `label` and `split`. folder: for drawn pictures. callbacks: of both trainings, head and fine-tuning.
-    """
-    from maskdet_utils import recipe
-
-    given = parameters()
-    if epochs is not None:
-        given |= {"epochs": epochs, "fine_tune_epochs": epochs}
-    names = ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")
-    if given["add_sample"]:
-        photos = recipe.with_sample(photos, given["seed"])
-    return recipe.train(photos, CLASSES, folder, callbacks=callbacks, **{name: given[name] for name in names})
-
-
 def parameters() -> dict:
     """Those of notebook 04, as params/public.yaml sets them."""
     return {**runs.parameters_of(resolve("notebooks/04_train_the_classifier.ipynb")), **runs.read_profile("public")}
 
 
-def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None) -> dict:
-    """Train, time and judge ours; returns what `measure` writes down."""
-    from maskdet_utils import model, sample, training
+# What the recipe does, and no more: its photos, its base, frozen; one altered view of each.
+FROZEN = {"image_size": 160, "add_sample": False, "n_drawn": 0, "cut_faces": False, "n_views": 1, "fine_tune_epochs": 0}
 
-    size = parameters()["image_size"]
+
+def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None, changes=None) -> dict:
+    """Train as notebook 04 does with params/public.yaml, time and judge it; returns what `measure` writes down.
+
+    changes: to these parameters, such as `FROZEN`.
+    """
+    from maskdet_utils import recipe, sample
+
+    given = parameters() | (changes or {})
+    if epochs is not None:
+        given |= {"epochs": epochs, "fine_tune_epochs": min(epochs, given["fine_tune_epochs"])}
     sample.build()  # as every run finds it: made once, by the first notebook
-    # What judges after each epoch is made ready before the clock starts, and the clock is stopped while it does.
-    lower, upper = model.split_base(model.build_base(size))
-    test_maps, _ = training.maps_of_views(lower, test["file"], np.zeros((len(test), 2)), 0, 0)
-    test_features = training.features_of_maps(upper, test_maps)
-    found: list = []
-
-    class Judge(model.keras.callbacks.Callback):
-        """The accuracy on the test part after each epoch, and with the weights that a stage ends with."""
-
-        def judge(self, epoch):
-            with watch.stopped():
-                seconds = watch.seconds()
-                is_head = len(self.model.input_shape) == 2
-                probabilities = self.model.predict(test_features if is_head else test_maps, verbose=0)
-                stage = "frozen base" if is_head else "top fine-tuned"
-                accuracy = on_test(test, probabilities, interval=epoch is None)
-                found.append({"stage": stage, "epoch": epoch, "seconds": round(seconds, 1), "accuracy": accuracy})
-
-        def on_epoch_end(self, epoch, logs=None):
-            self.judge(epoch + 1)
-
-        def on_train_end(self, logs=None):
-            self.judge(None)
-
+    watch, moments = Stopwatch(), []
+    times = keras_callback(lambda: moments.append(round(watch.seconds(), 1)))
     with tempfile.TemporaryDirectory() as folder:
-        watch = Stopwatch()
-        classifier = train_ours(photos, Path(folder), [Judge()], epochs)
+        if given["add_sample"]:
+            photos = recipe.with_sample(photos, given["seed"])
+        names = ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")
+        classifier = recipe.train(photos, CLASSES, folder, callbacks=[times], **{name: given[name] for name in names})
         classifier.save(run_dir / "classifier.keras")
         seconds, memory = watch.seconds(), peak_memory()
-    export(classifier, run_dir, size, crop_margin=0.25)
-    # The last stage's figure is the saved classifier's: after fine-tuning its odds were made even.
-    whole = on_test(test, evaluation.classify_photos(classifier, test["file"].tolist(), size))
-    stages = [{name: row[name] for name in ("stage", "seconds", "accuracy")} for row in found if row["epoch"] is None]
-    stages[-1] |= {"seconds": round(seconds, 1), "accuracy": whole}
-    epochs_found = [row for row in found if row["epoch"] is not None]
-    return {"image_size": size, "stages": stages, "epochs": epochs_found, **memory}
+    export(classifier, run_dir, given["image_size"], crop_margin=0.25)
+    whole = on_test(test, evaluation.classify_photos(classifier, test["file"].tolist(), given["image_size"]))
+    return {
+        "image_size": given["image_size"],
+        "seconds": round(seconds, 1),
+        "epoch_seconds": moments,
+        "accuracy": whole,
+        **memory,
+    }
+
+
+def frozen(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None) -> dict:
+    """The recipe's task our way; returns what `measure` writes down."""
+    return ours(photos, test, run_dir, epochs, FROZEN)
+
+
+def keras_callback(at_end):
+    """A callback that calls `at_end()` after each epoch."""
+    from maskdet_utils.model import keras
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: at_end())
 
 
 # Measuring
@@ -208,11 +194,9 @@ def peak_memory() -> dict:
     return {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)}
 
 
-def on_test(test: pd.DataFrame, probabilities, interval: bool = True) -> dict | float:
-    """Accuracy on the clean test part, with its 95 % interval over groups if asked for."""
+def on_test(test: pd.DataFrame, probabilities) -> dict:
+    """Accuracy on the clean test part, with its 95 % interval over groups."""
     truth = (test["label"] == CLASSES[1]).to_numpy().astype(int)
-    if not interval:
-        return round(evaluation.accuracy(truth, probabilities), 4)
     return evaluation.with_interval(evaluation.accuracy, truth, probabilities, test["group"])
 
 
@@ -225,11 +209,14 @@ def export(classifier, run_dir: Path, input_size: int, crop_margin: float) -> No
     write_file(run_dir / "labels.json", (json.dumps(labels, indent=2) + "\n").encode())
 
 
+TRAININGS = {"recipe": usual, "frozen": frozen, "ours": ours}
+
+
 def measure(name: str, photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None, answer: Path):
     """What a process of its own does: train one of the two, write what was measured to `answer`."""
     more = {} if epochs is None else {"epochs": epochs}
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_file(answer, json.dumps({"recipe": usual, "ours": ours}[name](photos, test, run_dir, **more)).encode())
+    write_file(answer, json.dumps(TRAININGS[name](photos, test, run_dir, **more)).encode())
 
 
 def photos_to_train_and_test(folder: Path, count: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -245,27 +232,37 @@ def photos_to_train_and_test(folder: Path, count: int | None) -> tuple[pd.DataFr
 
 
 def ratios(results: dict) -> dict:
-    """Ours in shares of the recipe's: time of each stage and until the recipe's accuracy, memory."""
-    usual, our = results["recipe"], results["ours"]
-    seconds = usual["stages"][-1]["seconds"]
-    found = {f"time, {stage['stage']}": stage["seconds"] / seconds for stage in our["stages"]}
-    goal = usual["stages"][-1]["accuracy"]["value"]
-    reached = [row["seconds"] for row in our["epochs"] if row["accuracy"] >= goal]
-    found["time until the recipe's accuracy"] = reached[0] / seconds if reached else None
-    found["peak memory"] = our["peak_memory_mb"] / usual["peak_memory_mb"]
-    return {name: None if value is None else round(value, 3) for name, value in found.items()}
+    """Ours in shares of the recipe's: time and peak of memory of both of our trainings."""
+    usual = results["recipe"]
+    return {
+        name: {
+            "time": round(results[name]["seconds"] / usual["seconds"], 3),
+            "peak memory": round(results[name]["peak_memory_mb"] / usual["peak_memory_mb"], 3),
+        }
+        for name in ("frozen", "ours")
+        if name in results
+    }
+
+
+WORDS = {
+    "recipe": "the usual recipe",
+    "frozen": "its task our way: frozen base",
+    "ours": "ours, all stages: masks drawn, top fine-tuned",
+}
 
 
 def table(results: dict) -> str:
-    """Markdown: a row a stage."""
-    lines = ["| trained how | seconds | peak memory, MB | accuracy, clean test part |", "|---|---|---|---|"]
-    for name in ("recipe", "ours"):
-        for stage in results.get(name, {}).get("stages", []):
-            accuracy = "{value:.4f} ({low:.4f}–{high:.4f})".format(**stage["accuracy"])
-            memory = f"{results[name]['peak_memory_mb']:,}"
-            lines.append(f"| {name}: {stage['stage']} | {stage['seconds']:.0f} | {memory} | {accuracy} |")
-    for name, ratio in results.get("ratios", {}).items():
-        lines.append(f"\n{name}: " + ("never" if ratio is None else f"{ratio:.3f} of the recipe's (1/{1 / ratio:.1f})"))
+    """Markdown: a row a training."""
+    lines = ["| trained how | time | peak memory | accuracy, clean test part |", "|---|---|---|---|"]
+    for name, words in WORDS.items():
+        if name not in results:
+            continue
+        row, ratio = results[name], results.get("ratios", {}).get(name)
+        time, memory = f"{row['seconds']:.0f} s", f"{row['peak_memory_mb'] / 1000:.1f} GB"
+        if ratio:
+            time, memory = f"1/{1 / ratio['time']:.1f}", f"1/{1 / ratio['peak memory']:.1f}"
+        accuracy = "{value:.4f} ({low:.4f}–{high:.4f})".format(**row["accuracy"])
+        lines.append(f"| {words} | {time} | {memory} | {accuracy} |")
     return "\n".join(lines)
 
 
@@ -273,9 +270,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public", type=Path, default=resolve(public.FOLDER), help="default: data/public")
     parser.add_argument(
-        "--runs", type=Path, default=resolve("runs"), help="for bench-recipe and bench-ours (default: runs)"
+        "--runs", type=Path, default=resolve("runs"), help="for bench-recipe and the others (default: runs)"
     )
-    parser.add_argument("--only", choices=("recipe", "ours"), help="the other one's results stay as they are")
+    parser.add_argument("--only", choices=TRAININGS, help="the others' results stay as they are")
     parser.add_argument("--photos", type=int, help="only so many to train and so many to test with, to try it out")
     parser.add_argument("--epochs", type=int, help="of every training, to try it out")
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
@@ -285,7 +282,7 @@ def main():
         parser.error(f"{options.public} holds no photo of the public data set; maskdet fetch public brings it")
     results = json.loads(options.results.read_text()) if options.only and options.results.is_file() else {}
     results |= {"photos": len(photos), "test_photos": len(test), "cores": os.cpu_count()}
-    for name in ("recipe", "ours"):
+    for name in TRAININGS:
         if options.only not in (None, name):
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -298,7 +295,7 @@ def main():
             if not answer.is_file():
                 sys.exit(f"{name}: its process ended without an answer (exit code {process.exitcode})")
             results[name] = json.loads(answer.read_text())
-        if "recipe" in results and "ours" in results:
+        if "recipe" in results:
             results["ratios"] = ratios(results)
         write_file(options.results, (json.dumps(results, indent=1) + "\n").encode())
     print(table(results))

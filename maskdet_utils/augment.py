@@ -32,6 +32,31 @@ def position_layers(
     )
 
 
+def move(
+    photo: np.ndarray,
+    rng: np.random.Generator,
+    shift: float = 0.2,
+    degrees: float = 20,
+    zoom: float = 0.15,
+    shear: float = 0.15,
+) -> np.ndarray:
+    """The same five as `position_layers`, by the same amounts, as one change of one photo, RGB uint8.
+
+    The layers draw a photo anew five times; flip, shift, rotation, zoom and shear together are one matrix, so once is
+    enough.
+    """
+    height, width = photo.shape[:2]
+    across, down = rng.uniform(-shift, shift, size=2) * (width, height)
+    angle = np.radians(rng.uniform(-degrees, degrees))
+    rotated = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    lean_x, lean_y = rng.uniform(0, shear, size=2) * rng.choice([-1, 1])
+    mirrored = np.diag([rng.choice([-1.0, 1.0]), 1.0]) * rng.uniform(1 - zoom, 1 + zoom)
+    matrix = np.array([[1, lean_x], [lean_y, 1]]) @ rotated @ mirrored
+    centre = np.array([width - 1, height - 1]) / 2
+    moved = np.column_stack([matrix, centre + (across, down) - matrix @ centre])
+    return cv2.warpAffine(photo, moved, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
 def worsen(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Take a photo out of the studio: each fault of `STREET_FAULTS` with its chance.
 

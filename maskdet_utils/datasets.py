@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from .faces import shrink
 from .photos import PhotoError, find_photos, read_photo
 
 MIN_PHOTOS = 10  # per class: fewer cannot be split into training, validation and test
@@ -162,11 +163,14 @@ def split_by_group(manifest: pd.DataFrame, seed: int) -> pd.Series:
 def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
     """Stretch a face crop to the classifier's input, RGB uint8 `(size, size, 3)`: the one place that does so.
 
-    Bilinear, but area averaging when shrinking (bilinear would skip pixels). No letterbox. A classifier is sensitive
-    to how its photos were resized, so training, evaluation and live use all come through here.
+    Bilinear; a photo of at least twice the size is first shrunk by a whole number with area averaging, as bilinear
+    would skip pixels (see `faces.shrink`: shrinking by a fraction with area averaging takes ten times as long). No
+    letterbox. A classifier is sensitive to how its photos were resized, so training, evaluation and live use all come
+    through here.
     """
-    shrinking = photo.shape[0] >= size and photo.shape[1] >= size
-    return cv2.resize(photo, (size, size), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+    if min(photo.shape[:2]) >= size:
+        return shrink(photo, (size, size))
+    return cv2.resize(photo, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def stream(paths, targets, image_size: int, batch_size: int = 32, seed: int = 0, shuffle: bool = False, change=None):

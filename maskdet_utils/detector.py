@@ -53,6 +53,8 @@ class MaskDetector:
 
     threshold: the first class is the label where its probability reaches this; may be set at any time. (With three
     classes, the label is the likeliest one after the first class's odds were divided by those of the threshold.)
+    detect_every: in `track`, faces are looked for in every so-manieth frame only, and guessed to move on as before in
+    between; a new face is seen up to so many frames later.
     milliseconds: what the last frame took, as {"faces", "classifier", "whole"}.
     Several threads may share one object: they wait for each other.
     """
@@ -61,6 +63,7 @@ class MaskDetector:
         """classifier: an `export.LiteClassifier`, or what can be called like it. face_detector: has `detect`."""
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
         self.threshold, self.crop_margin = threshold, crop_margin
+        self.detect_every = 1
         self.milliseconds = {"faces": 0.0, "classifier": 0.0, "whole": 0.0}
         self._tracker = Tracker()
         self._lock = threading.Lock()
@@ -104,8 +107,7 @@ class MaskDetector:
         tracker = tracker or self._tracker
         zero = _log_odds(self.threshold)
         with self._lock, self._timed():
-            boxes, scores = self._find(frame)
-            tracks = tracker.follow(boxes)
+            boxes, scores, tracks = self._follow(frame, tracker)
             due = [(box, track) for box, track in zip(boxes, tracks, strict=True) if tracker.is_due(track)]
             probabilities, crops = self.classify(frame, [box for box, _ in due])
             for (_, track), row, crop in zip(due, probabilities.tolist(), crops, strict=True):
@@ -127,12 +129,19 @@ class MaskDetector:
         """Forget the people of the video so far: what comes next is another one."""
         self._tracker = Tracker()
 
+    def _follow(self, frame, tracker: Tracker) -> tuple[list, list, list]:
+        """The box and the score of each face of the next frame of a video, and whose it is."""
+        if tracker.frame % self.detect_every == 0:
+            boxes, scores = self._find(frame)
+            return boxes, scores, tracker.follow(boxes, scores)
+        _check(frame)
+        guessed = [(faces.box_in_frame(track.box, frame.shape), track) for track in tracker.guess()]
+        inside = [(box, track) for box, track in guessed if box]
+        return [box for box, _ in inside], [track.score for _, track in inside], [track for _, track in inside]
+
     def _find(self, frame) -> tuple[list, list]:
         """The box (whole pixels, within the frame) and the score of each face."""
-        if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-            raise ValueError("A frame is an RGB uint8 array (height, width, 3); see photos.read_photo.")
-        if 0 in frame.shape:
-            raise ValueError(f"This frame has no pixels: {frame.shape[1]}×{frame.shape[0]}.")
+        _check(frame)
         start = time.perf_counter()
         seen = [(faces.box_in_frame(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
         self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
@@ -144,7 +153,9 @@ class MaskDetector:
         size = self.classifier.input_size
         crops = [fit_to_input(faces.crop_face(frame, box, self.crop_margin), size) for box in boxes]
         if crops:
-            probabilities = np.asarray(self.classifier(np.stack(crops).astype(np.float32)))
+            pixels = np.empty((len(crops), size, size, 3), np.float32)
+            np.stack(crops, out=pixels)
+            probabilities = np.asarray(self.classifier(pixels))
         else:
             probabilities = np.zeros((0, len(self.classes)))
         self.milliseconds["classifier"] = 1000 * (time.perf_counter() - start)
@@ -156,6 +167,14 @@ class MaskDetector:
         self.milliseconds = dict.fromkeys(self.milliseconds, 0.0)
         yield
         self.milliseconds["whole"] = 1000 * (time.perf_counter() - start)
+
+
+def _check(frame) -> None:
+    """Raise ValueError for anything but a frame."""
+    if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
+        raise ValueError("A frame is an RGB uint8 array (height, width, 3); see photos.read_photo.")
+    if 0 in frame.shape:
+        raise ValueError(f"This frame has no pixels: {frame.shape[1]}×{frame.shape[0]}.")
 
 
 def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:

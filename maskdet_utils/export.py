@@ -10,57 +10,91 @@ import numpy as np
 from .paths import write_file
 from .quiet import quiet_stderr
 
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
-def to_litert(classifier, path, half_precision: bool = False) -> None:
-    """Write a Keras classifier as a LiteRT file that takes any batch size and float32 pixels.
 
-    half_precision: keep the weights as float16, which halves the file; calculations stay float32.
+def to_litert(classifier, path, precision: str = "float32", photos=None) -> None:
+    """Write a Keras classifier as a LiteRT file that takes any batch size and float32 pixels; see `convert`."""
+    write_file(path, convert(classifier, precision, photos))
+
+
+def as_litert(network, num_threads: int = 2) -> "LiteNetwork":
+    """A Keras network as it is now as a LiteRT function: the same numbers in half the time, for use without training."""
+    return LiteNetwork(convert(network), num_threads)
+
+
+def convert(network, precision: str = "float32", photos=None) -> bytes:
+    """The content of a LiteRT file.
+
+    precision: how weights are kept, one of `PRECISIONS`. "float16" halves the file and calculates in float32 all the
+    same; "dynamic" keeps 8-bit integers, a scale for each channel, and rounds what flows through the network as it
+    comes; "int8" calculates in 8-bit integers throughout, with ranges measured beforehand on `photos`: float32 pixels
+    `(n, size, size, 3)` like those to come, a hundred or more.
+
+    Raises `ValueError` for another precision, or "int8" without photos.
     """
     import tensorflow as tf
 
+    if precision not in PRECISIONS:
+        raise ValueError(f"No precision is called {precision!r}. There are: {', '.join(PRECISIONS)}.")
+    if precision == "int8" and (photos is None or not len(photos)):
+        raise ValueError('"int8" needs photos to measure on what ranges the numbers inside the network have.')
     # The converter prints every variable's address, and logs a temporary path: other ones each time.
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            converter = tf.lite.TFLiteConverter.from_keras_model(classifier)
-            if half_precision:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), quiet_stderr():
+            converter = tf.lite.TFLiteConverter.from_keras_model(network)
+            if precision != "float32":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if precision == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            content = converter.convert()
+            if precision == "int8":
+                converter.representative_dataset = lambda: ([photo[np.newaxis]] for photo in photos)
+                converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            return converter.convert()
     finally:
         logging.disable(logging.NOTSET)
-    write_file(path, content)
 
 
-class LiteClassifier:
-    """A LiteRT classifier as a function: float32 pixels `(batch, size, size, 3)` in, probabilities `(batch, classes)` out."""
+class LiteNetwork:
+    """A LiteRT network with one input and one output as a function from `(batch, …)` to float32 `(batch, …)`."""
 
-    def __init__(self, path, num_threads: int = 2):
+    def __init__(self, content: bytes, num_threads: int = 2):
         from ai_edge_litert.interpreter import Interpreter
 
+        with quiet_stderr():
+            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._batch: int | None = None
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        if len(values) != self._batch:
+            self._interpreter.resize_tensor_input(self._input["index"], values.shape)
+            self._interpreter.allocate_tensors()
+            self._batch = len(values)
+        self._interpreter.set_tensor(self._input["index"], values.astype(np.float32, copy=False))
+        self._interpreter.invoke()
+        return self._interpreter.get_tensor(self._output)
+
+
+class LiteClassifier(LiteNetwork):
+    """A LiteRT classifier as a function: pixels `(batch, size, size, 3)` in, probabilities `(batch, classes)` out."""
+
+    def __init__(self, path, num_threads: int = 2):
         if not Path(path).is_file():
             raise FileNotFoundError(
                 f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
             )
-        with quiet_stderr():
-            self._interpreter = Interpreter(str(path), num_threads=num_threads)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        super().__init__(Path(path).read_bytes(), num_threads)
         self.input_size = int(self._input["shape_signature"][1])
-        self._batch: int | None = None
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Raises `ValueError` if `pixels` is not of the size that the classifier was trained for."""
         if pixels.shape[1:] != (self.input_size, self.input_size, 3):
             raise ValueError(f"This classifier takes {self.input_size}×{self.input_size} RGB; got {pixels.shape[1:]}.")
-        if len(pixels) != self._batch:
-            self._interpreter.resize_tensor_input(self._input["index"], pixels.shape)
-            self._interpreter.allocate_tensors()
-            self._batch = len(pixels)
-        self._interpreter.set_tensor(self._input["index"], pixels.astype(np.float32))
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output).copy()
+        return super().__call__(pixels)
 
 
 class KerasClassifier:

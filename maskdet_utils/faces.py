@@ -33,16 +33,16 @@ class Face:
 
 
 def shrink(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a frame to size (width, height), fast: by a whole number with area averaging, then the rest bilinear.
+    """Resize a frame to size (width, height), fast: by whole numbers with area averaging, then the rest bilinear.
 
-    Area averaging by a fraction takes ten times as long, and the networks see no difference. Up to one pixel of the
-    result's last row and column is lost.
+    Area averaging by a fraction takes ten times as long, and the networks see no difference. Some pixels at the right
+    and lower edge are lost, fewer than the whole numbers.
     """
     height, width = frame.shape[:2]
-    whole = min(width // size[0], height // size[1])
-    if whole > 1:
-        smaller = width // whole, height // whole
-        frame = frame[: smaller[1] * whole, : smaller[0] * whole]
+    across, down = max(1, width // size[0]), max(1, height // size[1])
+    if across > 1 or down > 1:
+        smaller = width // across, height // down
+        frame = frame[: smaller[1] * down, : smaller[0] * across]
         frame = cv2.resize(frame, smaller, interpolation=cv2.INTER_AREA)
     return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
 

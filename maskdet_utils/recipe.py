@@ -94,18 +94,22 @@ def train(
             chosen, draw(chosen, classes, f"{folder}/{part}", n_drawn, seed, cut_faces), classes, n_drawn
         )
     base = model.build_base(image_size)
-    lower, upper = model.split_base(base)
-    position = augment.position_layers(seed)
-    maps, targets = training.maps_of_views(lower, *parts["train"], n_views, seed, position, augment.worsen)
-    judged = training.maps_of_views(lower, *parts["validation"], 1, seed + 1000, change=augment.worsen)
+    if fine_tune_epochs:
+        lower, upper = model.split_base(base)
+        maps, targets = training.maps_of_views(lower, *parts["train"], n_views, seed, augment.worsen, augment.move)
+        judged = training.maps_of_views(lower, *parts["validation"], 1, seed + 1000, augment.worsen)
+        features, judged_features = (training.features_of_maps(upper, found) for found in (maps, judged[0]))
+    else:
+        features, targets = training.features_of_views(
+            base, *parts["train"], n_views, seed, augment.worsen, augment.move
+        )
+        judged = training.features_of_views(base, *parts["validation"], 1, seed + 1000, augment.worsen)
+        judged_features = judged[0]
 
-    features = training.features_of_maps(upper, maps), targets
     keras.utils.set_random_seed(seed)
     head = model.build_head(len(classes))
     classifier = model.build_classifier(base, head)
-    training.train_head(
-        head, features, (training.features_of_maps(upper, judged[0]), judged[1]), epochs, callbacks=callbacks
-    )
+    training.train_head(head, (features, targets), (judged_features, judged[1]), epochs, callbacks=callbacks)
     if fine_tune_epochs:
         training.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=judged, callbacks=callbacks)
     training.even_odds(head, targets)

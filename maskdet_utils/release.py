@@ -46,7 +46,7 @@ def release(run_dir, wild=None) -> dict:
     parts = {part: table.reset_index(drop=True) for part, table in manifest.groupby("split")}
 
     temperature = calibrate(classifier, parts["validation"], labels)
-    export.to_litert(classifier, RELEASED / CLASSIFIER, half_precision=True)
+    export.to_litert(classifier, RELEASED / CLASSIFIER, precision="float16")
     content = (RELEASED / CLASSIFIER).read_bytes()
     labels = {**labels, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
     runs.write_text(RELEASED / LABELS, json.dumps(labels, indent=2) + "\n")

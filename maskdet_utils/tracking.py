@@ -12,13 +12,17 @@ MASKED, BARE = 0, 1  # places among the classes
 class Track:
     """One person in a video.
 
-    number: 1 for the first person, and so on. box: (x, y, width, height) where the face was last seen. log_odds: of
-    the first class against the others, smoothed over time. label: MASKED, BARE (any of the others) or None, unsure.
-    others: the probabilities of the other classes, smoothed over time: with three classes they say which one it is.
+    number: 1 for the first person, and so on. box: (x, y, width, height) where the face was last seen, or is guessed to
+    be. log_odds: of the first class against the others, smoothed over time. label: MASKED, BARE (any of the others) or
+    None, unsure. others: the probabilities of the other classes, smoothed over time: with three classes they say which
+    one it is.
     """
 
     number: int
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
+    score: float = 1.0  # the face detector's, when it was last seen
+    seen: tuple[int, int, int, int, int] | None = None  # the box where it was last seen, and the number of the frame
+    motion: tuple[float, float] = (0.0, 0.0)  # pixels a frame, between the last two times that it was seen
     log_odds: float | None = None
     label: int | None = None
     others: np.ndarray | None = None
@@ -60,17 +64,30 @@ class Tracker:
         self.tracks: list[Track] = []
         self._count = 0
 
-    def follow(self, boxes) -> list[Track]:
+    def follow(self, boxes, scores=None) -> list[Track]:
         """Take the boxes (x, y, width, height) of the next frame; return the person each of them belongs to."""
         pairs = dict(self._pair(boxes))
         self.frame += 1
         for track in self.tracks:
             track.missed += 1
         found = [pairs.get(number) or self._new_track() for number in range(len(boxes))]
-        for track, box in zip(found, boxes, strict=True):
-            track.box, track.missed = tuple(box), 0
+        for track, box, score in zip(found, boxes, scores or [1.0] * len(boxes), strict=True):
+            if track.seen:
+                frames = self.frame - track.seen[4]
+                track.motion = (box[0] - track.seen[0]) / frames, (box[1] - track.seen[1]) / frames
+            track.box, track.score, track.missed, track.seen = tuple(box), score, 0, (*box, self.frame)
         self.tracks = [track for track in self.tracks if track.missed <= self.patience]
         return found
+
+    def guess(self) -> list[Track]:
+        """The people of the next frame without a look at it: everybody who is in sight moves on as before."""
+        self.frame += 1
+        in_sight = [track for track in self.tracks if not track.missed]
+        for track in in_sight:
+            frames = self.frame - track.seen[4]
+            x, y = (round(track.seen[axis] + frames * track.motion[axis]) for axis in (0, 1))
+            track.box = (x, y, *track.seen[2:4])
+        return in_sight
 
     def is_due(self, track: Track) -> bool:
         """Whether this person should be classified in this frame: one with a settled label only in every other one.

@@ -123,3 +123,37 @@ def test_position_layers_are_the_recipes(photo):
     flipped = [np.allclose(one, pixels[0, :, ::-1], atol=1) for one in moved]
     kept = [np.allclose(one, pixels[0], atol=1) for one in moved]
     assert all(np.logical_xor(flipped, kept)) and any(flipped) and any(kept), "what is left is the horizontal flip"
+
+
+def test_move_is_the_position_layers_in_one_step(photo):
+    """Each of its five parts alone does what the Keras layer of that name may do, and no more."""
+    nothing = {"shift": 0, "degrees": 0, "zoom": 0, "shear": 0}
+    for seed in range(4):
+        alone = augment.move(photo, np.random.default_rng(seed), **nothing)
+        assert np.array_equal(alone, photo) or np.array_equal(alone, photo[:, ::-1])
+    dot = np.zeros((101, 101, 3), np.uint8)
+    dot[48:53, 48:53] = dot[18:23, 48:53] = 255  # in the middle, and 30 pixels above it
+
+    def ends(**part):
+        """Where the middle and the upper dot come to lie, (x, y), in a hundred moves."""
+        found = []
+        for seed in range(100):
+            moved = augment.move(dot, np.random.default_rng(seed), **(nothing | part))
+            _, _, stats, centres = cv2.connectedComponentsWithStats((moved[..., 0] > 100).astype(np.uint8))
+            found.append(sorted(centres[1:].tolist(), key=lambda point: -point[1]))
+        return np.array(found) - 50
+
+    middle, upper = ends(shift=0.2)[:, 0], ends(degrees=20)[:, 1]
+    assert 18 < np.abs(middle).max() <= 20.5
+    assert 18 < np.degrees(np.abs(np.arctan2(upper[:, 0], -upper[:, 1]))).max() <= 21
+    distance = np.linalg.norm(ends(zoom=0.15)[:, 1], axis=1)
+    assert 25 < distance.min() < 26.5 and 33.5 < distance.max() < 35
+    lean = np.abs(ends(shear=0.15)[:, 1, 0])
+    assert 3.5 < lean.max() <= 5
+
+
+def test_move_repeats_the_edge_and_keeps_the_size(photo):
+    white = np.full_like(photo, 255)
+    moved = augment.move(white, np.random.default_rng(0))
+    assert moved.shape == photo.shape and moved.dtype == np.uint8 and moved.min() == 255
+    assert np.array_equal(augment.move(photo, np.random.default_rng(1)), augment.move(photo, np.random.default_rng(1)))

@@ -76,25 +76,19 @@ def test_what_is_remembered_is_right_with_random_folds_only(load):
 def test_ratios_are_those_of_ours_to_the_recipes(load):
     training = load("training")
 
-    def stage(name, seconds, value):
-        return {"stage": name, "seconds": seconds, "accuracy": {"value": value, "low": value, "high": value}}
+    def row(seconds, memory, value):
+        accuracy = {"value": value, "low": value, "high": value}
+        return {"seconds": seconds, "peak_memory_mb": memory, "accuracy": accuracy}
 
-    ours = [stage("frozen base", 40, 0.98), stage("top fine-tuned", 100, 0.995)]
-    epochs = [{"seconds": seconds, "accuracy": value} for seconds, value in ((30, 0.97), (60, 0.99), (90, 0.98))]
-    results = {
-        "recipe": {"stages": [stage("frozen base", 400, 0.985)], "peak_memory_mb": 6000},
-        "ours": {"stages": ours, "epochs": epochs, "peak_memory_mb": 1500},
-    }
-    assert training.ratios(results) == {
-        "time, frozen base": 0.1,
-        "time, top fine-tuned": 0.25,
-        "time until the recipe's accuracy": 0.15,
-        "peak memory": 0.25,
-    }
-    results["ours"]["epochs"] = epochs[:1]
+    results = {"recipe": row(400, 6000, 0.985), "frozen": row(20, 1500, 0.98), "ours": row(100, 3000, 0.995)}
     results["ratios"] = training.ratios(results)
-    assert "time until the recipe's accuracy: never" in training.table(results)
-    assert "| ours: frozen base | 40 | 1,500 | 0.9800" in training.table(results)
+    assert results["ratios"] == {
+        "frozen": {"time": 0.05, "peak memory": 0.25},
+        "ours": {"time": 0.25, "peak memory": 0.5},
+    }
+    lines = training.table(results).splitlines()
+    assert "400 s | 6.0 GB | 0.9850" in lines[2]
+    assert "1/20.0 | 1/4.0 | 0.9800" in lines[3] and "1/4.0 | 1/2.0 | 0.9950" in lines[4]
 
 
 def test_results_hold_facts_only():

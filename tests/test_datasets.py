@@ -141,9 +141,13 @@ def test_photos_are_stretched_bilinearly_and_shrunk_by_area():
     )
     fit = datasets.fit_to_input
     assert np.array_equal(fit(small, 64), cv2.resize(small, (64, 64), interpolation=cv2.INTER_LINEAR))
-    assert np.array_equal(fit(large, 64), cv2.resize(large, (64, 64), interpolation=cv2.INTER_AREA))
+    twice = np.repeat(np.repeat(small[:, :20], 8, axis=0), 8, axis=1)  # 160 pixels: in between two and three times
+    halved = cv2.resize(twice, (80, 80), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(fit(twice, 64), cv2.resize(halved, (64, 64), interpolation=cv2.INTER_LINEAR))
+    assert np.array_equal(fit(large, 64), cv2.resize(large, (64, 64), interpolation=cv2.INTER_LINEAR))
+    checkered = np.indices((640, 192)).sum(axis=0)[..., np.newaxis].repeat(3, axis=2).astype(np.uint8) % 2 * 200
+    assert fit(checkered, 64).std() < 40, "no pixel is skipped, in either direction"
     assert np.array_equal(fit(wide, 64), cv2.resize(wide, (64, 64), interpolation=cv2.INTER_LINEAR))
-    assert not np.array_equal(fit(large, 64), cv2.resize(large, (64, 64), interpolation=cv2.INTER_LINEAR))
 
 
 @pytest.fixture

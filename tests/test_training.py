@@ -35,8 +35,7 @@ def test_every_view_is_another_one_and_the_seed_repeats_them(base, photos):
     paths, targets = photos
 
     def views(seed):
-        position = augment.position_layers(seed)
-        return training.features_of_views(base, paths, targets, 3, seed, position, augment.worsen)
+        return training.features_of_views(base, paths, targets, 3, seed, augment.worsen, augment.move)
 
     features, found = views(seed=1)
     assert features.shape == (24, model.FEATURES) and np.array_equal(found, np.tile(targets, (3, 1)))

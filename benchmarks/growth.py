@@ -1,0 +1,167 @@
+"""How time and memory grow: with the photos of a folder, the faces of a frame, the size of a frame. Prints, writes JSON.
+
+    python benchmarks/growth.py [--photos 1000 4000 16000] [--results FILE]
+
+Each point is measured in a process of its own, so that its peak of memory is its own. Photos are those of the built-in
+sample, repeated. Faces are the sample's, given to the classifier as boxes of a full-HD frame; sizes of frames are one
+picture with four faces, enlarged. A slope of 1 means: twice as many, twice the time.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from maskdet_utils import clips, faces, judge, sample
+from maskdet_utils.detector import RELEASED, MaskDetector, load_classifier
+from maskdet_utils.paths import resolve, write_file
+from maskdet_utils.tracking import Tracker
+
+RESULTS = "benchmarks/results/growth.json"
+PHOTOS = (1000, 4000, 16000)
+FACES = (1, 2, 4, 8, 16, 32, 64)
+HEIGHTS = (360, 720, 1080, 2160)
+ROUNDS = 15
+WORDS = {
+    "evaluate": "photos of a folder, judged by maskdet evaluate",
+    "features": "photos of a folder, made into features of a frozen base",
+    "faces": "faces of a frame, classified",
+    "frame": "height of a frame in pixels, with detection and four faces",
+}
+
+
+def linked_photos(count: int, folder: Path) -> Path:
+    """A folder of class folders with `count` photos: links to the sample's, again and again."""
+    photos = {name: sorted((sample.build() / name).iterdir()) for name in ("with_mask", "without_mask")}
+    for name, files in photos.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(count // 2):
+            file = files[number % len(files)]
+            (folder / name / f"{number:05d}{file.suffix}").symlink_to(file)
+    return folder
+
+
+def judge_folder(folder: Path) -> float:
+    """Seconds for all photos of a folder of class folders, from files to probabilities."""
+    classifier, labels = load_classifier(RELEASED)
+    start = time.perf_counter()
+    judge.look_at_crops(classifier, labels, folder)
+    return time.perf_counter() - start
+
+
+def features_of_folder(folder: Path) -> float:
+    """Seconds for one view of each photo of a folder, from files to features."""
+    from maskdet_utils import augment, model, training
+
+    base = model.build_base(160)
+    files = sorted(folder.glob("*/*"))
+    start = time.perf_counter()
+    training.features_of_views(base, files, np.zeros((len(files), 2)), 1, 0, augment.worsen, augment.move)
+    return time.perf_counter() - start
+
+
+def classify_faces(count: int) -> float:
+    """Seconds for the classifier's part of a full-HD frame with `count` faces."""
+    frame = full_hd()
+    boxes = [(20 + 110 * (number % 16), 20 + 120 * (number // 16), 80, 96) for number in range(count)]
+    detector = MaskDetector.load(RELEASED, NoFaces())
+    return median_seconds(lambda: detector.classify(frame, boxes))
+
+
+def look_at_frame(height: int) -> float:
+    """Seconds for a frame of this height with four faces, detector and classifier, nothing skipped."""
+    frame = cv2.resize(full_hd(), (height * 16 // 9, height), interpolation=cv2.INTER_LINEAR)
+    detector = MaskDetector.load(RELEASED)
+    tracker = Tracker(settled=10**9)
+    return median_seconds(lambda: detector.track(frame, tracker))
+
+
+class NoFaces:
+    """A face detector for those who bring their own boxes."""
+
+    def detect(self, frame):
+        return []
+
+
+def full_hd() -> np.ndarray:
+    """A frame of 1080×1920 pixels with four faces."""
+    return next(iter(clips.play(clips.cast([1, 2, 3, 5], [()] * 4), 1, width=1920, height=1080)))[0]
+
+
+def median_seconds(work) -> float:
+    """The median of several runs, after as many that warm up."""
+    seconds = []
+    for _ in range(2 * ROUNDS):
+        start = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds[ROUNDS:]))
+
+
+MEASURES = {"evaluate": judge_folder, "features": features_of_folder, "faces": classify_faces, "frame": look_at_frame}
+
+
+def measure(axis: str, point, answer) -> None:
+    """What a process of its own does: one point, its seconds and its peak of memory in megabytes."""
+    faces._said.add("YuNet")  # one line would be printed for each process
+    seconds = MEASURES[axis](point)
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
+    answer.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6))
+
+
+def in_own_process(axis: str, point) -> tuple[float, float]:
+    """Seconds and megabytes of one point."""
+    context = get_context("spawn")
+    answer = context.SimpleQueue()
+    process = context.Process(target=measure, args=(axis, point, answer))
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"{axis} {point}: the process ended with exit code {process.exitcode}")
+    return answer.get()
+
+
+def slope(points, values) -> float:
+    """The exponent of growth: d log(value) / d log(point), by least squares."""
+    return float(np.polyfit(np.log(points), np.log(values), 1)[0])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=int, nargs="+", default=PHOTOS)
+    parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
+    options = parser.parse_args()
+    grown: dict = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for axis, points in (
+            ("evaluate", options.photos),
+            ("features", options.photos),
+            ("faces", FACES),
+            ("frame", HEIGHTS),
+        ):
+            rows = []
+            for point in points:
+                about = point
+                if axis in ("evaluate", "features"):
+                    about = Path(folder) / str(point)
+                    about = about if about.is_dir() else linked_photos(point, about)
+                seconds, megabytes = in_own_process(axis, about)
+                rows.append({"point": point, "seconds": round(seconds, 5), "megabytes": round(megabytes)})
+                print(f"{WORDS[axis]}: {point:6d}  {seconds:9.4f} s  {megabytes:6.0f} MB", flush=True)
+            slopes = {name: round(slope(points, [row[name] for row in rows]), 2) for name in ("seconds", "megabytes")}
+            grown[axis] = {"words": WORDS[axis], "rows": rows, "slopes": slopes}
+            print(f"  slope of the time {slopes['seconds']}, of the memory {slopes['megabytes']}", flush=True)
+    write_file(options.results, (json.dumps({"cores": os.cpu_count(), "growth": grown}, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()

@@ -1,0 +1,146 @@
+"""Size, time and accuracy in the street of classifiers that differ in input size or precision. Prints, writes JSON.
+
+    python benchmarks/pareto.py --wild FOLDER [--groups CSV] [--public FOLDER] [--run runs/public]
+
+Precision: the classifier of --run, its weights kept in four ways; "int8" measures its ranges on photos of the run's
+training part. Input size: four classifiers trained alike on the public data set but for the size of their input (less
+long than the released one; each is kept in runs/size-N and not trained again). FOLDER holds class folders of face crops
+of other photos. All are timed in turns, in one process; only the ratios of one run count.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from maskdet_utils import augment, datasets, export, judge, public, runs, scorecard
+from maskdet_utils.detector import CLASSIFIER, LABELS, load_classifier
+from maskdet_utils.paths import resolve, write_file
+from maskdet_utils.photos import read_photo
+
+RESULTS = "benchmarks/results/pareto.json"
+SIZES = (96, 128, 160, 224)
+TRAINING = {"n_drawn": 1, "n_views": 1, "fine_tune_epochs": 3, "cut_faces": True}
+CALIBRATION_PHOTOS = 300
+ROUNDS = 60
+
+
+def calibration_photos(files, size: int, seed: int = 0) -> np.ndarray:
+    """Some photos as training alters them, float32 `(n, size, size, 3)`."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(files, min(len(files), CALIBRATION_PHOTOS), replace=False)
+    views = [augment.worsen(read_photo(file, at_least=size), rng) for file in chosen]
+    return np.stack([datasets.fit_to_input(view, size) for view in views]).astype(np.float32)
+
+
+def keep(folder: Path, content: bytes, labels: dict) -> Path:
+    """A folder such as `load_classifier` takes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_file(folder / CLASSIFIER, content)
+    labels = {name: value for name, value in labels.items() if name != "sha256"}
+    write_file(folder / LABELS, json.dumps(labels).encode())
+    return folder
+
+
+def in_all_precisions(run: Path, folder: Path) -> dict[str, Path]:
+    """The classifier of a run, its weights kept in every way."""
+    from maskdet_utils.model import keras
+
+    classifier = keras.saving.load_model(run / "classifier.keras")
+    labels = json.loads((run / LABELS).read_text())
+    manifest = pd.read_csv(runs.require(run, "01_load_the_data", "manifest.csv"))
+    about = json.loads(runs.require(run, "01_load_the_data", "dataset.json").read_text())
+    files = about["folder"] + "/" + manifest.loc[manifest["split"] == "train", "path"]
+    photos = calibration_photos(files.to_numpy(), labels["input_size"])
+    return {
+        precision: keep(folder / precision, export.convert(classifier, precision, photos), labels)
+        for precision in export.PRECISIONS
+    }
+
+
+def train_size(size: int, public_folder: Path, run: Path) -> Path:
+    """A classifier for inputs of this size, trained if it is not in its folder yet."""
+    if (run / CLASSIFIER).is_file():
+        return run
+    from maskdet_utils import recipe
+
+    photos, _ = public.read_manifest(public_folder)
+    photos["file"] = [str(public_folder / path) for path in photos["path"]]
+    with tempfile.TemporaryDirectory() as folder:
+        classifier = recipe.train(recipe.with_sample(photos, 0), recipe.MASK_CLASSES, folder, size, **TRAINING)
+    labels = {"classes": recipe.MASK_CLASSES, "input_size": size, "threshold": 0.5, "crop_margin": 0.25}
+    return keep(run, export.convert(classifier), labels)
+
+
+def milliseconds(folders: dict[str, Path]) -> dict[str, dict]:
+    """Of each classifier for one face and for four at once: medians, taken in turns."""
+    found: dict = {name: {} for name in folders}
+    for count in (1, 4):
+        calls = {}
+        for name, folder in folders.items():
+            classifier, labels = load_classifier(folder)
+            size = labels["input_size"]
+            calls[name] = (
+                classifier,
+                np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype(np.float32),
+            )
+        times: dict = {name: [] for name in calls}
+        for number in range(2 * ROUNDS):
+            for name, (classifier, pixels) in calls.items():
+                start = time.perf_counter()
+                classifier(pixels)
+                if number >= ROUNDS:
+                    times[name].append(1000 * (time.perf_counter() - start))
+        for name, values in times.items():
+            found[name][str(count)] = round(float(np.median(values)), 2)
+    return found
+
+
+def in_the_street(folder: Path, wild: Path, groups) -> dict:
+    """Balanced accuracy of faces of 24 and of 48 pixels and more, with 95 % intervals."""
+    classifier, labels = load_classifier(folder)
+    card = scorecard.of_faces(judge.look_at_crops(classifier, labels, wild, groups), labels)
+    return {size: card["by_size"][size]["balanced_accuracy"] for size in ("24", "48")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--wild", type=Path, required=True, help="class folders of face crops")
+    parser.add_argument("--groups", help="see maskdet evaluate --help")
+    parser.add_argument("--public", type=Path, default=resolve(public.FOLDER), help="default: data/public")
+    parser.add_argument("--run", type=Path, default=resolve("runs/public"), help="default: runs/public")
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
+    parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        folders = in_all_precisions(options.run, Path(folder))
+        for size in options.sizes:
+            folders[str(size)] = train_size(size, options.public, resolve("runs") / f"size-{size}")
+            print(f"size {size}: trained", flush=True)
+        times = milliseconds(folders)
+        rows = [
+            {
+                "kind": "precision" if name in export.PRECISIONS else "size",
+                "name": name,
+                "megabytes": round((path / CLASSIFIER).stat().st_size / 1e6, 2),
+                "milliseconds": times[name],
+                "street": in_the_street(path, options.wild, options.groups),
+            }
+            for name, path in folders.items()
+        ]
+    for row in rows:
+        street = ", ".join(
+            "{} px {value:.4f} ({low:.4f}–{high:.4f})".format(key, **v) for key, v in row["street"].items()
+        )
+        print(f"{row['name']:8s} {row['megabytes']:5.2f} MB  {row['milliseconds']} ms  {street}")
+    write_file(options.results, (json.dumps({"cores": os.cpu_count(), "rows": rows}, indent=1) + "\n").encode())
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    main()
