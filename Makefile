@@ -9,7 +9,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks exercises demo-gif release-model site
+.PHONY: help setup pipeline test lab notebooks exercises demo-gif release-model bench bench-training site
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
@@ -24,6 +24,9 @@ help:  ## list the targets
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make release-model"
 	@echo "              train the classifier that comes with the package anew (half an hour), and write its card"
+	@echo "make bench    time the usual live loop against ours, folders, and how both grow (ten minutes); README's tables"
+	@echo "make bench-training [PUBLIC=folder]"
+	@echo "              time the usual training against ours on the public data set (half an hour, six gigabytes of memory)"
 	@echo "make setup    only make .venv"
 	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
 
@@ -49,6 +52,17 @@ notebooks: setup
 release-model: setup
 	@$(IN_VENV) -m maskdet_utils pipeline --profile public
 	@$(IN_VENV) -m maskdet_utils.release runs/public $(if $(WILD),--wild "$(WILD)")
+
+# PUBLIC: the unpacked public data set, if it is not in data/public. PHOTOS: a folder with boxes.csv, to judge the detectors by.
+bench: setup
+	@$(IN_VENV) -m benchmarks.live_loop $(if $(PHOTOS),--photos "$(PHOTOS)")
+	@$(IN_VENV) -m benchmarks.folders
+	@$(IN_VENV) -m benchmarks.growth
+	@$(IN_VENV) -m benchmarks.report
+
+bench-training: setup
+	@$(IN_VENV) -m benchmarks.training $(if $(PUBLIC),--public "$(PUBLIC)")
+	@$(IN_VENV) -m benchmarks.report
 
 exercises: setup
 	@$(IN_VENV) -m maskdet_utils.exercises $(NB)

@@ -29,7 +29,6 @@ from maskdet_utils.photos import read_photo
 from maskdet_utils.tracking import Tracker, overlaps
 
 RESULTS = "benchmarks/results/live_loop.json"
-SHARED_PHOTOS = Path(__file__).resolve().parents[2] / "shared" / "datasets" / "wild-dev"
 
 
 class UsualLoop:
@@ -210,7 +209,7 @@ def main():
     parser.add_argument("--run", help="run folder (default: the released classifier)")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
-    parser.add_argument("--photos", type=Path, default=SHARED_PHOTOS, help="folder with boxes.csv")
+    parser.add_argument("--photos", type=Path, help="whole photos with boxes.csv, to compare what the detectors find")
     options = parser.parse_args()
     run = Path(options.run).resolve() if options.run else RELEASED
     rows = time_loops(run, options.rounds)
@@ -227,13 +226,14 @@ def main():
             f"faces looked for in every {row['every']}. frame: boxes overlap those of every frame by {row['overlap']:.2f} "
             f"(1 in 20 by less than {row['overlap_low']:.2f}), a new face is seen up to {row['late']} frames late"
         )
-    compared = compare_detectors(options.photos) if (options.photos / "boxes.csv").is_file() else []
+    compared = compare_detectors(options.photos) if options.photos else []
+    known = json.loads(options.results.read_text())["detectors"] if options.results.is_file() else []
     for row in compared:
         print(
             f"{row['detector']:12s} recall {row['recall_20']:.3f} (20-40 px) {row['recall_40']:.3f} (40 px and more), "
             f"{row['false_boxes']:.2f} false boxes and {row['milliseconds']:.1f} ms a photo"
         )
-    results = {"cores": os.cpu_count(), "loops": rows, "looking_less": price, "detectors": compared}
+    results = {"cores": os.cpu_count(), "loops": rows, "looking_less": price, "detectors": compared or known}
     write_file(options.results, (json.dumps(results, indent=1, default=float) + "\n").encode())
 
 

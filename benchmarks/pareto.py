@@ -18,24 +18,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import augment, datasets, export, judge, public, runs, scorecard
+from maskdet_utils import export, judge, public, release, runs, scorecard
 from maskdet_utils.detector import CLASSIFIER, LABELS, load_classifier
 from maskdet_utils.paths import resolve, write_file
-from maskdet_utils.photos import read_photo
 
 RESULTS = "benchmarks/results/pareto.json"
 SIZES = (96, 128, 160, 224)
 TRAINING = {"n_drawn": 1, "n_views": 1, "fine_tune_epochs": 3, "cut_faces": True}
-CALIBRATION_PHOTOS = 300
 ROUNDS = 60
-
-
-def calibration_photos(files, size: int, seed: int = 0) -> np.ndarray:
-    """Some photos as training alters them, float32 `(n, size, size, 3)`."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.choice(files, min(len(files), CALIBRATION_PHOTOS), replace=False)
-    views = [augment.worsen(read_photo(file, at_least=size), rng) for file in chosen]
-    return np.stack([datasets.fit_to_input(view, size) for view in views]).astype(np.float32)
 
 
 def keep(folder: Path, content: bytes, labels: dict) -> Path:
@@ -56,7 +46,7 @@ def in_all_precisions(run: Path, folder: Path) -> dict[str, Path]:
     manifest = pd.read_csv(runs.require(run, "01_load_the_data", "manifest.csv"))
     about = json.loads(runs.require(run, "01_load_the_data", "dataset.json").read_text())
     files = about["folder"] + "/" + manifest.loc[manifest["split"] == "train", "path"]
-    photos = calibration_photos(files.to_numpy(), labels["input_size"])
+    photos = release.some_views(files, labels["input_size"])
     return {
         precision: keep(folder / precision, export.convert(classifier, precision, photos), labels)
         for precision in export.PRECISIONS

@@ -158,13 +158,22 @@ def _parser() -> argparse.ArgumentParser:
         "in the current folder; with --json: none)",
     )
     annotate.add_argument(
-        "--model", metavar="RUN_OR_FILE", help="run folder or .tflite file (default: runs/default, else runs/lab)"
+        "--model",
+        metavar="RUN_OR_FILE",
+        help="run folder or .tflite file (default: runs/default, else runs/lab, else the released one)",
     )
     annotate.add_argument(
         "--faces",
         default="auto",
         metavar="DETECTOR",
         help="face detector: yunet, centerface, ssd or auto, the best that can be had (the default)",
+    )
+    annotate.add_argument(
+        "--detect-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="in a video, look for faces in every N-th frame only: faster, but a new face is seen up to N-1 frames late",
     )
     annotate.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
     annotate.set_defaults(command=_annotate)
@@ -280,10 +289,14 @@ def _annotate(options) -> int:
     from .annotate import annotate, default_run
     from .detector import MaskDetector
 
+    if options.detect_every < 1:
+        print("maskdet: --detect-every is a number of frames, 1 or more.", file=sys.stderr)
+        return 2
     # Taken from where the user stands; `load` counts from the repository's root.
     model = Path(options.model).resolve() if options.model else default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
         detector = MaskDetector.load(model, options.faces)
+    detector.detect_every = options.detect_every
     done = annotate(options.input, options.output, detector, sys.stdout if options.json else None)
     if done["output"]:
         print(f"{done['frames']} frames with {done['faces']} faces in {done['output']}", file=sys.stderr)

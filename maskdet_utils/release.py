@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from . import evaluation, export, judge, runs
+from . import augment, datasets, evaluation, export, judge, runs
 from .detector import CLASSIFIER, LABELS, RELEASED
 from .paths import resolve, write_file
+from .photos import read_photo
 
 CARD = "docs/model_card.md"
 BEGIN, END = "<!-- figures: made by make release-model -->", "<!-- end of figures -->"
@@ -22,7 +23,7 @@ UNSURE = [0.25, 0.75]  # between these probabilities of "with mask" nothing shou
 
 
 def release(run_dir, wild=None) -> dict:
-    """Put the classifier of a run on the public data set into the package, calibrated, at half precision.
+    """Put the classifier of a run on the public data set into the package, calibrated, in 8-bit integers.
 
     run_dir: with `classifier.keras`, `labels.json` and the manifest of notebook 01. wild: optionally a folder of class
     folders of face crops of other photos, with `crops.csv` beside it that says which belong together.
@@ -46,7 +47,8 @@ def release(run_dir, wild=None) -> dict:
     parts = {part: table.reset_index(drop=True) for part, table in manifest.groupby("split")}
 
     temperature = calibrate(classifier, parts["validation"], labels)
-    export.to_litert(classifier, RELEASED / CLASSIFIER, precision="float16")
+    some = some_views(parts["train"]["file"], labels["input_size"])
+    export.to_litert(classifier, RELEASED / CLASSIFIER, precision="int8", photos=some)
     content = (RELEASED / CLASSIFIER).read_bytes()
     labels = {**labels, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
     runs.write_text(RELEASED / LABELS, json.dumps(labels, indent=2) + "\n")
@@ -79,6 +81,14 @@ def calibrate(classifier, photos, labels: dict) -> float:
     last = classifier.get_layer("head").layers[-1]
     last.set_weights([weight / temperature for weight in last.get_weights()])
     return float(temperature)
+
+
+def some_views(files, size: int, count: int = 300, seed: int = 0) -> np.ndarray:
+    """Some photos as training alters them, float32 `(count, size, size, 3)`: what 8-bit ranges are measured on."""
+    rng = np.random.default_rng(seed)
+    chosen = rng.choice(np.asarray(files), min(len(files), count), replace=False)
+    views = [augment.worsen(read_photo(file, at_least=size), rng) for file in chosen]
+    return np.stack([datasets.fit_to_input(view, size) for view in views]).astype(np.float32)
 
 
 def judge_part(photos) -> dict:

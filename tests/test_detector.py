@@ -301,3 +301,48 @@ def test_but_not_for_ever(actor):
     script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 30
     labels = [update(tracker, [(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
     assert labels[35] == MASKED and labels[-1] == BARE
+
+
+class MovingFace:
+    """A face detector whose face moves by 4 pixels to the right and 2 down with each call, and counts its calls."""
+
+    def __init__(self, step):
+        self.step, self.calls = step, 0
+
+    def detect(self, frame):
+        self.calls += 1
+        place = (self.calls - 1) * self.step
+        return [Face((10 + 4 * place, 10 + 2 * place, 30, 30), 0.9)]
+
+
+def test_between_searches_faces_move_on_as_before():
+    every_third = MaskDetector(BlueIsMask(), MovingFace(step=3), LABELS["classes"])
+    every_third.detect_every = 3
+    boxes = [every_third.track(frame(200, 300))[0].box for _ in range(7)]
+    assert every_third.face_detector.calls == 3
+    assert [box[:2] for box in boxes[:3]] == [(10, 10)] * 3, "the first search knows no motion yet"
+    assert [box[:2] for box in boxes[3:6]] == [(22, 16), (26, 18), (30, 20)]
+    assert boxes[6][:2] == (34, 22), "the next search agrees"
+    assert {box[2:] for box in boxes} == {(30, 30)}
+
+
+def test_a_guessed_face_keeps_its_number_label_and_score_and_leaves_with_the_frame():
+    found = MaskDetector(BlueIsMask(), MovingFace(step=3), LABELS["classes"])
+    found.detect_every = 3
+    blue = frame(200, 50, colour=(0, 0, 240))
+    seen = [found.track(blue) for _ in range(6)]
+    assert {one.track for faces in seen for one in faces} == {1}
+    assert [faces[0].label for faces in seen[4:]] == ["with_mask"] * 2 and seen[4][0].face_score == 0.9
+    for _ in range(6):
+        faces = found.track(blue)
+    assert faces == [] and found.face_detector.calls == 4, "beyond the right edge there is no face to classify"
+    with pytest.raises(ValueError, match="RGB uint8"):
+        found.track(blue.astype(float))
+
+
+def test_a_face_that_is_gone_is_not_guessed():
+    found = detector((10, 10, 30, 30))
+    found.detect_every = 2
+    assert len(found.track(frame())) == len(found.track(frame())) == 1
+    found.face_detector.boxes = ()
+    assert found.track(frame()) == found.track(frame()) == []

@@ -1,6 +1,10 @@
 """Training the head on features that were computed once."""
 
+import subprocess
+import sys
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from maskdet_utils import augment, datasets, model, training
@@ -143,3 +147,39 @@ def test_even_odds_take_the_shares_of_the_training_pictures_out_again():
     assert training.even_odds(head, targets) == pytest.approx(np.log(3))
     after = head.predict(features, verbose=0)
     assert np.allclose(after[:, 0] / after[:, 1], 3 * before[:, 0] / before[:, 1], rtol=1e-3)
+
+
+TWO_DEVICES = """
+import contextlib, functools, sys
+import numpy as np, pandas as pd, tensorflow as tf
+
+folder, devices = sys.argv[1], int(sys.argv[2])
+[cpu] = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+from maskdet_utils import model, recipe
+
+# Each device draws dropout of its own, so without it: the rest must be the same.
+model.build_head = functools.partial(model.build_head, dropout=0.0)
+photos = pd.read_csv(folder + "/photos.csv")
+strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)]) if devices > 1 else None
+with strategy.scope() if strategy else contextlib.nullcontext():
+    classifier = recipe.train(photos, ["a", "b"], folder, 32, n_drawn=0, n_views=2, epochs=3, fine_tune_epochs=2)
+    assert strategy is None or len(classifier.weights[0].value.values) == devices, "the weights live on both"
+np.savez(f"{folder}/{devices}.npz", *classifier.get_weights())
+"""
+
+
+def test_the_same_training_runs_on_two_devices_with_the_same_result(tmp_path, write_photo):
+    rng, rows = np.random.default_rng(0), []
+    for number in range(40):
+        colour = (30, 30, 200) if number % 2 else (200, 30, 30)
+        photo = (np.array(colour) + rng.integers(0, 50, (SIZE, SIZE, 3))).astype(np.uint8)
+        file = write_photo(tmp_path / f"{number}.png", photo)
+        rows.append((str(file), "ab"[number % 2], "train" if number < 28 else "validation"))
+    pd.DataFrame(rows, columns=["file", "label", "split"]).to_csv(tmp_path / "photos.csv")
+    for devices in "12":
+        subprocess.run([sys.executable, "-c", TWO_DEVICES, str(tmp_path), devices], check=True)
+    one, two = (np.load(tmp_path / f"{devices}.npz") for devices in "12")
+    assert all(np.allclose(one[name], two[name], atol=1e-4) for name in one.files)
+    untrained = model.build_base(SIZE).get_weights()
+    assert not all(np.array_equal(a, one[name]) for a, name in zip(untrained, one.files, strict=False))
