@@ -35,8 +35,8 @@ class DetectorError(RuntimeError):
 class Detection:
     """A face in a frame, and whether it wears a mask.
 
-    box: (x, y, width, height) in whole pixels, within the frame. label: one of the run's classes, or, from
-    `MaskDetector.track` only, "unsure". probability: that of the label, 0 to 1; of "unsure", that of the likelier
+    box: (x, y, width, height) in whole pixels, within the frame. label: one of the run's classes, or "unsure".
+    probability: that of the label, 0 to 1; of "unsure", that of the likelier
     class. face_score: how sure the face detector is that this is a face, 0 to 1. track: the number of the person in
     this video; None from `MaskDetector.detect`.
     """
@@ -53,17 +53,20 @@ class MaskDetector:
 
     threshold: the first class is the label where its probability reaches this; may be set at any time. (With three
     classes, the label is the likeliest one after the first class's odds were divided by those of the threshold.)
-    detect_every: in `track`, faces are looked for in every so-manieth frame only, and guessed to move on as before in
+    unsure: (low, high), probabilities of the first class between which `detect` gives no label but "unsure"; None for no
+    such band. (What `track` takes for sure, its `Tracker` says.) detect_every: in `track`, faces are looked for in every so-manieth frame only, and guessed to move on as before in
     between; a new face is seen up to so many frames later.
     milliseconds: what the last frame took, as {"faces", "classifier", "whole"}.
     Several threads may share one object: they wait for each other.
     """
 
-    def __init__(self, classifier, face_detector, classes, threshold: float = 0.5, crop_margin: float = 0.25):
+    def __init__(
+        self, classifier, face_detector, classes, threshold: float = 0.5, crop_margin: float = 0.25, unsure=None
+    ):
         """classifier: an `export.LiteClassifier`, or what can be called like it. face_detector: has `detect`."""
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
         self.threshold, self.crop_margin = threshold, crop_margin
-        self.detect_every = 1
+        self.detect_every, self.unsure = 1, unsure
         self.milliseconds = {"faces": 0.0, "classifier": 0.0, "whole": 0.0}
         self._tracker = Tracker()
         self._lock = threading.Lock()
@@ -81,7 +84,8 @@ class MaskDetector:
         classifier, labels = load_classifier(resolve(run_dir), threads)
         if isinstance(face_detector, str):
             face_detector = faces.face_detector(face_detector)
-        return cls(classifier, face_detector, labels["classes"], labels["threshold"], labels["crop_margin"])
+        about = (labels[name] for name in ("classes", "threshold", "crop_margin"))
+        return cls(classifier, face_detector, *about, labels.get("unsure"))
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
         """The faces of one photo, RGB uint8 (height, width, 3); an empty list if there are none.
@@ -91,11 +95,14 @@ class MaskDetector:
         with self._lock, self._timed():
             boxes, scores = self._find(frame)
             probabilities, _ = self.classify(frame, boxes)
-        labels = at_threshold(probabilities, self.threshold).argmax(axis=1)
-        return [
-            Detection(box, self.classes[label], float(row[label]), score)
-            for box, score, row, label in zip(boxes, scores, probabilities, labels, strict=True)
-        ]
+        found = []
+        for box, score, row in zip(boxes, scores, probabilities, strict=True):
+            if self.unsure and self.unsure[0] < row[0] < self.unsure[1]:
+                found.append(Detection(box, "unsure", float(row.max()), score))
+            else:
+                label = int(at_threshold(row[np.newaxis], self.threshold).argmax())
+                found.append(Detection(box, self.classes[label], float(row[label]), score))
+        return found
 
     def track(self, frame: np.ndarray, tracker: Tracker | None = None) -> list[Detection]:
         """The faces of the next frame of a video: like `detect`, with a number for each person and steady labels.
@@ -136,8 +143,10 @@ class MaskDetector:
             return boxes, scores, tracker.follow(boxes, scores)
         _check(frame)
         guessed = [(faces.box_in_frame(track.box, frame.shape), track) for track in tracker.guess()]
-        inside = [(box, track) for box, track in guessed if box]
-        return [box for box, _ in inside], [track.score for _, track in inside], [track for _, track in inside]
+        tracks = [track for box, track in guessed if box]
+        for box, track in guessed:
+            track.box = box or track.box
+        return [track.box for track in tracks], [track.score for track in tracks], tracks
 
     def _find(self, frame) -> tuple[list, list]:
         """The box (whole pixels, within the frame) and the score of each face."""

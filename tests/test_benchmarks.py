@@ -101,3 +101,65 @@ def test_results_hold_facts_only():
     answers = pd.read_csv(RESULTS / "probabilities.csv")
     assert list(answers) == ["truth", "group", "probability", "face_size"]
     assert answers["probability"].between(0, 1).all()
+
+
+def test_the_readmes_tables_come_from_the_results(load):
+    report = load("report")
+    loops = []
+    for name in ("yunet", "centerface"):
+        for count in (1, 4):
+            for way, faster in (("every frame", 15.04), ("as shipped", 20), ("every third", 30), ("bare networks", 17)):
+                row = {"loop": f"{name}, {way}", "faces": count, "times_faster": faster}
+                loops.append(row | ({"overhead": 0.13} if way == "every frame" else {}))
+    lines = report.live_table({"loops": loops}).splitlines()
+    assert "YuNet, 1 face | YuNet, 4 faces | CenterFace, 1 face" in lines[0]
+    assert lines[2].endswith("| 15.0 × | 15.0 × | 15.0 × | 15.0 × |") and lines[5].count("+13%") == 4
+    accuracy = {"value": 0.99, "low": 0.98, "high": 1.0}
+    training = {
+        "recipe": {"seconds": 740, "peak_memory_mb": 5600, "accuracy": accuracy},
+        "ours": {"seconds": 370, "peak_memory_mb": 11200, "accuracy": accuracy},
+    }
+    lines = report.training_table(training).splitlines()
+    assert "| 1 | 1 | 0.9900 (0.9800–1.0000) |" in lines[2] and "| 1/2.0 | 2.0 × |" in lines[3]
+    text = "before <!-- training: made by make bench -->old<!-- end of training --> after"
+    assert "\n\nnew\n\n" in report.put(text, "training", "new") and "old" not in report.put(text, "training", "new")
+    with pytest.raises(ValueError, match="lacks the marks"):
+        report.put("nothing", "training", "new")
+
+
+def test_the_readme_holds_what_was_measured_last(load):
+    """`make bench` and `make bench-training` write both; nobody edits the one without the other."""
+    report, readme = load("report"), (ROOT / "README.md").read_text(encoding="utf-8")
+    assert report.live_table(json.loads((RESULTS / "live_loop.json").read_text())) in readme
+    assert report.training_table(json.loads((RESULTS / "training.json").read_text())) in readme
+
+
+def test_growth_is_told_as_a_slope(load, tmp_path, monkeypatch):
+    growth = load("growth")
+    assert growth.slope([1, 2, 4], [3, 6, 12]) == pytest.approx(1)
+    assert growth.slope([1, 2, 4], [5, 5, 5]) == pytest.approx(0)
+    photos = tmp_path / "photos"
+    for name in ("with_mask", "without_mask"):
+        (photos / name).mkdir(parents=True)
+        (photos / name / "a.jpg").touch()
+    monkeypatch.setattr(growth.sample, "build", lambda: photos)
+    folder = growth.linked_photos(10, tmp_path / "many")
+    assert len(list(folder.glob("*/*.jpg"))) == 10
+
+
+def test_the_price_of_looking_less_is_measured_against_every_frame(load, monkeypatch):
+    live = load("live_loop")
+    detector = live.MaskDetector.load(live.RELEASED, "centerface")
+    monkeypatch.setattr(live.MaskDetector, "load", lambda run, name: detector)
+    rows = {row["every"]: row for row in live.price_of_looking_less(live.RELEASED, frames=18)}
+    assert rows[1]["overlap"] == 1 and rows[1]["late"] == 0
+    assert 0.8 < rows[5]["overlap"] < 1
+    assert [rows[every]["late"] for every in (2, 3, 5)] == [1, 2, 4]
+
+
+def test_a_run_in_every_precision_is_a_classifier(load, tmp_path):
+    pareto = load("pareto")
+    labels = json.loads((pareto.resolve("maskdet_utils/released") / "labels.json").read_text())
+    content = (pareto.resolve("maskdet_utils/released") / "classifier.tflite").read_bytes()
+    folder = pareto.keep(tmp_path / "run", content, labels | {"sha256": "of another file"})
+    assert set(pareto.milliseconds({"one": folder})["one"]) == {"1", "4"}

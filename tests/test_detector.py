@@ -333,9 +333,9 @@ def test_a_guessed_face_keeps_its_number_label_and_score_and_leaves_with_the_fra
     seen = [found.track(blue) for _ in range(6)]
     assert {one.track for faces in seen for one in faces} == {1}
     assert [faces[0].label for faces in seen[4:]] == ["with_mask"] * 2 and seen[4][0].face_score == 0.9
-    for _ in range(6):
-        faces = found.track(blue)
-    assert faces == [] and found.face_detector.calls == 4, "beyond the right edge there is no face to classify"
+    last = [found.track(blue) for _ in range(6)]
+    assert [faces[0].track for faces in last[:4]] == [1] * 4
+    assert last[-1] == [] and found.face_detector.calls == 4, "beyond the right edge there is no face to classify"
     with pytest.raises(ValueError, match="RGB uint8"):
         found.track(blue.astype(float))
 
@@ -346,3 +346,12 @@ def test_a_face_that_is_gone_is_not_guessed():
     assert len(found.track(frame())) == len(found.track(frame())) == 1
     found.face_detector.boxes = ()
     assert found.track(frame()) == found.track(frame()) == []
+
+
+def test_between_the_ends_of_the_band_a_photos_face_gets_no_label():
+    found = detector((20, 20, 40, 40), unsure=(0.25, 0.75))
+    labels = [found.detect(frame(colour=(0, 0, blue)))[0].label for blue in (20, 100, 160, 230)]
+    assert labels == ["without_mask", "unsure", "unsure", "with_mask"]
+    assert found.detect(frame(colour=(0, 0, 100)))[0].probability == pytest.approx(1 - 100 / 255, abs=0.01)
+    found.unsure = None
+    assert found.detect(frame(colour=(0, 0, 100)))[0].label == "without_mask"

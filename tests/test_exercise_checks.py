@@ -159,6 +159,83 @@ def quick_enough(table, frames_per_second, budget=1000.0):
     return [name for name, (_, milliseconds) in table.items() if milliseconds <= budget / frames_per_second]
 
 
+def worth_of(arms, figure=np.mean, above=True, sign=1, change=float):
+    names = list(arms)
+    others = names if above else names[:1] * len(names)
+    pairs = zip(names[1:], others, strict=False)
+    return {name: change(sign * (figure(arms[name]) - figure(arms[other]))) for name, other in pairs}
+
+
+def size_bands(masked, called, size, edges, figure=None, upper=False, empty=None, both=True):
+    found = []
+    for low, high in zip(edges, edges[1:], strict=False):
+        band = (size > low) & (size <= high) if upper else (size >= low) & (size < high)
+        parts = [(called == masked)[band & (masked == kind)] for kind in (True, False)]
+        known = [part.mean() for part in parts if len(part)]
+        found.append((figure or np.mean)(known) if len(known) > (both or not known) else empty)
+    return found
+
+
+def in_a_band(masked, probability, low, high, edges=False, of=lambda sure: sure, wrong_at=0.5):
+    sure = (probability < low) | (probability > high) if edges else (probability <= low) | (probability >= high)
+    wrong = ((probability >= wrong_at) != masked) & of(sure)
+    return 1 - sure.mean(), wrong.sum() / max(1, of(sure).sum())
+
+
+def timed(work, rounds, clock, figure=np.median, warm_up=1, unit=1000, counted=0, times=None):
+    times = [] if times is None else times
+    for number in range(warm_up + rounds):
+        start = clock()
+        work()
+        if number >= warm_up - counted:
+            times.append(unit * (clock() - start))
+    return figure(times)
+
+
+def without_the_clock(work, rounds, clock):
+    for _ in range(rounds + 1):
+        work()
+    return 16.0
+
+
+def ends_only(faces, milliseconds):
+    slope = (milliseconds[-1] - milliseconds[0]) / (faces[-1] - faces[0])
+    return milliseconds[0] - slope * faces[0], slope
+
+
+def fitted(x, y):
+    return np.polyfit(x, y, 1)[::-1]
+
+
+def not_beaten(table, use=(0, 1, 2), strictly=False, twins=True):
+    rows = {name: np.array([row[0], row[1], -row[2]])[list(use)] for name, row in table.items()}
+    if strictly:
+        return [name for name, row in rows.items() if not any((other < row).all() for other in rows.values())]
+    return [
+        name
+        for name, row in rows.items()
+        if not any((r <= row).all() and ((r < row).any() or not twins) for n, r in rows.items() if n != name)
+    ]
+
+
+def whole_numbers(weights, axis=0, largest=127, cut=np.round, unsigned=np.abs, zeros=1.0, kind="int8"):
+    scale = unsigned(weights).max(axis=axis, keepdims=axis is not None) / largest
+    scale = np.where(scale == 0, zeros, scale)
+    return np.clip(cut(weights / scale), -127, 127).astype(kind), scale
+
+
+def log_slope(x, y, of_x=np.log, of_y=np.log, which=0):
+    return np.polyfit(of_x(x), of_y(y), 1)[which]
+
+
+def steepness(x, y):
+    return np.log(y[-1] / y[0]) / np.log(x[-1] / x[0])
+
+
+def itself(values):
+    return values
+
+
 MASKED, BARE = np.array([0.9, 0.8, 0.7, 0.6, 0.2]), np.array([0.65, 0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1])
 
 # check, answers, and words that its sentence must hold
@@ -307,6 +384,124 @@ MISTAKES = [
     ("choose", [lambda t, fps: min(t, key=lambda name: t[name][1])], "quick enough is quick enough"),
     ("choose", [lambda t, fps: max(quick_enough(t, fps), key=lambda name: t[name][0])], "stops in line"),
     ("choose", [lambda t, fps: max(quick_enough(t, fps, 1.0) or t, key=lambda name: t[name][0])], "40 ms for each"),
+    ("take", [{"clinic": (300, 30), "street": (20, 280)}], "right for 92 %"),
+    ("take", [{"clinic": (150, 150), "street": (20, 20)}], "of bare photos from the clinic there are 30"),
+    ("take", [{"clinic": (60, 30), "street": (20, 10)}], "always says with mask is right for 67 %"),
+    ("take", [{"clinic": (20, 20), "street": (20, 20)}], "more can be had"),
+    ("take", [{"clinic": (0, 0), "street": (0, 0)}], "no photo is left"),
+    ("take", [{"clinic": (30, 30)}], "not clinic"),
+    ("leaked", [lambda g, t: np.isin(g[t], g[~t]).sum() / len(g)], "7 *test* photos"),
+    ("leaked", [lambda g, t: np.isin(g[t], g[~t]).sum()], "Divide it"),
+    ("leaked", [lambda g, t: np.isin(np.unique(g[t]), g[~t]).mean()], "share of the groups"),
+    ("leaked", [lambda g, t: len(np.intersect1d(g[t], g[~t])) / len(np.unique(g))], "on both sides"),
+    ("leaked", [lambda g, t: np.isin(g[~t], g[t]).mean()], "*training* photos"),
+    ("leaked", [lambda g, t: np.mean([(g == name).sum() > 1 for name in g[t]])], "in the *test* part is no leak"),
+    ("leaked", [lambda g, t: 1 - np.isin(g[t], g[~t]).mean()], "*not* in training"),
+    ("leaked", [lambda g, t: np.isin(g[t], g).mean()], "itself"),
+    ("leaked", [lambda g, t: 4 / 7], "the leak is 0"),
+    ("worth", [lambda arms: {name: float(np.mean(a)) for name, a in arms.items()}], "none above it"),
+    ("worth", [lambda arms: {name: np.mean(a) for name, a in list(arms.items())[1:]}], "own accuracies"),
+    ("worth", [lambda arms: worth_of(arms, above=False)], "the first one"),
+    ("worth", [lambda arms: worth_of(arms, sign=-1)], "the wrong way round"),
+    ("worth", [lambda arms: worth_of(arms, change=abs)], "Keep the sign"),
+    ("worth", [lambda arms: worth_of(arms, max)], "best seeds"),
+    ("worth", [lambda arms: worth_of(arms, lambda a: a[0])], "first seed alone"),
+    ("worth", [lambda arms: worth_of(arms, np.sum)], "not by +0.24"),
+    ("worth", [lambda arms: list(worth_of(arms).values())], "not list"),
+    ("worth", [lambda arms: {"colour": 0.02}], "you give colour"),
+    ("worth", [lambda arms: {"many masks": 0.12, "grain": -0.01, "colour": 0.02}], "three arms of one seed"),
+    ("by_size", [lambda *a: [4 / 6, 6 / 8, None, None]], "plain accuracies"),
+    ("by_size", [lambda *a: size_bands(*a, upper=True)], "its lower end"),
+    ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[0])], "shares of masks found"),
+    ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[-1])], "shares of bare faces found"),
+    ("by_size", [lambda *a: size_bands(*a, figure=np.prod)], "75 % of the masks and 50 % of the bare faces"),
+    ("by_size", [lambda *a: size_bands(*a, empty=np.nan)], "give None, not nan"),
+    ("by_size", [lambda *a: size_bands(*a, both=False)], "all faces in 192–384 are masked"),
+    ("by_size", [lambda *a: size_bands(*a)[:2]], "you give 2 figures"),
+    ("by_size", [lambda *a: [None] * 4], "but you give None"),
+    ("temperature", [1], "changes nothing"),
+    ("temperature", [0.9 / 0.75], "you divide the probabilities"),
+    ("temperature", [0.5], "surer than ever"),
+    ("temperature", [3], "quotient of the odds"),
+    ("temperature", [np.log(3)], "quotient of the logarithms"),
+    ("temperature", [4], "it says 0.63"),
+    ("temperature", [-2], "above 0"),
+    ("unsure", [lambda *a: in_a_band(*a)[::-1]], "changed places"),
+    ("unsure", [lambda *a: (1 - in_a_band(*a)[0], in_a_band(*a)[1])], "of the others"),
+    ("unsure", [lambda *a: in_a_band(*a, edges=True)], "Only what lies between"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 2 / 20)], "but of how many"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 1 - in_a_band(*a)[1])], "the right ones"),
+    ("unsure", [lambda *a: in_a_band(*a, of=np.ones_like)], "as if there were no band"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 9 / 20)], "counts as wrong"),
+    ("unsure", [lambda *a: (7, 2)], "numbers of faces"),
+    ("unsure", [lambda *a: (0.5, 2 / 13)], "0.35 are unsure, not 0.50"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 0.3)], "0.15, not 0.30"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], in_a_band(*a)[1] or np.nan)], "1 and 0, not 1 and nan"),
+    ("milliseconds_per_frame", [14], "do without"),
+    ("milliseconds_per_frame", [8], "Every third one takes 6 ms more"),
+    ("milliseconds_per_frame", [4], "there are four faces"),
+    ("milliseconds_per_frame", [14 / 3], "classifying is not"),
+    ("milliseconds_per_frame", [6 + 8 / 3], "it is the search"),
+    ("milliseconds_per_frame", [30], "three frames together"),
+    ("milliseconds_per_frame", [12], "not two thirds"),
+    ("milliseconds_per_frame", [0], "not take 0 ms"),
+    ("median_milliseconds", [lambda *a: timed(*a, warm_up=0)], "there is no warm-up"),
+    ("median_milliseconds", [lambda *a: timed(*a, counted=1)], "the warm-up counts as well"),
+    ("median_milliseconds", [lambda *a: timed(*a, unit=1)], "these are seconds"),
+    ("median_milliseconds", [lambda *a: timed(*a, np.mean)], "Take the median"),
+    ("median_milliseconds", [lambda *a: timed(*a, np.mean, counted=1)], "of the warm-up as well"),
+    ("median_milliseconds", [lambda *a: timed(*a, min)], "quickest round"),
+    ("median_milliseconds", [lambda *a: timed(*a, max)], "slowest round"),
+    ("median_milliseconds", [lambda *a: timed(*a, sum)], "all rounds together"),
+    ("median_milliseconds", [lambda *a: timed(*a, lambda times: times[-1])], "last round alone"),
+    ("median_milliseconds", [lambda *a: timed(*a, lambda times: 99.0)], "10, 500, 18, 16, 14 ms. Their median is 16"),
+    ("median_milliseconds", [lambda work, rounds, clock: timed(work, 5, clock)], "2 calls fewer than 6"),
+    ("median_milliseconds", [lambda work, rounds, clock: timed(work, 1, clock)], "called 2 times"),
+    ("median_milliseconds", [without_the_clock], "never asked"),
+    ("median_milliseconds", [lambda work, rounds, clock: 1000 * clock()], "`work` is never called"),
+    ("costs", [lambda n, t: np.polyfit(n, t, 1)], "the slope first"),
+    ("costs", [lambda n, t: (t[0], np.polyfit(n, t, 1)[0])], "*and* of a face"),
+    ("costs", [lambda n, t: (0, (n * t).sum() / (n * n).sum())], "goes through 0"),
+    ("costs", [lambda n, t: (30, (t / n).mean())], "over the faces"),
+    ("costs", [lambda n, t: (30, t[-1] / n[-1])], "largest batch"),
+    ("costs", [ends_only], "measured scatter"),
+    ("costs", [lambda n, t: fitted(n, t) / 1000], "0.03 and 0.002 ms"),
+    ("front", [lambda t: [min(t, key=lambda name: t[name][0])]], "quickest one alone"),
+    ("front", [lambda t: ["large"]], "the best one alone"),
+    ("front", [lambda t: ["packed"]], "smallest file alone"),
+    ("front", [list], "'odd' should not be among them"),
+    ("front", [lambda t: not_beaten(t, strictly=True)], "equal in the rest"),
+    ("front", [lambda t: ["tiny", "small", "large", "packed", "dull"]], "as quick, and more often right"),
+    ("front", [lambda t: not_beaten(t, use=(0, 2))], "Look at all three"),
+    ("front", [lambda t: not_beaten(t, use=(0, 1))], "'small' is missing"),
+    ("front", [lambda t: not_beaten(t, twins=False)], "neither beats the other"),
+    ("front", [lambda t: "tiny"], "not the text"),
+    ("front", [lambda t: [t[name] for name in not_beaten(t)]], "the names of variants"),
+    ("to_int8", [lambda w: whole_numbers(w, axis=None)], "one scale for all channels"),
+    ("to_int8", [lambda w: whole_numbers(w, axis=1)], "for each row"),
+    ("to_int8", [lambda w: whole_numbers(w, largest=128)], "ends at 127"),
+    ("to_int8", [lambda w: whole_numbers(w, largest=1)], "a 127th of it"),
+    ("to_int8", [lambda w: whole_numbers(w, cut=np.trunc)], "cut off"),
+    ("to_int8", [lambda w: whole_numbers(w, cut=np.floor)], "cut off"),
+    ("to_int8", [lambda w: whole_numbers(w, cut=lambda values: np.round(values) + 1)], "comes back as"),
+    ("to_int8", [lambda w: whole_numbers(w, unsigned=np.asarray)], "*without its sign*"),
+    ("to_int8", [lambda w: (whole_numbers(w)[0], 1 / whole_numbers(w)[1])], "the wrong way round"),
+    ("to_int8", [lambda w: (whole_numbers(w)[0], np.ptp(w, axis=0) / 255)], "Here 0 stays 0"),
+    ("to_int8", [lambda w: whole_numbers(w, largest=100)], "not 0.01000"),
+    ("to_int8", [lambda w: whole_numbers(w, kind=float)], "of the type float64"),
+    ("to_int8", [lambda w: whole_numbers(w, zeros=0.0)], "0 / 0 is no number"),
+    ("to_int8", [lambda w: whole_numbers(w)[0]], "two things are wanted"),
+    ("to_int8", [lambda w: whole_numbers(w)[::-1]], "They come first"),
+    ("to_int8", [lambda w: (whole_numbers(w)[0], whole_numbers(w)[1][0, :2])], "not 2"),
+    ("exponent", [lambda x, y: log_slope(x, y, itself, itself)], "the values themselves"),
+    ("exponent", [lambda x, y: log_slope(x, y, itself)], "only the times"),
+    ("exponent", [lambda x, y: log_slope(x, y, np.log, itself)], "only the sizes"),
+    ("exponent", [lambda x, y: log_slope(y, x)], "the axes have changed places"),
+    ("exponent", [lambda x, y: log_slope(x, y, which=1)], "where the line begins"),
+    ("exponent", [lambda x, y: (np.log(y) / np.log(x)).mean()], "two *differences*"),
+    ("exponent", [lambda x, y: 1.5], "not 1.500"),
+    ("exponent", [lambda x, y: 2.0], "has the slope 1, not 2.000"),
+    ("exponent", [steepness], "measured scatter"),
 ]
 
 
@@ -367,6 +562,20 @@ def test_other_ways_of_solving_an_exercise_are_right_as_well(capsys):
         "occlusion": [covered],
         "face_crop": [lambda *a: cv2.cvtColor(np.ascontiguousarray(cut(*a, rgb=False)), cv2.COLOR_BGR2RGB)],
         "cross_entropy": [lambda t, p: -(t * np.log(p + 1e-7)).sum() / len(t)],
+        "take": [{"street": [20, 20], "clinic": [30, 30]}],
+        "leaked": [
+            lambda g, t: sum(any(g[i] == g[j] and not t[j] for j in range(len(g))) for i in np.flatnonzero(t)) / t.sum()
+        ],
+        "worth": [worth_of],
+        "by_size": [size_bands],
+        "temperature": [2],
+        "unsure": [in_a_band],
+        "milliseconds_per_frame": [30 / 3],
+        "median_milliseconds": [lambda work, rounds, clock: timed(work, rounds, clock, warm_up=3)],
+        "costs": [lambda n, t: np.linalg.lstsq(np.stack([np.ones(len(n)), n], axis=1), t, rcond=None)[0]],
+        "front": [lambda t: set(not_beaten(t))],
+        "to_int8": [whole_numbers],
+        "exponent": [lambda x, y: log_slope(x, y, np.log2, np.log2)],
     }
     for name, answers in others.items():
         assert said(capsys, CHECKS[name], *answers).startswith("RIGHT: "), name

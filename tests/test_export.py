@@ -45,3 +45,30 @@ def test_a_missing_file_names_the_notebook_that_makes_it(tmp_path):
 
 def test_nothing_but_the_file_is_left_behind(file):
     assert [path.name for path in file.parent.iterdir()] == ["classifier.tflite"]
+
+
+def test_fewer_digits_make_a_smaller_file_that_says_nearly_the_same(classifier):
+    pixels = np.random.default_rng(0).uniform(0, 255, (24, SIZE, SIZE, 3)).astype(np.float32)
+    files = {precision: export.convert(classifier, precision, pixels) for precision in export.PRECISIONS}
+    sizes = {precision: len(content) / len(files["float32"]) for precision, content in files.items()}
+    assert 0.45 < sizes["float16"] < 0.55 and sizes["dynamic"] < 0.35 and sizes["int8"] < 0.35
+    exact = classifier.predict(pixels, verbose=0)
+    for precision, content in files.items():
+        difference = np.abs(export.LiteNetwork(content)(pixels) - exact).max()
+        assert difference < {"float32": 1e-3, "float16": 1e-2}.get(precision, 0.15), precision
+    assert not np.allclose(export.LiteNetwork(files["int8"])(pixels), exact, atol=1e-5), "it was rounded"
+
+
+def test_what_cannot_be_converted_is_said(classifier):
+    with pytest.raises(ValueError, match="No precision is called 'int4'. There are: float32"):
+        export.convert(classifier, "int4")
+    for photos in (None, []):
+        with pytest.raises(ValueError, match="needs photos to measure"):
+            export.convert(classifier, "int8", photos)
+
+
+def test_any_network_runs_as_litert(classifier):
+    base = classifier.get_layer("mobilenetv2")
+    network = export.as_litert(base)
+    pixels = np.random.default_rng(1).uniform(-1, 1, (3, SIZE, SIZE, 3)).astype(np.float32)
+    assert np.allclose(network(pixels), base(pixels, training=False), atol=1e-4)
