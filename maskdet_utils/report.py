@@ -25,7 +25,8 @@ def write_page(run_dir: str | Path) -> Path:
     """Write `index.html` of a run from its `metrics.json`, `figures/` and executed notebooks; returns its path."""
     run_dir = Path(run_dir)
     metrics = read_metrics(run_dir)
-    title = f"Face-mask classifier: {metrics['dataset']}"
+    classes = " or ".join(name.replace("_", " ") for name in metrics.get("classes", ["a classifier"]))
+    title = f"{classes.capitalize()}: {metrics['dataset']}"
     parts = [
         "<!doctype html>",
         f'<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
