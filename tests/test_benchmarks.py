@@ -163,3 +163,17 @@ def test_a_run_in_every_precision_is_a_classifier(load, tmp_path):
     content = (pareto.resolve("maskdet_utils/released") / "classifier.tflite").read_bytes()
     folder = pareto.keep(tmp_path / "run", content, labels | {"sha256": "of another file"})
     assert set(pareto.milliseconds({"one": folder})["one"]) == {"1", "4"}
+
+
+def test_eight_bits_cost_half_a_point_at_most():
+    """What `benchmarks/pareto.py` measured last, of the classifier that is released."""
+    rows = {row["name"]: row for row in json.loads((RESULTS / "pareto.json").read_text())["rows"]}
+    assert set(rows) == {"float32", "float16", "dynamic", "int8", "96", "128", "160", "224"}
+    for smallest in ("24", "48"):
+        exact, rounded = (rows[name]["street"][smallest]["value"] for name in ("float32", "int8"))
+        assert exact - rounded <= 0.005
+    assert rows["int8"]["megabytes"] <= 3
+    released = json.loads((ROOT / "maskdet_utils" / "released" / "figures.json").read_text())["wild"]["by_size"]
+    assert rows["int8"]["street"]["24"]["value"] == pytest.approx(
+        released["24"]["balanced_accuracy"]["value"], abs=0.002
+    )

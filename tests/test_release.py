@@ -16,7 +16,7 @@ from maskdet_utils.evaluation import classify_photos
 def test_it_is_small_whole_and_says_what_it_is():
     content = (RELEASED / CLASSIFIER).read_bytes()
     labels = json.loads((RELEASED / LABELS).read_text())
-    assert len(content) <= 10_000_000
+    assert len(content) <= 3_000_000
     assert labels["sha256"] == hashlib.sha256(content).hexdigest()
     assert labels["classes"] == ["with_mask", "without_mask"]
     assert labels["unsure"] == release.UNSURE
@@ -72,6 +72,14 @@ def test_calibration_divides_the_log_odds_in_the_last_layer(tmp_path, write_phot
     after = classify_photos(classifier, files, 32)
     log_odds = [np.log(p[:, 0] / p[:, 1]) for p in (before, after)]
     assert np.allclose(log_odds[0] / temperature, log_odds[1], atol=1e-2)
+
+
+def test_its_8_bit_ranges_are_measured_on_photos_as_training_alters_them(tmp_path, write_photo):
+    files = [str(write_photo(tmp_path / f"{number}.png")) for number in range(6)]
+    views = release.some_views(files, 32, count=4)
+    assert views.shape == (4, 32, 32, 3) and views.dtype == np.float32 and 0 <= views.min() < views.max() <= 255
+    assert np.array_equal(views, release.some_views(files, 32, count=4)), "the same in every release"
+    assert len(np.unique(views.reshape(4, -1), axis=0)) == 4
 
 
 def test_on_street_photos_it_is_as_good_as_its_card_says(shared):
