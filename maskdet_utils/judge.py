@@ -48,7 +48,9 @@ class Seen:
     box_groups: list[str] = field(default_factory=list)
 
 
-def judge(model, folder, detect=False, groups=None, margin=0.25, turn=False, boxes=None, face_detector="auto") -> dict:
+def judge(
+    model, folder, detect=False, groups=None, margin=0.25, turn=False, boxes=None, face_detector="careful"
+) -> dict:
     """Figures of a classifier on class folders of photos: `with_mask/`, `without_mask/`, `worn_incorrectly/`.
 
     model: a run folder or a .tflite or .keras file, see `detector.load_classifier`. detect: the photos are whole ones,

@@ -65,6 +65,16 @@ def test_every_switch_of_a_clip_is_shown_once_and_soon(clip, quick_run, tmp_path
     assert (marked.rate, marked.count, next(marked.frames)[1].shape) == (20, 100, (360, 640, 3))
 
 
+def test_faces_looked_for_in_every_third_frame_show_the_same_switches(clip, quick_run, tmp_path):
+    done = maskdet(clip, "--model", quick_run, "--json", "--detect-every", 3, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert all(len(frame["faces"]) == 3 for frame in document["frames"])
+    for place, switches in enumerate(SWITCHES):
+        shown = switches_shown(document, None, 640 / 3 * place, 640 / 3 * (place + 1))
+        assert len([label for _, label in shown if label != "unsure"]) == 1 + len(switches), shown
+
+
 def test_a_photo_by_default_goes_into_the_current_folder(tmp_path, quick_run, sample_folder):
     photo = find_photos(sample_folder / "with_mask")[0]
     done = maskdet(photo, "--model", quick_run, cwd=tmp_path)

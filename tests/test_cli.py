@@ -11,7 +11,7 @@ from conftest import ROOT
 
 from maskdet_utils import __version__, cli
 
-COMMANDS = ("fetch", "pipeline", "synthesize", "evaluate")
+COMMANDS = ("fetch", "pipeline", "synthesize", "evaluate", "annotate")
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_help_names_every_command_and_every_option_is_explained(run_maskdet):
         ["pipeline", "-p", "seed"],
         ["synthesize", "photos"],
         ["fetch", "nonsense"],
+        ["annotate", "video.mp4", "--detect-every", "0"],
     ],
 )
 def test_wrong_usage_exits_with_2(run_maskdet, arguments):

@@ -152,7 +152,7 @@ def test_one_centerface_takes_frames_of_any_shape_in_turn(photos):
 
 
 def test_an_unknown_detector_is_named():
-    with pytest.raises(ValueError, match="There are: auto, yunet, centerface, ssd"):
+    with pytest.raises(ValueError, match="There are: auto, careful, yunet, centerface, ssd"):
         faces.face_detector("haar")
 
 
@@ -196,3 +196,15 @@ def test_recall_on_photos_from_the_street(shared, request):
         recall[name] = np.mean(hits)
     ssd = recall.pop("ssd")
     assert recall["centerface"] >= 0.9 and min(recall.values()) >= 0.9 > ssd, recall
+
+
+def test_the_careful_detector_finds_faces_that_the_live_one_misses(sample_folder):
+    """Twelve small faces in a frame of full size."""
+    photo = read_photo(sorted((sample_folder / "without_mask").glob("*.jpg"))[0])
+    frame = np.full((1080, 1920, 3), 128, np.uint8)
+    small = cv2.resize(photo, None, fx=70 / photo.shape[1], fy=70 / photo.shape[1], interpolation=cv2.INTER_AREA)
+    for number in range(12):
+        y, x = 200 + 250 * (number // 4), 150 + 450 * (number % 4)
+        frame[y : y + small.shape[0], x : x + small.shape[1]] = small
+    careful, live = (len(faces.face_detector(name).detect(frame)) for name in ("careful", "centerface"))
+    assert careful >= 9 and live <= 4
