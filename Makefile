@@ -23,7 +23,7 @@ help:  ## list the targets
 	@echo "              execute the solutions and make the exercises from them"
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make release-model"
-	@echo "              train the classifier that comes with the package anew (half an hour), and write its card"
+	@echo "              train the classifier that comes with the package anew (a quarter of an hour), and write its card"
 	@echo "make bench    time the usual live loop against ours, folders, and how both grow (ten minutes); README's tables"
 	@echo "make bench-training [PUBLIC=folder]"
 	@echo "              time the usual training against ours on the public data set (half an hour, six gigabytes of memory)"
