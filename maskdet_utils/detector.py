@@ -84,8 +84,8 @@ class MaskDetector:
         classifier, labels = load_classifier(resolve(run_dir), threads)
         if isinstance(face_detector, str):
             face_detector = faces.face_detector(face_detector)
-        about = (labels[name] for name in ("classes", "threshold", "crop_margin"))
-        return cls(classifier, face_detector, *about, labels.get("unsure"))
+        classes, threshold, margin = (labels[name] for name in ("classes", "threshold", "crop_margin"))
+        return cls(classifier, face_detector, classes, threshold, margin, labels.get("unsure"))
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
         """The faces of one photo, RGB uint8 (height, width, 3); an empty list if there are none.
