@@ -251,26 +251,16 @@ def ratios(results: dict) -> dict:
     }
 
 
-WORDS = {
-    "recipe": "the usual recipe",
-    "frozen": "its task our way: frozen base",
-    "tuned": "its photos, all stages of ours: top fine-tuned",
-    "ours": "the released classifier's: masks drawn, too",
-}
-
-
-def table(results: dict) -> str:
-    """Markdown: a row a training."""
-    lines = ["| trained how | time | peak memory | accuracy, clean test part |", "|---|---|---|---|"]
-    for name, words in WORDS.items():
-        if name not in results:
-            continue
+def summary(results: dict) -> str:
+    """A line a training."""
+    lines = []
+    for name in (name for name in TRAININGS if name in results):
         row, ratio = results[name], results.get("ratios", {}).get(name)
-        time, memory = f"{row['seconds']:.0f} s", f"{row['peak_memory_mb'] / 1000:.1f} GB"
-        if ratio:
-            time, memory = f"1/{1 / ratio['time']:.1f}", f"1/{1 / ratio['peak memory']:.1f}"
         accuracy = "{value:.4f} ({low:.4f}–{high:.4f})".format(**row["accuracy"])
-        lines.append(f"| {words} | {time} | {memory} | {accuracy} |")
+        parts = (
+            f"; 1/{1 / ratio['time']:.1f} of the time, 1/{1 / ratio['peak memory']:.1f} of the memory" if ratio else ""
+        )
+        lines.append(f"{name:7s} {row['seconds']:6.0f} s, {row['peak_memory_mb']} MB, accuracy {accuracy}{parts}")
     return "\n".join(lines)
 
 
@@ -306,7 +296,7 @@ def main():
         if "recipe" in results:
             results["ratios"] = ratios(results)
         write_file(options.results, (json.dumps(results, indent=1) + "\n").encode())
-    print(table(results))
+    print(summary(results))
 
 
 if __name__ == "__main__":

@@ -86,9 +86,9 @@ def test_ratios_are_those_of_ours_to_the_recipes(load):
         "frozen": {"time": 0.05, "peak memory": 0.25},
         "ours": {"time": 0.25, "peak memory": 0.5},
     }
-    lines = training.table(results).splitlines()
-    assert "400 s | 6.0 GB | 0.9850" in lines[2]
-    assert "1/20.0 | 1/4.0 | 0.9800" in lines[3] and "1/4.0 | 1/2.0 | 0.9950" in lines[4]
+    lines = training.summary(results).splitlines()
+    assert lines[0] == "recipe     400 s, 6000 MB, accuracy 0.9850 (0.9850–0.9850)"
+    assert lines[1].endswith("; 1/20.0 of the time, 1/4.0 of the memory")
 
 
 def test_results_hold_facts_only():
