@@ -71,12 +71,20 @@ def fetch(source=None, folder=None) -> Path:
     `source` is the archive or an unpacked folder; without it, `MASKDET_ASSET_DIR` is looked in, then GitHub is asked.
     What a broken-off download brought is kept, and the next call goes on from there. Everything is unpacked and
     verified aside, then moved into place in one step. Files that the source lacks are counted on standard error.
+    Safe for several processes at once: one works, the others wait for it.
 
     Raises `AssetError` if it cannot be had, or if anything in the source is not as it should be; what was there
     before is then still there.
     """
+    from filelock import FileLock
+
     folder = resolve(folder or FOLDER)
     folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_name(f".{folder.name}.lock")):  # a second process waits, then finds all of it here
+        return _fetch(source, folder)
+
+
+def _fetch(source, folder: Path) -> Path:
     remove_leftovers(folder)
     table = read_table()
     absent = _absent(folder, table)

@@ -144,7 +144,7 @@ def test_it_comes_from_its_address_once_verified_and_without_anything_else(serve
     assert public.fetch() == data_set and is_whole(data_set)
     assert public.fetch() == data_set
     assert server.asked == [None]
-    assert os.listdir(data_set.parent) == ["public"] and os.listdir(assets.cache_folder()) == []
+    assert set(os.listdir(data_set.parent)) == {"public", ".public.lock"} and os.listdir(assets.cache_folder()) == []
 
 
 @pytest.mark.parametrize("chunked", [False, True])
@@ -203,6 +203,7 @@ def test_two_processes_at_once(server, data_set):
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0] and is_whole(data_set)
+    assert server.asked == [None]  # one fetched it, the others waited
 
 
 @pytest.mark.parametrize("offline", [False, True])
@@ -316,7 +317,7 @@ def test_a_folder_with_a_changed_file_or_of_another_commit_is_refused(tmp_path, 
     source = source.rename(tmp_path / "checkout")
     (source / "dataset" / PATHS[3]).write_bytes(b"changed")
     assert f"refused, 1 of 6 files are not those of commit {public.COMMIT}: {PATHS[3]}." in refusal(source)
-    assert not data_set.exists() and os.listdir(data_set.parent) == []
+    assert not data_set.exists() and os.listdir(data_set.parent) == [".public.lock"]
 
 
 def test_a_path_that_leads_nowhere_is_named(tmp_path):
@@ -344,7 +345,7 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(archive, server, data_set
         patched.setattr(public, "download", full) if while_downloading else patched.setattr(Path, "write_bytes", full)
         said = refusal()
     assert "is full (" in said and "Make room, then run the command again. Nothing was changed." in said
-    assert files_in(data_set) == before and os.listdir(data_set.parent) == ["public"]
+    assert files_in(data_set) == before and set(os.listdir(data_set.parent)) == {"public", ".public.lock"}
     assert is_whole(public.fetch()) and len(server.asked) == 1, "the archive that had come is not fetched twice"
 
 
