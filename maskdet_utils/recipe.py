@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from . import augment, datasets, model, sample, synthesis, training
+from . import audit, augment, datasets, model, public, sample, synthesis, training
 from .model import keras
 
 MASK_CLASSES = ["with_mask", "without_mask"]
@@ -11,10 +11,11 @@ WORN_WRONG = "worn_incorrectly"  # the third class, if there is one
 # How much of a mask that ends just below the tip of the nose is "with mask". One that ends just above it looks nearly
 # the same: asking for 0 makes the network doubt proper masks.
 UNDER_NOSE = 0.5
+REAL_SHARE = 1 / 6  # of the third class: so many photos for each drawn picture
 
 
 def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The photos (`file`, `label`, `split`, …) and those of the built-in sample, which are all for training but one fifth.
+    """The photos (`file`, `label`, `split`, …) and those of the built-in sample, a fifth of which is for validation.
 
     In the sample each bare photo has a masked twin, so it takes back some of what a scraped collection teaches wrongly.
     """
@@ -23,6 +24,15 @@ def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
     more["split"] = np.where(datasets.folds_by_group(more, seed) == 0, "validation", "train")
     more["file"] = str(folder) + "/" + more["path"]
     return pd.concat([photos, more], ignore_index=True)
+
+
+def tell_worn_wrong(photos: pd.DataFrame) -> pd.DataFrame:
+    """The photos of the public data set with the third class as label where the audit saw a mask worn wrong.
+
+    photos: with `path` and `label`. Their publisher calls them "with mask", like all others that show one.
+    """
+    remarks = public.read_table().set_index("path")["remark"].reindex(photos["path"]).fillna("")
+    return photos.assign(label=np.where(remarks.str.startswith(audit.WORN_WRONG), WORN_WRONG, photos["label"]))
 
 
 def draw(photos: pd.DataFrame, classes, folder, n_drawn: int, seed: int, cut_faces: bool = False) -> pd.DataFrame:
@@ -46,7 +56,8 @@ def draw(photos: pd.DataFrame, classes, folder, n_drawn: int, seed: int, cut_fac
 def pictures(photos: pd.DataFrame, drawn: pd.DataFrame, classes, n_drawn: int) -> tuple[list[str], np.ndarray]:
     """All pictures to train or validate with: their files, and targets float32 `(n, classes)`, rows of probabilities.
 
-    Bare photos are listed several times, so that there are about as many of them as of masks.
+    Bare photos are listed several times, so that there are about as many of them as of masks. So are photos of the
+    third class, if there is one: without real ones, "drawn" passes for "worn wrong", and "real" for "worn right".
     """
     bare = pd.concat([photos[["file", "label"]], drawn.query("drawn == 'nothing'")])
     masked, bare = (bare["file"][bare["label"] == label].tolist() for label in classes[:2])
@@ -59,10 +70,13 @@ def pictures(photos: pd.DataFrame, drawn: pd.DataFrame, classes, n_drawn: int) -
     first = np.concatenate([np.ones(len(masked)), np.zeros(len(bare)), right])
     targets = np.zeros((len(first), len(classes)), np.float32)
     targets[:, 0], targets[:, 1] = first, 1 - first
+    files = masked + bare + others["file"].tolist()
     if len(classes) == 3:
-        is_third = np.concatenate([np.zeros(len(masked) + len(bare), bool), worn_wrong])
-        targets[is_third, 2], targets[is_third, 1] = targets[is_third, 1], 0
-    return masked + bare + others["file"].tolist(), targets
+        targets[len(masked) + len(bare) :][worn_wrong] = (0, 0, 1)
+        real = photos["file"][photos["label"] == classes[2]].tolist()
+        real = real * max(1, round(REAL_SHARE * worn_wrong.sum() / max(1, len(real))))
+        files, targets = files + real, np.concatenate([targets, np.tile(np.float32([0, 0, 1]), (len(real), 1))])
+    return files, targets
 
 
 def train(
@@ -90,9 +104,8 @@ def train(
     parts = {}
     for part in ("train", "validation"):
         chosen = photos[photos["split"] == part]
-        parts[part] = pictures(
-            chosen, draw(chosen, classes, f"{folder}/{part}", n_drawn, seed, cut_faces), classes, n_drawn
-        )
+        drawn = draw(chosen, classes, f"{folder}/{part}", n_drawn, seed, cut_faces)
+        parts[part] = pictures(chosen, drawn, classes, n_drawn)
     base = model.build_base(image_size)
     if fine_tune_epochs:
         lower, upper = model.split_base(base)

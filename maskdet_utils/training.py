@@ -40,12 +40,18 @@ def maps_of_views(network, paths, targets, n_views: int, seed: int, change=None,
     Returns maps float16 `(n, height, width, channels)`, half the memory and as good to train with, and targets float32
     `(n, classes)`, with n = photos × max(1, n_views), all photos once, then all of them again.
     """
+    paths = list(paths)
+    maps = np.empty((len(paths) * max(1, n_views), *network.output_shape[1:]), np.float16)
+    for first, found in _run_views(network, paths, n_views, seed, change, move, batch_size):
+        maps[first : first + len(found)] = found
+    return maps, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
+
+
+def _run_views(network, paths: list, n_views: int, seed: int, change, move, batch_size: int):
+    """Yield the number of a batch's first view and what the network makes of the batch."""
     from tqdm.auto import tqdm
 
-    size = network.input_shape[1]
-    pixels = keras.Input((size, size, 3))
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
-    to_maps = export.as_litert(keras.Model(pixels, network(scaled, training=False)))
+    lite, size = export.as_litert(network), network.input_shape[1]
 
     def look(number: int) -> np.ndarray:
         rng = np.random.default_rng((seed, number))
@@ -59,35 +65,32 @@ def maps_of_views(network, paths, targets, n_views: int, seed: int, change=None,
         photo = datasets.fit_to_input(photo, size)
         return move(photo, rng) if n_views and move is not None else photo
 
-    paths, total = list(paths), len(paths) * max(1, n_views)
-    maps = np.empty((total, *network.output_shape[1:]), np.float16)
+    total = len(paths) * max(1, n_views)
     with ThreadPoolExecutor(2) as pool, tqdm(total=total, desc="maps", leave=False) as bar:
         waiting: deque = deque()
         for start in range(0, total, batch_size):
             stop = min(start + batch_size, total)
-            waiting.append((start, stop, [pool.submit(look, number) for number in range(start, stop)]))
+            waiting.append((start, [pool.submit(look, number) for number in range(start, stop)]))
             while len(waiting) > (1 if stop < total else 0):
-                first, last, views = waiting.popleft()
-                maps[first:last] = to_maps(np.stack([view.result() for view in views]))
-                bar.update(last - first)
-    return maps, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
+                first, views = waiting.popleft()
+                pixels = np.stack([view.result() for view in views]).astype(np.float32)
+                yield first, lite(pixels / 127.5 - 1)
+                bar.update(len(views))
 
 
 def features_of_maps(upper, maps: np.ndarray, batch_size: int = 32) -> np.ndarray:
     """Run maps through the upper part of the base and pool what comes out: features float32 `(n, 1280)`."""
-    maps_in = keras.Input(upper.input_shape[1:])
-    to_features = export.as_litert(
-        keras.Model(maps_in, keras.layers.GlobalAveragePooling2D()(upper(maps_in, training=False)))
-    )
+    lite = export.as_litert(upper)
     starts = range(0, len(maps), batch_size)
-    return np.concatenate([to_features(maps[start : start + batch_size]) for start in starts])
+    return np.concatenate([lite(maps[start : start + batch_size]).mean(axis=(1, 2)) for start in starts])
 
 
-def features_of_views(base, paths, targets, n_views: int, seed: int, change=None, move=None):
+def features_of_views(base, paths, targets, n_views: int, seed: int, change=None, move=None, batch_size: int = 16):
     """Both at once, photos to features: float32 `(n, 1280)`, and their targets; see `maps_of_views`."""
-    pooled = keras.layers.GlobalAveragePooling2D()(base.output)
-    features, targets = maps_of_views(keras.Model(base.input, pooled), paths, targets, n_views, seed, change, move)
-    return features.astype(np.float32), targets
+    paths = list(paths)
+    batches = _run_views(base, paths, n_views, seed, change, move, batch_size)
+    features = np.concatenate([found.mean(axis=(1, 2)) for _, found in batches])
+    return features, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
 
 
 def train_head(head, train, validation, epochs: int, patience: int = 5, learning_rate: float = 1e-4, callbacks=()):

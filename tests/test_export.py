@@ -72,3 +72,15 @@ def test_any_network_runs_as_litert(classifier):
     network = export.as_litert(base)
     pixels = np.random.default_rng(1).uniform(-1, 1, (3, SIZE, SIZE, 3)).astype(np.float32)
     assert np.allclose(network(pixels), base(pixels, training=False), atol=1e-3)
+
+
+def test_a_network_is_converted_again_only_when_it_has_changed(monkeypatch):
+    conversions, convert = [], export.convert
+    monkeypatch.setattr(export, "convert", lambda network: conversions.append(network) or convert(network))
+    network = model.keras.Sequential([model.keras.Input((4,)), model.keras.layers.Dense(2)])
+    pixels = np.ones((1, 4), np.float32)
+    first = export.as_litert(network)(pixels)
+    assert np.array_equal(export.as_litert(network)(pixels), first) and len(conversions) == 1
+    kernel, bias = network.layers[-1].get_weights()
+    network.layers[-1].set_weights([kernel, bias + 1])
+    assert np.allclose(export.as_litert(network)(pixels), first + 1) and len(conversions) == 2

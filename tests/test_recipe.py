@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maskdet_utils import recipe
+from maskdet_utils import public, recipe
 
 CLASSES = [*recipe.MASK_CLASSES, recipe.WORN_WRONG]
 
@@ -39,8 +39,24 @@ def test_with_three_classes_masks_worn_wrong_are_the_third_and_hands_are_not(pho
     _, targets = asked(photos, drawn, CLASSES)
     assert targets["m1"] == targets["d1"] == [1, 0, 0]
     assert targets["b1"] == targets["d4"] == targets["d5"] == [0, 1, 0]
-    assert targets["d3"] == [0, 0, 1]
-    assert targets["d2"] == [recipe.UNDER_NOSE, 0, 1 - recipe.UNDER_NOSE]
+    assert targets["d2"] == targets["d3"] == [0, 0, 1]
+
+
+def test_real_masks_worn_wrong_are_the_third_class_too_and_listed_as_often_as_drawn_ones_need(photos, drawn):
+    real = pd.DataFrame({"file": ["w1", "w2"], "label": recipe.WORN_WRONG})
+    many = pd.concat([drawn, *[drawn.query("drawn == 'chin'")] * 39])
+    files, targets = asked(pd.concat([photos, real]), many, CLASSES)
+    assert targets["w1"] == targets["w2"] == [0, 0, 1]
+    assert files.count("w1") == files.count("w2") == 3, "a sixth of 41"
+
+
+def test_the_audit_knows_which_photos_show_a_mask_worn_wrong():
+    table = public.read_table().query("exclude == ''")
+    told = recipe.tell_worn_wrong(table)
+    counts = told.groupby("split")["label"].value_counts()
+    assert [counts[part, recipe.WORN_WRONG] for part in ("train", "validation", "test")] == [42, 12, 10]
+    kept = told["label"] != recipe.WORN_WRONG
+    assert (told["label"] == table["label"])[kept].all() and kept.sum() == len(table) - 64
 
 
 def test_another_pair_of_classes_gets_no_masks_drawn(photos, tmp_path):
