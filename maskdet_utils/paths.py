@@ -51,6 +51,13 @@ def write_file(path: str | Path, content: bytes) -> None:
         raise
 
 
+def one_at_a_time(target: Path):
+    """A context in which no other process that asks for the same is: it waits. Leaves `.<target's name>.lock` behind."""
+    from filelock import FileLock
+
+    return FileLock(target.with_name(f".{target.name}.lock"))
+
+
 def swap_in(staging: Path, target: Path) -> None:
     """Let a finished folder take the place of `target`, which until then stays as it is; both on the same disk."""
     old = target.parent / f".{target.name}.old"

@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from .assets import AssetError, download
-from .paths import cache_folder, remove_leftovers, resolve, swap_in
+from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_in
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder in it
@@ -76,11 +76,9 @@ def fetch(source=None, folder=None) -> Path:
     Raises `AssetError` if it cannot be had, or if anything in the source is not as it should be; what was there
     before is then still there.
     """
-    from filelock import FileLock
-
     folder = resolve(folder or FOLDER)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):  # a second process waits, then finds all of it here
+    with one_at_a_time(folder):  # a second process finds all of it here
         return _fetch(source, folder)
 
 

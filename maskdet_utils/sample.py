@@ -14,7 +14,7 @@ import pandas as pd
 
 from . import assets, datasets, masks
 from .faces import CenterFace, FaceMesh
-from .paths import resolve
+from .paths import one_at_a_time, resolve
 from .photos import read_photo
 
 FOLDER = "data/sample"  # where a learner can look at it; git ignores it
@@ -80,15 +80,26 @@ def build(folder: str | Path | None = None, seed: int = 0) -> Path:
     """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
 
     Each person's photos are one group. A photo and its masked twin are coloured or tinted alike and saved the same way:
-    nothing but the mask tells them apart. The folder appears in one step when all of it is done.
+    nothing but the mask tells them apart. The folder appears in one step when all of it is done; a second process that
+    asks for it meanwhile waits.
     """
-    from tqdm.auto import tqdm
-
     folder = resolve(folder or FOLDER)
     stamp = f"{VERSION} {seed}"
-    if (folder / "version.txt").is_file() and (folder / "version.txt").read_text() == stamp:
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
+
+    def is_here() -> bool:
+        return (folder / "version.txt").is_file() and (folder / "version.txt").read_text() == stamp
+
+    if not is_here():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with one_at_a_time(folder):
+            if not is_here():
+                _build(folder, seed, stamp)
+    return folder
+
+
+def _build(folder: Path, seed: int, stamp: str) -> None:
+    from tqdm.auto import tqdm
+
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
     try:
         groups = []
@@ -111,12 +122,8 @@ def build(folder: str | Path | None = None, seed: int = 0) -> Path:
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(unfinished, folder)
-    except OSError:
-        if not (folder / "version.txt").is_file():  # else another process was faster: its sample is the same
-            raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return folder
 
 
 def _save(photo: np.ndarray, path: Path) -> None:

@@ -21,6 +21,18 @@ PICTURES = ROOT / "build" / "browser"  # screenshots, to look at
 PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef2d9.zip"
 
 
+# What takes longest, or is needed by whole files, comes first.
+COSTLY = ("quick_run", "nbval_run", "public_photos", "checkout")
+
+
+def pytest_collection_modifyitems(items):
+    """For two processes at a time (`make test`): who shares a costly fixture stays together, the others file by file."""
+    for item in items:
+        shared = [name for name in COSTLY if name in item.fixturenames]
+        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
+    items.sort(key=lambda item: next((number for number, name in enumerate(COSTLY) if name in item.fixturenames), 99))
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """The path of the system's Chromium; without one, what needs it is left out, or fails with MASKDET_REQUIRE_BROWSER=1."""

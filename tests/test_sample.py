@@ -150,7 +150,7 @@ def test_a_finished_sample_is_left_alone_and_an_outdated_one_replaced(only_one_p
     sample.build(folder)
     assert photo.read_bytes() != b"touched"
     assert len(pd.read_csv(folder / "groups.csv")) == 2 * len(only_one_person)
-    assert os.listdir(tmp_path) == ["sample"]
+    assert set(os.listdir(tmp_path)) == {"sample", ".sample.lock"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
@@ -174,3 +174,20 @@ def test_colour_gives_skin_its_hue_and_keeps_the_shape_of_the_face(photo, points
     grey = photo.mean(axis=2).ravel()
     assert all(np.corrcoef(result.mean(axis=2).ravel(), grey)[0, 1] > 0.6 for result in results)
     assert np.array_equal(results[3], sample.colour(photo, points, np.random.default_rng(3)))
+
+
+def test_of_three_processes_one_makes_it_and_the_others_wait(tmp_path):
+    code = """if True:
+        import sys
+        from maskdet_utils import sample
+
+        photos, build = sample.att_photos, sample._build
+        sample.att_photos = lambda: (photo for photo in photos() if photo[0] == "s01")
+        sample._build = lambda *arguments: (print("made"), build(*arguments))
+        print(sum(1 for _ in (sample.build(sys.argv[1]) / "with_mask").iterdir()))
+    """
+    command = [sys.executable, "-c", code, str(tmp_path / "sample")]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[0].split() for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    assert sorted(map(len, said)) == [1, 1, 2] and len({words[-1] for words in said}) == 1
