@@ -140,14 +140,15 @@ def even_odds(head, targets: np.ndarray) -> float:
     A network learns how frequent each class was in training, targets float32 `(n, classes)`. Where that was our choice
     and says nothing about the world, it is taken out again: a shift of the last layer's bias by the log-odds of the
     share (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
-    2002).
+    2002). Of three classes, the last becomes a third as likely as the second: a guess at how many of those who wear no
+    mask as it should be worn wear one at all.
     """
-    share = float(targets[:, 0].mean())
-    rise = float(np.log((1 - share) / share))
+    shares = np.maximum(targets.mean(axis=0, dtype=np.float64), 1 / len(targets))
+    priors = np.array([1 / 2, 1 / 2] if len(shares) == 2 else [1 / 2, 3 / 8, 1 / 8])
+    rises = np.log(priors / shares) - np.log((1 / 2) / (1 - shares[0]))
     kernel, bias = head.layers[-1].get_weights()
-    bias[0] += rise
-    head.layers[-1].set_weights([kernel, bias])
-    return rise
+    head.layers[-1].set_weights([kernel, (bias + rises).astype(np.float32)])
+    return float(rises[0])
 
 
 class Batches(keras.utils.PyDataset):

@@ -149,6 +149,19 @@ def test_even_odds_take_the_shares_of_the_training_pictures_out_again():
     assert np.allclose(after[:, 0] / after[:, 1], 3 * before[:, 0] / before[:, 1], rtol=1e-3)
 
 
+def test_even_odds_of_three_classes():
+    """One that has learned nothing but the shares of the training pictures says afterwards what is likely beforehand."""
+    head = model.build_head(3)
+    head.build((None, 1, 1, model.FEATURES))
+    kernel, bias = head.layers[-1].get_weights()
+    shares = np.array([0.2, 0.3, 0.5], np.float32)
+    head.layers[-1].set_weights([0 * kernel, np.log(shares)])
+    targets = np.repeat(np.eye(3, dtype=np.float32), [2, 3, 5], axis=0)
+    assert training.even_odds(head, targets) == pytest.approx(np.log(4))
+    after = head.predict(np.zeros((1, 1, 1, model.FEATURES), np.float32), verbose=0)
+    assert np.allclose(after, [1 / 2, 3 / 8, 1 / 8], atol=1e-4)
+
+
 TWO_DEVICES = """
 import contextlib, functools, sys
 import numpy as np, pandas as pd, tensorflow as tf
