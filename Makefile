@@ -40,7 +40,7 @@ test: setup
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m maskdet_utils.notebooks --check
-	$(IN_VENV) -m pytest tests -rs --durations=15 -n 2 --dist loadgroup --no-loadscope-reorder
+	$(IN_VENV) -m pytest tests -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: setup
 	@$(IN_VENV) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
@@ -21,15 +22,11 @@ PICTURES = ROOT / "build" / "browser"  # screenshots, to look at
 PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef2d9.zip"
 
 
-# What takes longest, or is needed by whole files, comes first.
-COSTLY = ("quick_run", "nbval_run", "public_photos", "checkout")
+# What takes longest comes first: with two processes, each takes the next file when it is through with one.
+COSTLY = ("nbval_run", "quick_run", "public_photos", "checkout")
 
 
 def pytest_collection_modifyitems(items):
-    """For two processes at a time (`make test`): who shares a costly fixture stays together, the others file by file."""
-    for item in items:
-        shared = [name for name in COSTLY if name in item.fixturenames]
-        item.add_marker(pytest.mark.xdist_group(shared[0] if shared else item.path.stem))
     items.sort(key=lambda item: next((number for number, name in enumerate(COSTLY) if name in item.fixturenames), 99))
 
 
@@ -180,11 +177,16 @@ def run_maskdet():
 
 
 @pytest.fixture(scope="session")
-def quick_run(checkout, run_maskdet):
-    """The run folder that `maskdet pipeline --profile quick` makes."""
-    done = run_maskdet("pipeline", "--profile", "quick", cwd=checkout)
-    assert done.returncode == 0, done.stderr
-    return checkout / "runs" / "quick"
+def quick_run(checkout, run_maskdet, tmp_path_factory, request):
+    """The run folder that `maskdet pipeline --profile quick` makes, once for all processes that run tests."""
+    folder = tmp_path_factory.getbasetemp()
+    common = folder.parent if hasattr(request.config, "workerinput") else folder
+    with FileLock(common / "quick_run.lock"):
+        if not (common / "quick_run.txt").is_file():
+            done = run_maskdet("pipeline", "--profile", "quick", cwd=checkout)
+            assert done.returncode == 0, done.stderr
+            (common / "quick_run.txt").write_text(str(checkout / "runs" / "quick"))
+    return Path((common / "quick_run.txt").read_text())
 
 
 @pytest.fixture(scope="session")
