@@ -3,6 +3,7 @@
 import functools
 import http.server
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -22,12 +23,13 @@ PICTURES = ROOT / "build" / "browser"  # screenshots, to look at
 PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef2d9.zip"
 
 
-# What takes longest comes first: with two processes, each takes the next file when it is through with one.
-COSTLY = ("nbval_run", "quick_run", "public_photos", "checkout")
+# What takes longest comes first: of two processes, each takes the next file when it is through with one. The first two
+# make what the others need: a run of all notebooks each.
+FIRST = ["test_nbval", "test_annotate", "test_browser", "test_pipeline", "test_real_photos", "test_exercises"]
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: next((number for number, name in enumerate(COSTLY) if name in item.fixturenames), 99))
+    items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -177,27 +179,47 @@ def run_maskdet():
 
 
 @pytest.fixture(scope="session")
-def quick_run(checkout, run_maskdet, tmp_path_factory, request):
-    """The run folder that `maskdet pipeline --profile quick` makes, once for all processes that run tests."""
+def made_once(tmp_path_factory, request):
+    """A function that gives what `make()` gives, as JSON: the first process that asks makes it, the others wait."""
     folder = tmp_path_factory.getbasetemp()
     common = folder.parent if hasattr(request.config, "workerinput") else folder
-    with FileLock(common / "quick_run.lock"):
-        if not (common / "quick_run.txt").is_file():
-            done = run_maskdet("pipeline", "--profile", "quick", cwd=checkout)
-            assert done.returncode == 0, done.stderr
-            (common / "quick_run.txt").write_text(str(checkout / "runs" / "quick"))
-    return Path((common / "quick_run.txt").read_text())
+
+    def once(name, make):
+        with FileLock(common / f"{name}.lock"):
+            if not (common / f"{name}.json").is_file():
+                (common / f"{name}.json").write_text(json.dumps(make()))
+        return json.loads((common / f"{name}.json").read_text())
+
+    return once
 
 
 @pytest.fixture(scope="session")
-def nbval_run():
+def quick_run(checkout, run_maskdet, made_once):
+    """The run folder that `maskdet pipeline --profile quick` makes."""
+
+    def make():
+        done = run_maskdet("pipeline", "--profile", "quick", cwd=checkout)
+        assert done.returncode == 0, done.stderr
+        return str(checkout / "runs" / "quick")
+
+    return Path(made_once("quick_run", make))
+
+
+@pytest.fixture(scope="session")
+def nbval_run(made_once):
     """nbval over copies of all notebooks, in order, with their default parameters.
 
     Gives the report of pytest, the folder of the copies, and the run folder that they filled.
     """
+    folder = ROOT / "build" / "nbval"
+    done = made_once("nbval_run", lambda: vars(run_all_with_nbval(folder)))
+    return subprocess.CompletedProcess(**done), folder, folder / "run"
+
+
+def run_all_with_nbval(folder):
+    """Copies of all notebooks that write to `folder` / run, and nbval on them."""
     import nbformat
 
-    folder = ROOT / "build" / "nbval"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     notebooks = []
@@ -214,7 +236,7 @@ def nbval_run():
         '    if hasattr(collector, "skip_compare"):\n'
         '        collector.skip_compare += ("stderr",)\n'
     )
-    return run_nbval(folder, *notebooks), folder, folder / "run"
+    return run_nbval(folder, *notebooks)
 
 
 def run_nbval(folder, *notebooks):
