@@ -8,8 +8,8 @@ from .model import keras
 
 MASK_CLASSES = ["with_mask", "without_mask"]
 WORN_WRONG = "worn_incorrectly"  # the third class, if there is one
-# How much of a mask that ends just below the tip of the nose is "with mask". One that ends just above it looks nearly
-# the same: asking for 0 makes the network doubt proper masks.
+# How much of a mask that ends just below the tip of the nose is "with mask", where worn wrong is no class. One that ends
+# just above it looks nearly the same: asking for 0 makes the network doubt proper masks.
 UNDER_NOSE = 0.5
 REAL_SHARE = 1 / 6  # of the third class: so many photos for each drawn picture
 

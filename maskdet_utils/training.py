@@ -47,7 +47,7 @@ def maps_of_views(network, paths, targets, n_views: int, seed: int, change=None,
     return maps, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
 
 
-def _run_views(network, paths: list, n_views: int, seed: int, change, move, batch_size: int):
+def _run_views(network, paths: list, n_views: int, seed: int, change, move, batch_size: int = 16):
     """Yield the number of a batch's first view and what the network makes of the batch."""
     from tqdm.auto import tqdm
 
@@ -85,10 +85,10 @@ def features_of_maps(upper, maps: np.ndarray, batch_size: int = 32) -> np.ndarra
     return np.concatenate([lite(maps[start : start + batch_size]).mean(axis=(1, 2)) for start in starts])
 
 
-def features_of_views(base, paths, targets, n_views: int, seed: int, change=None, move=None, batch_size: int = 16):
+def features_of_views(base, paths, targets, n_views: int, seed: int, change=None, move=None):
     """Both at once, photos to features: float32 `(n, 1280)`, and their targets; see `maps_of_views`."""
     paths = list(paths)
-    batches = _run_views(base, paths, n_views, seed, change, move, batch_size)
+    batches = _run_views(base, paths, n_views, seed, change, move)
     features = np.concatenate([found.mean(axis=(1, 2)) for _, found in batches])
     return features, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
 
@@ -140,8 +140,8 @@ def even_odds(head, targets: np.ndarray) -> float:
     A network learns how frequent each class was in training, targets float32 `(n, classes)`. Where that was our choice
     and says nothing about the world, it is taken out again: a shift of the last layer's bias by the log-odds of the
     share (Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori probabilities",
-    2002). Of three classes, the last becomes a third as likely as the second: a guess at how many of those who wear no
-    mask as it should be worn wear one at all.
+    2002). Of three classes, the last becomes a third as likely as the second, about as in the street photos of
+    docs/model_card.md.
     """
     shares = np.maximum(targets.mean(axis=0, dtype=np.float64), 1 / len(targets))
     priors = np.array([1 / 2, 1 / 2] if len(shares) == 2 else [1 / 2, 3 / 8, 1 / 8])
