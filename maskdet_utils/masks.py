@@ -322,17 +322,18 @@ def render(surface, cloth, loops, loop_colour, loop_width, shape) -> np.ndarray:
     # So many points of cloth that neighbours land on neighbouring pixels, even where it is stretched most.
     steps = [np.linalg.norm(np.diff(surface[..., :2], axis=i), axis=-1).max() * zoom.max() for i in (0, 1)]
     rows, columns = (int(np.ceil(len(surface) * step * 1.05)) + 1 for step in steps)
-    points = cv2.resize(surface, (columns, rows))
+    x, y, depth = cv2.split(cv2.resize(surface, (columns, rows)))
+    x, y = (((axis + 0.5) * stretch).astype(np.int32) for axis, stretch in zip((x, y), zoom, strict=True))
+    pixel, outside = y * large[0] + x, large[0] * large[1]  # one place more, for what is not in the picture
+    pixel[(x < 0) | (x >= large[0]) | (y < 0) | (y >= large[1])] = outside
+    number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
     # From far to near: of several points that land on the same pixel the last one stays.
-    order = np.argsort(-points[0, :, 2] - points[-1, :, 2])
-    x, y = np.moveaxis(((points[:, order, :2] + 0.5) * zoom).astype(np.int32), -1, 0)
-    inside = (x >= 0) & (x < large[0]) & (y >= 0) & (y < large[1])
-    number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)[:, order]
-    seen = np.full(large[0] * large[1], -1, np.int32)  # which point of the cloth each pixel shows
-    seen[(y * large[0] + x)[inside]] = number[inside]
-    covered = (seen >= 0).reshape(layer.shape[:2])
-    layer[covered, :3] = cv2.resize(cloth, (columns, rows)).reshape(-1, 3)[seen[seen >= 0]]
-    layer[covered, 3] = 1
+    order = np.argsort(-depth[0] - depth[-1])
+    seen = np.full(outside + 1, -1, np.int32)  # which point of the cloth each pixel shows
+    seen[np.take(pixel, order, axis=1)] = np.take(number, order, axis=1)
+    covered = np.flatnonzero(seen[:-1] >= 0)
+    cloth = cv2.cvtColor(cv2.resize(cloth, (columns, rows)), cv2.COLOR_RGB2RGBA).reshape(-1, 4)
+    layer.reshape(-1, 4)[covered] = cloth[seen[covered]]
     return cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
 
 
