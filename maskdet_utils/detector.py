@@ -19,7 +19,7 @@ from . import faces
 from .datasets import fit_to_input
 from .export import LiteClassifier
 from .paths import resolve
-from .tracking import MASKED, Tracker, look_of
+from .tracking import MASKED, Tracker
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 RELEASED = (
@@ -119,17 +119,20 @@ class MaskDetector:
             probabilities, crops = self.classify(frame, [box for box, _ in due])
             for (_, track), row, crop in zip(due, probabilities.tolist(), crops, strict=True):
                 # What a mask worn wrong looks like is no help in telling a covered mask from a bare face.
-                look = look_of(crop) if row[1] == max(row[1:]) else None
-                tracker.weigh(track, _log_odds(row[0]) - zero, look, row[1:])
+                looks_bare = row[1] == max(row[1:])
+                tracker.weigh(track, _log_odds(row[0]) - zero, crop if looks_bare else None, row[1:])
         found = []
         for box, score, track in zip(boxes, scores, tracks, strict=True):
             first = 1 / (1 + math.exp(-(track.log_odds + zero)))
-            smoothed = np.array([first, *((1 - first) * track.others / track.others.sum())])
+            likeliest = max(track.others)
+            rest = (1 - first) * likeliest / sum(track.others)
             if track.label is None:
-                found.append(Detection(box, "unsure", float(smoothed.max()), score, track.number))
+                found.append(Detection(box, "unsure", max(first, rest), score, track.number))
+            elif track.label == MASKED:
+                found.append(Detection(box, self.classes[0], first, score, track.number))
             else:
-                label = 0 if track.label == MASKED else 1 + int(track.others.argmax())
-                found.append(Detection(box, self.classes[label], float(smoothed[label]), score, track.number))
+                label = self.classes[1 + track.others.index(likeliest)]
+                found.append(Detection(box, label, rest, score, track.number))
         return found
 
     def reset(self) -> None:

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from .tracking import overlaps
-
 MIN_OVERLAP = 0.5  # intersection over union, as usual since PASCAL VOC (Everingham et al., 2010)
 
 
@@ -52,3 +50,13 @@ def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
     right, found, marked = np.moveaxis(np.asarray(counts, float), -1, 0)
     parts = right / np.maximum(found, 1), right / np.maximum(marked, 1), 2 * right / np.maximum(found + marked, 1)
     return np.stack(parts, axis=-1)
+
+
+def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Intersection over union of each of n boxes (x, y, width, height) with each of m others, as (n, m)."""
+    low = np.maximum(boxes[:, None, :2], others[:, :2])
+    high = np.minimum((boxes[:, :2] + boxes[:, 2:])[:, None], others[:, :2] + others[:, 2:])
+    sides = np.maximum(high - low, 0)
+    common = sides[..., 0] * sides[..., 1]
+    total = (boxes[:, 2] * boxes[:, 3])[:, None] + others[:, 2] * others[:, 3] - common
+    return common / np.maximum(total, 1e-9)

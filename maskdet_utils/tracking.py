@@ -25,7 +25,7 @@ class Track:
     motion: tuple[float, float] = (0.0, 0.0)  # pixels a frame, between the last two times that it was seen
     log_odds: float | None = None
     label: int | None = None
-    others: np.ndarray | None = None
+    others: list[float] | None = None
     missed: int = 0  # frames since it was last seen
     agreed: int = 0  # classifications in a row that spoke for the label
     undecided: int = 0  # frames in a row in which log_odds spoke for neither class
@@ -96,15 +96,18 @@ class Tracker:
         """
         return track.agreed < self.settled or (self.frame + track.number) % 2 == 0
 
-    def weigh(self, track: Track, log_odds: float, look=None, others=(1.0,)) -> None:
-        """Count a frame's evidence on a person: log-odds of the first class, `look_of` its crop, the other classes' probabilities."""
-        odds, others = min(max(log_odds, -self.limit), self.limit), np.maximum(others, 1e-6)
+    def weigh(self, track: Track, log_odds: float, crop=None, others=(1.0,)) -> None:
+        """Count a frame's evidence on a person: log-odds of the first class, the other classes' probabilities.
+
+        crop: what they were told from, see `look_of`; None if it is no help in telling a covered mask from a bare face.
+        """
+        odds, others = min(max(log_odds, -self.limit), self.limit), [max(other, 1e-6) for other in others]
         if track.log_odds is None:
             track.log_odds = odds / 2  # one frame alone is not sure of much
             track.others = others
         speaks = None if abs(odds) < self.sure else MASKED if odds > 0 else BARE
         track.agreed = track.agreed + 1 if speaks is not None and speaks == track.label else 0
-        self._average(track, odds, look, others)
+        self._average(track, odds, crop, others)
         self._decide(track)
 
     def _new_track(self) -> Track:
@@ -112,17 +115,20 @@ class Tracker:
         self.tracks.append(Track(self._count))
         return self.tracks[-1]
 
-    def _average(self, track: Track, odds: float, look, others: np.ndarray) -> None:
+    def _average(self, track: Track, odds: float, crop, others: list[float]) -> None:
         """Mix the new evidence in, unless it says "bare" only because something covers the mask."""
-        if track.label == MASKED and odds < 0 and track.covered < self.covered and _is_covered(track.bare_look, look):
+        if track.label == MASKED and odds < 0 and track.covered < self.covered and _is_covered(track.bare_look, crop):
             track.covered += 1
             return
         if odds > 0:
             track.covered = 0
         track.log_odds += self.weight * (odds - track.log_odds)
-        track.others = track.others + self.weight * (others - track.others)
-        if track.label == BARE and odds <= -self.sure and look is not None:
-            track.bare_look = look if track.bare_look is None else 0.8 * track.bare_look + 0.2 * look
+        track.others = [old + self.weight * (new - old) for old, new in zip(track.others, others, strict=True)]
+        if track.label == BARE and odds <= -self.sure and crop is not None:
+            if track.bare_look is None:
+                track.bare_look = look_of(crop)
+            elif self.frame % 4 == 0:  # faces do not change faster than that
+                track.bare_look = (track.bare_look + look_of(crop)) / 2
 
     def _decide(self, track: Track) -> None:
         if abs(track.log_odds) >= self.sure:
@@ -135,34 +141,41 @@ class Tracker:
 
     def _pair(self, boxes):
         """Give (number of the box, its track), those that overlap most first, each box and each track once."""
-        if not boxes or not self.tracks:
-            return
-        overlap = overlaps(np.array(boxes, float), np.array([track.box for track in self.tracks], float))
-        while overlap.max() >= self.min_overlap:
-            row, column = np.unravel_index(overlap.argmax(), overlap.shape)
-            overlap[row], overlap[:, column] = -1, -1
-            yield int(row), self.tracks[column]
+        # Plain Python: for a few faces numpy's calls take longer than the sums.
+        pairs = [
+            (share, row, column)
+            for row, box in enumerate(boxes)
+            for column, track in enumerate(self.tracks)
+            if (share := overlap(box, track.box)) >= self.min_overlap
+        ]
+        rows, columns = set(), set()
+        for _, row, column in sorted(pairs, key=lambda pair: -pair[0]):
+            if row not in rows and column not in columns:
+                rows.add(row)
+                columns.add(column)
+                yield row, self.tracks[column]
 
 
-def overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of each of n boxes (x, y, width, height) with each of m others, as (n, m)."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum((boxes[:, :2] + boxes[:, 2:])[:, None], (others[:, :2] + others[:, 2:])[None])
-    common = np.clip(high - low, 0, None).prod(axis=2)
-    total = boxes[:, 2:].prod(axis=1)[:, None] + others[:, 2:].prod(axis=1)[None] - common
-    return common / np.maximum(total, 1e-9)
+def overlap(box, other) -> float:
+    """Intersection over union of two boxes (x, y, width, height); for arrays of boxes see `matching.overlaps`."""
+    width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
+    height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    return width * height / (box[2] * box[3] + other[2] * other[3] - width * height)
 
 
 def look_of(crop: np.ndarray) -> np.ndarray:
     """What a face crop (square, RGB uint8, box and margin) looks like: a grey float32 picture (32, 32)."""
-    small = cv2.resize(crop, (32, 32), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _is_covered(bare_look, look, eyes: float = 0.8, mouth: float = 0.75) -> bool:
+def _is_covered(bare_look, crop, eyes: float = 0.8, mouth: float = 0.75) -> bool:
     """Whether the eyes look as they did on the bare face, but nose and mouth do not (correlations, −1 to 1)."""
-    if bare_look is None or look is None:
+    if bare_look is None or crop is None:
         return False
+    look = look_of(crop)
     return _likeness(bare_look, look, slice(4, 15)) >= eyes and _likeness(bare_look, look, slice(16, 29)) < mouth
 
 

@@ -207,11 +207,11 @@ def test_live_use_imports_no_tensorflow_and_the_package_alone_no_opencv():
 # The tracker
 
 
-def update(tracker, boxes, odds, looks=None):
+def update(tracker, boxes, odds, crops=None):
     """The next frame for a tracker, every face classified."""
     tracks = tracker.follow(boxes)
-    for track, value, look in zip(tracks, odds, looks or [None] * len(boxes), strict=True):
-        tracker.weigh(track, value, look)
+    for track, value, crop in zip(tracks, odds, crops or [None] * len(boxes), strict=True):
+        tracker.weigh(track, value, crop)
     return tracks
 
 
@@ -276,30 +276,28 @@ def actor():
     return clips.cast([5], [()])[0]
 
 
-def looks_of(actor):
-    """Looks of the same face: bare, masked, and with a hand of the face's own colour before the mask."""
-    from maskdet_utils.tracking import look_of
-
+def crops_of(actor):
+    """Crops of the same face: bare, masked, and with a hand of the face's own colour before the mask."""
     hand = actor.masked.copy()
     skin = np.median(actor.bare[40:60, 30:60].reshape(-1, 3), axis=0)
     for finger in range(4):
         cv2.line(hand, (26 + 14 * finger, 108), (30 + 11 * finger, 70), (skin * (1 - 0.1 * finger)).tolist(), 11)
-    return [look_of(fit_to_input(photo, 128)) for photo in (actor.bare, actor.masked, hand)]
+    return [fit_to_input(photo, 128) for photo in (actor.bare, actor.masked, hand)]
 
 
 def test_a_hand_before_the_mask_does_not_take_it_off(actor):
-    bare, masked, hand = looks_of(actor)
+    bare, masked, hand = crops_of(actor)
     tracker = Tracker()
     script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 40 + [(5, masked)] * 10 + [(-5, bare)] * 10
-    labels = [update(tracker, [(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
+    labels = [update(tracker, [(0, 0, 50, 50)], [odds], [crop])[0].label for odds, crop in script]
     assert set(labels[14:70]) == {MASKED} and labels[74] == BARE
 
 
 def test_but_not_for_ever(actor):
-    bare, masked, hand = looks_of(actor)
+    bare, masked, hand = crops_of(actor)
     tracker = Tracker(covered=20)
     script = [(-5, bare)] * 10 + [(5, masked)] * 10 + [(-5, hand)] * 30
-    labels = [update(tracker, [(0, 0, 50, 50)], [odds], [look])[0].label for odds, look in script]
+    labels = [update(tracker, [(0, 0, 50, 50)], [odds], [crop])[0].label for odds, crop in script]
     assert labels[35] == MASKED and labels[-1] == BARE
 
 
