@@ -184,6 +184,8 @@ def _share_out(work, jobs: list, processes: int | None, total: int, title: str, 
     """
     from tqdm.auto import tqdm
 
+    if not jobs:
+        return
     processes = processes or (os.cpu_count() or 1 if len(jobs) > FEW else 1)
     with tqdm(total=total, initial=total - len(jobs), desc=title, unit="photo", leave=False) as bar:
         if processes == 1:
