@@ -2,14 +2,14 @@
 
     python benchmarks/live_loop.py [--run RUN] [--rounds 30] [--results FILE] [--photos FOLDER]
 
-The usual loop (to the letter): frame resized to width 680, SSD face net on a 300×300 blob, faces cut without a
-margin and resized to 224×224, one `model.predict` for all faces of the frame. Its classifier is built but not
-trained: that takes the same time. Ours runs in three ways: every face is found and classified in "every frame"; "as
-shipped" a face with a settled label is classified in every other frame; "every third" frame only is searched for faces,
-too. "Bare networks" are the two networks' runs of "every frame" and nothing else. The loops take turns, in another order
-in every round, and each runs alone for a while before its time counts: with what another loop leaves in the processor's
-cache, it would not be its own time. Timings differ from minute to minute; only the ratios of one run count. What searching less costs is told on a clip: how far boxes are off, how late new faces
-are seen.
+The usual loop (to the letter): frame resized to width 680, SSD face net on a 300×300 blob, faces cut without a margin
+and resized to 224×224, one `model.predict` for all faces of the frame. Its classifier is built but not trained: that
+takes the same time. Ours runs in three ways: every face is found and classified in "every frame"; "as shipped" a face
+with a settled label is classified in every other frame; "every third" frame only is searched for faces, too. "Bare
+networks" are the two networks' runs of "every frame" and nothing else. The loops take turns, in another order in every
+round, and each runs alone for a while before its time counts: with what another loop leaves in the processor's cache,
+it would not be its own time. Timings differ from minute to minute; only the ratios of one run count. What searching
+less costs is told on a clip: how far boxes are off, how late new faces are seen.
 """
 
 import argparse
