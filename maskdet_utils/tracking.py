@@ -127,7 +127,7 @@ class Tracker:
         if track.label == BARE and odds <= -self.sure and crop is not None:
             if track.bare_look is None:
                 track.bare_look = look_of(crop)
-            elif self.frame % 4 == 0:  # faces do not change faster than that
+            elif track.agreed % 4 == 0:  # faces do not change faster than that
                 track.bare_look = (track.bare_look + look_of(crop)) / 2
 
     def _decide(self, track: Track) -> None:

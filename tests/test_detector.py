@@ -301,6 +301,17 @@ def test_but_not_for_ever(actor):
     assert labels[35] == MASKED and labels[-1] == BARE
 
 
+def test_everybodys_bare_face_is_kept_up_to_date_when_looked_at_in_every_other_frame_only(actor):
+    bare, _, _ = crops_of(actor)
+    dimmed, tracker = bare // 2, Tracker()
+    for number in range(80):
+        for track in tracker.follow([(0, 0, 50, 50), (100, 0, 50, 50)]):
+            if tracker.is_due(track):
+                tracker.weigh(track, -5, bare if number < 20 else dimmed)
+    for track in tracker.tracks:
+        assert track.bare_look.mean() == pytest.approx(dimmed.mean(), rel=0.1), track.number
+
+
 class MovingFace:
     """A face detector whose face moves by 4 pixels to the right and 2 down with each call, and counts its calls."""
 
