@@ -97,12 +97,11 @@ def test_a_mask_that_goes_on_in_a_real_video(default_run, shared, monkeypatch, n
     assert labels == ["without_mask"] * switch + ["with_mask"] * (170 - switch)
 
 
-def test_a_folder_of_thousands_of_real_photos_trains_in_little_memory(checkout, run_maskdet, public_photos, tmp_path):
+def test_a_large_folder_of_real_photos_trains_in_little_memory(checkout, run_maskdet, public_photos, tmp_path):
     for path in find_photos(public_photos):
         (tmp_path / path.parent.name).mkdir(exist_ok=True)
-        if (
-            len(list((tmp_path / path.parent.name).iterdir())) < 1100
-        ):  # half of them: enough to show it in half the time
+        # Two in five of them show it as well, in less than half the time.
+        if len(list((tmp_path / path.parent.name).iterdir())) < 800:
             shutil.copy(path, tmp_path / path.parent.name)
     (checkout / "params" / "real.yaml").write_text(
         "image_size: 96\nn_drawn: 0\nn_views: 1\nepochs: 5\nfine_tune_epochs: 1\n"
@@ -114,6 +113,6 @@ def test_a_folder_of_thousands_of_real_photos_trains_in_little_memory(checkout, 
     figure = metrics["accuracy"]["value"]
     print(f"\n{photos} photos: accuracy {figure:.3f}, largest process {metrics['peak_memory_mb']} MB")
     assert metrics["dataset"] == str(tmp_path)
-    assert photos + metrics["left_out"]["count"] == 2200
+    assert photos + metrics["left_out"]["count"] == 1600
     assert figure > 0.9
     assert metrics["peak_memory_mb"] <= 2000
