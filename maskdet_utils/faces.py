@@ -175,8 +175,7 @@ class YuNet:
         """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
         scale = min(1.0, self.side / max(frame.shape[:2]))
         size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
-        # Up to three times, bilinear skips a third of the pixels at most, and the network sees no difference.
-        small = shrink(frame, size) if scale < 1 / 3 else cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
+        small = frame if scale == 1 else shrink(frame, size)
         # Below some 16 pixels OpenCV 4.14 answers with what happened to be in memory.
         right, below = max(0, self.smallest - size[0]), max(0, self.smallest - size[1])
         small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT) if right or below else small
