@@ -51,7 +51,7 @@ notebooks: setup
 # WILD: class folders of face crops of other photos, to judge it by.
 release-model: setup
 	@$(IN_VENV) -m maskdet_utils pipeline --profile public
-	@$(IN_VENV) -m maskdet_utils.release runs/public $(if $(WILD),--wild "$(WILD)")
+	@$(IN_VENV) -m tools.release runs/public $(if $(WILD),--wild "$(WILD)")
 
 # PUBLIC: the unpacked public data set, if it is not in data/public. PHOTOS: a folder with boxes.csv, to judge the detectors by.
 bench: setup
@@ -68,7 +68,7 @@ exercises: setup
 	@$(IN_VENV) -m maskdet_utils.exercises $(NB)
 
 demo-gif: setup
-	@$(IN_VENV) -m maskdet_utils.clips docs/demo.gif
+	@$(IN_VENV) -m tools.demo_gif docs/demo.gif
 
 # Anew each time: Sphinx warns about a page only when it reads it, and here every warning is an error.
 site: setup

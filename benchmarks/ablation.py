@@ -14,7 +14,6 @@ the results already, with the same seed, is not trained again: a run that was br
 
 import argparse
 import json
-import os
 import tempfile
 import time
 from contextlib import nullcontext
@@ -26,9 +25,10 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import augment, confusers, evaluation, masks, model, public, recipe, sample, training
+from maskdet_utils import augment, evaluation, model, public, sample, training, training_set
 from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
+from maskdet_utils.synthesis import masks, occluders
 
 RESULTS = "benchmarks/results/ablation.json"
 ARMS = (
@@ -43,7 +43,7 @@ ARMS = (
     "masks worn wrong",
     "top of the base fine-tuned",
 )
-STYLES, LIGHT, COLOUR, MOVED, FAULTS, FRAMES, CONFUSERS, WRONG, TUNED = range(2, 11)  # the arm that brings each
+STYLES, LIGHT, COLOUR, MOVED, FAULTS, FRAMES, OCCLUDERS, WRONG, TUNED = range(2, 11)  # the arm that brings each
 FIGURES = {
     "public": "accuracy, public photos",
     "wild_24": "balanced accuracy, street, 24 px",
@@ -57,8 +57,8 @@ BLUE = masks.Style("surgical", "pleats", colour=(150, 196, 224))
 # A mask as it comes out of the paint box: no light falls on it, its edge is sharp, it has no grain.
 FLAT = {
     "surface_light": lambda photo, mesh, surface: (np.ones((32, 32), np.float32), 1.0),
-    "photo_blur": lambda grey: 0.1,
-    "photo_grain": lambda grey: 0.0,
+    "blur_sigma": lambda grey: 0.1,
+    "noise_sigma": lambda grey: 0.0,
 }
 # Of the street's faults those that are not the camera's.
 SCENES = (augment.turn, augment.in_front, augment.reframe)
@@ -79,18 +79,18 @@ def bare_faces() -> list:
 
 
 def draw(what: str, grey, mesh, arm: int, rng) -> tuple[np.ndarray, float]:
-    """A picture and its target, the probability of "with mask" that is asked for. what: right, bare, wrong or confuser."""
+    """A picture and its target, the probability of "with mask" that is asked for. what: right, bare, wrong or occluder."""
     photo = grey
     if arm >= COLOUR:
         photo = sample.colour(grey, mesh, rng) if rng.random() < sample.COLOURED else sample.tint(grey, rng)
     target = 0.0
-    if what == "confuser":
-        photo, _ = confusers.random_confuser(photo, mesh, rng)
+    if what == "occluder":
+        photo, _ = occluders.random_occluder(photo, mesh, rng)
     elif what in ("right", "wrong"):
         style = masks.random_style(rng, wearing=what) if arm >= STYLES else BLUE
         photo, _ = masks.draw_mask(photo, mesh, style, rng)
-        target = {"right": 1.0, "under_nose": recipe.UNDER_NOSE}.get(style.wearing, 0.0)  # notebook 04 says why
-    return sample.soften(photo, rng) if arm >= LIGHT else photo, target
+        target = {"right": 1.0, "under_nose": training_set.UNDER_NOSE}.get(style.wearing, 0.0)  # notebook 04 says why
+    return augment.soften(photo, rng) if arm >= LIGHT else photo, target
 
 
 def draw_all(arm: int, seed: int, folder: Path, n_photos: int) -> tuple[list, np.ndarray]:
@@ -99,8 +99,8 @@ def draw_all(arm: int, seed: int, folder: Path, n_photos: int) -> tuple[list, np
     with patch.multiple(masks, **FLAT) if arm < LIGHT else nullcontext():
         for number, (grey, mesh) in enumerate(bare_faces()[:n_photos]):
             plan = ["right", "bare", "right", "bare"]
-            if arm >= CONFUSERS and number % 2:
-                plan[3] = "confuser"
+            if arm >= OCCLUDERS and number % 2:
+                plan[3] = "occluder"
             if arm >= WRONG and number % 2:
                 plan[2] = "wrong"
             for place, what in enumerate(plan):
@@ -112,16 +112,16 @@ def draw_all(arm: int, seed: int, folder: Path, n_photos: int) -> tuple[list, np
 
 
 def views_of(lower, arm: int, seed: int, n_photos: int) -> tuple[np.ndarray, np.ndarray]:
-    """Maps and targets of an arm's training views, see `training.maps_of_views`."""
+    """Maps and targets of an arm's training views, see `training.feature_maps_of_views`."""
     faults = {
         change: chance
         for change, chance in augment.STREET_FAULTS.items()
         if arm >= (FRAMES if change in SCENES else FAULTS)
     }
-    move = augment.move if arm >= MOVED else None
+    move = augment.random_affine if arm >= MOVED else None
     with tempfile.TemporaryDirectory() as folder, patch.dict(augment.STREET_FAULTS, faults, clear=True):
         files, targets = draw_all(arm, seed, Path(folder), n_photos)
-        return training.maps_of_views(lower, files, targets, VIEWS, seed, augment.worsen, move)
+        return training.feature_maps_of_views(lower, files, targets, VIEWS, seed, change=augment.degrade, move=move)
 
 
 def real_photos(public_folder: Path, wild_folder: Path) -> pd.DataFrame:
@@ -158,13 +158,13 @@ def train_and_judge(arm: int, seed: int, real: pd.DataFrame, real_maps: np.ndarr
     head = model.build_head()
     head.build(upper.output_shape)
     maps, targets = views_of(lower, arm, seed, n_photos)
-    features = training.features_of_maps(upper, maps)
+    features = training.features_of_feature_maps(upper, maps)
     training.train_head(head, (features, targets), None, HEAD_EPOCHS, learning_rate=3e-4)
     if arm >= TUNED:
         training.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
-    training.even_odds(head, targets)
+    training.correct_prior(head, targets)
     after_pooling = model.keras.Sequential(head.layers[1:])
-    probabilities = after_pooling.predict(training.features_of_maps(upper, real_maps), verbose=0)
+    probabilities = after_pooling.predict(training.features_of_feature_maps(upper, real_maps), verbose=0)
     return {
         "arm": arm,
         "adds": ARMS[arm - 1],
@@ -206,7 +206,7 @@ def main():
             parser.error("--wild is needed: the folder of face crops that judges")
         real = real_photos(options.public or resolve(public.FOLDER), options.wild)
         lower, _ = model.split_base(model.build_base(SIZE))
-        real_maps, _ = training.maps_of_views(lower, real["file"], np.zeros((len(real), 2)), 0, 0)
+        real_maps, _ = training.feature_maps_of_views(lower, real["file"], np.zeros((len(real), 2)), 0, 0)
     for arm in arms:
         row = train_and_judge(arm, options.seed, real, real_maps, options.photos)
         results = sorted([*results, row], key=lambda row: (row["arm"], row["seed"]))
@@ -217,5 +217,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

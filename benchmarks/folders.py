@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from maskdet_utils import judge, sample
-from maskdet_utils.detector import RELEASED, load_classifier
+from maskdet_utils import sample
+from maskdet_utils.classifier import RELEASED, load_classifier
+from maskdet_utils.evaluate.folder import predict_crops
 from maskdet_utils.paths import resolve, write_file
 
 RESULTS = "benchmarks/results/folders.json"
@@ -44,10 +45,10 @@ def main():
     options = parser.parse_args()
     folder = options.folder or sample.build()
     files = sorted(path for name in ("with_mask", "without_mask") for path in (folder / name).iterdir())
-    usual, (classifier, labels) = usual_way(), load_classifier(RELEASED)
+    usual, (classifier, config) = usual_way(), load_classifier(RELEASED)
     ways = {
         "usual": lambda: usual(files),
-        "ours": lambda: judge.look_at_crops(classifier, labels, folder),
+        "ours": lambda: predict_crops(classifier, config, folder),
     }
     rates: dict = {name: [] for name in ways}
     for number in range(options.rounds + 1):  # the first one warms up
@@ -72,5 +73,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

@@ -20,8 +20,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskdet_utils import clips, faces, judge, sample
-from maskdet_utils.detector import RELEASED, MaskDetector, load_classifier
+from maskdet_utils import faces, sample
+from maskdet_utils.classifier import RELEASED, load_classifier
+from maskdet_utils.detector import MaskDetector
+from maskdet_utils.evaluate.folder import predict_crops
+from maskdet_utils.live import clips
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.tracking import Tracker
 
@@ -51,9 +54,9 @@ def linked_photos(count: int, folder: Path) -> Path:
 
 def judge_folder(folder: Path) -> float:
     """Seconds for all photos of a folder of class folders, from files to probabilities."""
-    classifier, labels = load_classifier(RELEASED)
+    classifier, config = load_classifier(RELEASED)
     start = time.perf_counter()
-    judge.look_at_crops(classifier, labels, folder)
+    predict_crops(classifier, config, folder)
     return time.perf_counter() - start
 
 
@@ -64,7 +67,9 @@ def features_of_folder(folder: Path) -> float:
     base = model.build_base(160)
     files = sorted(folder.glob("*/*"))
     start = time.perf_counter()
-    training.features_of_views(base, files, np.zeros((len(files), 2)), 1, 0, augment.worsen, augment.move)
+    training.features_of_views(
+        base, files, np.zeros((len(files), 2)), 1, 0, change=augment.degrade, move=augment.random_affine
+    )
     return time.perf_counter() - start
 
 
@@ -86,7 +91,7 @@ def look_at_frame(height: int) -> float:
 
 def full_hd() -> np.ndarray:
     """A frame of 1080×1920 pixels with four faces."""
-    return next(iter(clips.play(clips.cast([1, 2, 3, 5], [()] * 4), 1, width=1920, height=1080)))[0]
+    return next(iter(clips.play(clips.cast_actors([1, 2, 3, 5], [()] * 4), 1, width=1920, height=1080)))[0]
 
 
 def median_seconds(work) -> float:
@@ -156,5 +161,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

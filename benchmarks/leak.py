@@ -12,7 +12,6 @@ and how large a file it is.
 
 import argparse
 import json
-import os
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +24,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from maskdet_utils import datasets, evaluation, public, sample, slices
+from maskdet_utils import datasets, evaluation, public, sample
+from maskdet_utils.evaluate import subgroups
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import read_photo
 
@@ -88,11 +88,11 @@ def both_ways(table: pd.DataFrame, features: np.ndarray, labels_of, judge, seeds
 
 
 def measures(folder: Path, paths) -> pd.DataFrame:
-    """How large, sharp, light, rich in contrast and large a file each photo is; see `slices.look_at`."""
+    """How large, sharp, light, rich in contrast and large a file each photo is; see `subgroups.measure`."""
     rows = []
     for path in paths:
         photo = read_photo(folder / path)
-        looks = slices.look_at(photo, margin=0)
+        looks = subgroups.measure(photo, margin=0)
         rows.append(
             {"width": photo.shape[1], "height": photo.shape[0], **looks, "bytes": (folder / path).stat().st_size}
         )
@@ -162,5 +162,4 @@ def say(what: str, found: dict) -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

@@ -22,10 +22,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from maskdet_utils import clips, faces
+from maskdet_utils import faces
 from maskdet_utils.assets import AssetError
-from maskdet_utils.detector import RELEASED, MaskDetector
-from maskdet_utils.matching import overlaps
+from maskdet_utils.boxes import iou_matrix
+from maskdet_utils.classifier import RELEASED
+from maskdet_utils.detector import MaskDetector
+from maskdet_utils.live import clips
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import read_photo
 from maskdet_utils.tracking import Tracker
@@ -100,7 +102,7 @@ class OurLoop:
 def scene(count: int):
     """A frame 680 pixels wide, as the recipe resizes it, with `count` bare faces of the sample."""
     people = [1, 2, 3, 5][:count]
-    frame, _ = next(clips.play(clips.cast(people, [()] * count), 1, width=680, height=510))
+    frame, _ = next(clips.play(clips.cast_actors(people, [()] * count), 1, width=680, height=510))
     return frame
 
 
@@ -164,7 +166,7 @@ def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[d
         return []
     empty, pictures = (
         np.full((510, 680, 3), 200, np.uint8),
-        list(clips.play(clips.cast([1, 2], [(), ()]), frames, 680, 510)),
+        list(clips.play(clips.cast_actors([1, 2], [(), ()]), frames, 680, 510)),
     )
     pictures = [frame for frame, _ in pictures]
     truth = [np.array([face.box for face in detector.detect(frame)], float).reshape(-1, 4) for frame in pictures]
@@ -173,7 +175,7 @@ def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[d
         loop, found = OurLoop(detector, detect_every=every), []
         for frame, boxes in zip(pictures, truth, strict=True):
             said = np.array([face.box for face in loop.step(frame)], float).reshape(-1, 4)
-            found += overlaps(boxes, said).max(axis=1, initial=0).tolist() if len(boxes) else []
+            found += iou_matrix(boxes, said).max(axis=1, initial=0).tolist() if len(boxes) else []
         late = []
         for start in range(every):  # the face comes in at each place of the cycle
             loop = OurLoop(detector, detect_every=every)
@@ -210,7 +212,7 @@ def compare_detectors(folder: Path) -> list[dict]:
             found = detector.detect(photo)
             times.append(1000 * (time.perf_counter() - start))
             boxes = np.array(truth[path])
-            right = overlaps(boxes, np.array([face.box for face in found]).reshape(-1, 4)) >= 0.4
+            right = iou_matrix(boxes, np.array([face.box for face in found]).reshape(-1, 4)) >= 0.4
             sizes += np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist()
             hits += right.any(axis=1).tolist()
             false += int((~right.any(axis=0)).sum())

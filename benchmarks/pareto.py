@@ -18,9 +18,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import export, judge, public, release, runs, scorecard
-from maskdet_utils.detector import CLASSIFIER, LABELS, load_classifier
+from maskdet_utils import datasets, export, public, runs, training_set
+from maskdet_utils.classifier import CLASSIFIER, LABELS, load_classifier
+from maskdet_utils.evaluate.folder import predict_crops
+from maskdet_utils.evaluate.metrics import metrics_report
 from maskdet_utils.paths import resolve, write_file
+from tools import release
 
 RESULTS = "benchmarks/results/pareto.json"
 SIZES = (96, 128, 160, 224)
@@ -57,13 +60,15 @@ def train_size(size: int, public_folder: Path, run: Path) -> Path:
     """A classifier for inputs of this size, trained if it is not in its folder yet."""
     if (run / CLASSIFIER).is_file():
         return run
-    from maskdet_utils import recipe
+    from benchmarks import recipe
 
     photos, _ = public.read_manifest(public_folder)
     photos["file"] = [str(public_folder / path) for path in photos["path"]]
     with tempfile.TemporaryDirectory() as folder:
-        classifier = recipe.train(recipe.with_sample(photos, 0), recipe.MASK_CLASSES, folder, size, **TRAINING)
-    labels = {"classes": recipe.MASK_CLASSES, "input_size": size, "threshold": 0.5, "crop_margin": 0.25}
+        classifier = recipe.train(
+            training_set.with_sample(photos, 0), datasets.MASK_CLASSES, folder, image_size=size, **TRAINING
+        )
+    labels = {"classes": datasets.MASK_CLASSES, "input_size": size, "threshold": 0.5, "crop_margin": 0.25}
     return keep(run, export.convert(classifier), labels)
 
 
@@ -94,7 +99,7 @@ def milliseconds(folders: dict[str, Path]) -> dict[str, dict]:
 def in_the_street(folder: Path, wild: Path, groups) -> dict:
     """Balanced accuracy of faces of 24 and of 48 pixels and more, with 95 % intervals."""
     classifier, labels = load_classifier(folder)
-    card = scorecard.of_faces(judge.look_at_crops(classifier, labels, wild, groups), labels)
+    card = metrics_report(predict_crops(classifier, labels, wild, groups=groups), labels)
     return {size: card["by_size"][size]["balanced_accuracy"] for size in ("24", "48")}
 
 
@@ -132,5 +137,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+from maskdet_utils.evaluation import score_text
 from maskdet_utils.paths import repository_root, write_file
 
 RESULTS = Path("benchmarks/results")
@@ -63,7 +64,7 @@ def training_table(training: dict) -> str:
             ratios = [usual[key] / row[key] for key in ("seconds", "peak_memory_mb")]
             parts = [f"1/{ratio:.1f}" if ratio > 1 else f"{1 / ratio:.1f} ×" for ratio in ratios]
             cells = ["1", "1"] if name == "recipe" else parts
-            accuracy = "{value:.4f} ({low:.4f}–{high:.4f})".format(**row["accuracy"])
+            accuracy = score_text(row["accuracy"], 4)
             lines.append(f"| {words} | {' | '.join(cells)} | {accuracy} |")
     return "\n".join(lines)
 

@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import evaluation, public, runs
+from maskdet_utils import evaluation, pipeline, public
 from maskdet_utils.paths import resolve, write_file
 
 RESULTS = "benchmarks/results/training.json"
@@ -131,7 +131,10 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
 
 def parameters() -> dict:
     """Those of notebook 04, as params/public.yaml sets them."""
-    return {**runs.parameters_of(resolve("notebooks/04_train_the_classifier.ipynb")), **runs.read_profile("public")}
+    return {
+        **pipeline.parameters_of(resolve("notebooks/04_train_the_classifier.ipynb")),
+        **pipeline.read_profile("public"),
+    }
 
 
 # The recipe's photos and no more; one altered view of each, or two if the top of the base is to learn from them.
@@ -144,7 +147,8 @@ def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | 
 
     changes: to these parameters, such as `FROZEN`.
     """
-    from maskdet_utils import recipe, sample
+    from benchmarks import recipe
+    from maskdet_utils import sample, training_set
 
     given = parameters() | (changes or {})
     if epochs is not None:
@@ -154,7 +158,7 @@ def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | 
     times = keras_callback(lambda: moments.append(round(watch.seconds(), 1)))
     with tempfile.TemporaryDirectory() as folder:
         if given["add_sample"]:
-            photos = recipe.with_sample(photos, given["seed"])
+            photos = training_set.with_sample(photos, given["seed"])
         names = ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")
         classifier = recipe.train(photos, CLASSES, folder, callbacks=[times], **{name: given[name] for name in names})
         classifier.save(run_dir / "classifier.keras")
@@ -300,5 +304,4 @@ def main():
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     main()

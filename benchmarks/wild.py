@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import judge, scorecard
-from maskdet_utils.detector import load_classifier
+from maskdet_utils.classifier import load_classifier
+from maskdet_utils.evaluate.folder import predict_crops
+from maskdet_utils.evaluate.metrics import metrics_report
+from maskdet_utils.evaluate.text import as_text
 from maskdet_utils.paths import resolve, write_file
 
 RESULTS = "benchmarks/results/wild.json"
@@ -29,7 +31,7 @@ def without_names(card: dict) -> dict:
     return {**card, "left_out": {"count": card["left_out"]["count"]}}
 
 
-def answers(seen) -> pd.DataFrame:
+def answers(predictions) -> pd.DataFrame:
     """A row per face; groups by number only."""
     return pd.DataFrame(
         {
@@ -55,13 +57,13 @@ def main():
     cards = json.loads(options.results.read_text()) if options.results.is_file() else {}
     for model in options.models:
         name, _, run = model.partition("=")
-        classifier, labels = load_classifier(Path(run).resolve())
-        seen = judge.look_at_crops(classifier, labels, options.folder, options.groups, turn=options.turn)
-        cards[name] = without_names(scorecard.of_faces(seen, labels))
-        print(f"{name}\n{scorecard.as_text(cards[name] | {'left_out': {'count': 0, 'photos': []}})}\n")
+        classifier, config = load_classifier(Path(run).resolve())
+        predictions = predict_crops(classifier, config, options.folder, groups=options.groups, turn=options.turn)
+        cards[name] = without_names(metrics_report(predictions, config))
+        print(f"{name}\n{as_text(cards[name] | {'left_out': {'count': 0, 'photos': []}})}\n")
         write_file(options.results, (json.dumps(cards, indent=1) + "\n").encode())
         if name == "ours":
-            write_file(options.answers, answers(seen).to_csv(index=False, lineterminator="\n").encode())
+            write_file(options.answers, answers(predictions).to_csv(index=False, lineterminator="\n").encode())
 
 
 if __name__ == "__main__":

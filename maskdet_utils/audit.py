@@ -1,195 +1,14 @@
-"""The audit of the public data set: copies, people, crowds, wrong labels, and a split that takes all of it into account.
+"""What the audit of the public data set found, as tables; `tools/audit_public.py` is the audit itself."""
 
-`python -m maskdet_utils.audit` looks at every photo of `data/public/` and writes `data/public.csv` anew.
-"""
-
-import argparse
-import sys
-from pathlib import Path
-
-import cv2
-import numpy as np
 import pandas as pd
 
-from . import datasets, public
-from .faces import CenterFace
-from .paths import resolve, write_file
-from .photos import PhotoError, read_photo
-
-FACES = "data/public_faces.csv"
-JUDGED = "data/public_judged.csv"
-CACHE = "build/public_faces.csv"  # of a search for faces that was broken off
-WORN_WRONG = "worn wrong"  # a remark begins so
+from .public import REMARK_WORN_WRONG
 
 # Who is on a photo, or in which sitting it was taken, where the file's name tells: 0_0_<name>_0123.jpg, <date>-<time>.jpg
 NAMED = r"^\d+_\d+_([a-z]+)_\d+\.jpg$|^(\d{4}-\d\d-\d\d)-\d{6}\b"
+
+
 READY_MADE = r"(?i)^augmented_"
-# A photo counts as a crowd by its large faces: those at least half as tall as the tallest.
-LARGE_FACE = 0.5
-SMALLEST_FACE = 24  # pixels of a face's longer side; with fewer, faces of strangers are near copies of one another
-# Two faces whose 256-bit difference hashes, eyes, nose and mouth brought to the same places, differ in at most this
-# many bits are taken for crops, turned or blurred copies of one photo. Chosen by eye: of the 51 pairs up to 36 bits
-# (ready-made augmentations and whole copies aside) one shows two people, of the 27 at 37 to 40 bits ten.
-SAME_FACE_BITS = 36
-LANDMARKS = ["right_eye", "left_eye", "nose", "right_mouth", "left_mouth"]
-COLUMNS = ["path", "x", "y", "width", "height", "score", *(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")]
-# Where ArcFace (Deng et al., 2019, arXiv:1801.07698; its published code) puts the landmarks of a face in 112 × 112 pixels.
-TEMPLATE = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
-TEMPLATE_SIDE = 112
-
-
-def read_faces() -> pd.DataFrame:
-    """The faces that CenterFace found in the public data set, one row a face, photo by photo; empty if never searched.
-
-    `path`, the box (`x`, `y`, `width`, `height`), `score` and the five landmarks, all in pixels of the photo as
-    `photos.read_photo` gives it. A photo without any face has one row with nothing but its path.
-    """
-    file = resolve(FACES)
-    return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=COLUMNS)
-
-
-def find_faces(folder, paths, known: pd.DataFrame, cache=CACHE) -> pd.DataFrame:
-    """Search the photos that `known` (see `read_faces`) says nothing about; returns a table for exactly these `paths`.
-
-    Takes some 70 ms a photo on two cores. What is found is also written to `cache` at once: broken off, it goes on
-    from there.
-    """
-    from tqdm.auto import tqdm
-
-    cache = resolve(cache)
-    tables = [known, pd.read_csv(cache)] if cache.is_file() else [known]
-    missing = sorted(set(paths) - {path for table in tables for path in table["path"]})
-    detector = CenterFace() if missing else None
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    for path in tqdm(missing, desc="searching faces", unit="photo", leave=False):
-        try:
-            found = detector.detect(read_photo(Path(folder) / path))
-        except PhotoError as error:
-            raise PhotoError(f"{Path(folder) / path}: {error}") from None
-        rows = [[path, *face.box, face.score, *face.landmarks.ravel()] for face in found]
-        new = pd.DataFrame(rows or [[path, *[np.nan] * (len(COLUMNS) - 1)]], columns=COLUMNS)
-        new = new.round({name: 3 if name == "score" else 1 for name in COLUMNS[1:]})
-        new.to_csv(cache, mode="a", header=not cache.is_file(), index=False)
-    if missing:
-        tables = [known, pd.read_csv(cache)]
-    faces = pd.concat([table for table in tables if len(table)])
-    return faces[faces["path"].isin(set(paths))].drop_duplicates().sort_values("path", kind="stable", ignore_index=True)
-
-
-def align(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Cut out a face, turned upright, at the photo's own scale, so that its landmarks lie where ArcFace expects them.
-
-    `landmarks` is float `(5, 2)`, see `faces.Face`. Returns RGB uint8 `(side, side, 3)`; beyond the photo's edge its
-    last row and column go on. The turn, scale and shift are those of least squares (Umeyama, 1991), in complex numbers.
-    """
-    found, wanted = landmarks[:, 0] + 1j * landmarks[:, 1], TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
-    centred = found - found.mean()
-    factor = np.vdot(centred, wanted - wanted.mean()) / np.vdot(centred, centred)
-    scale = abs(factor)
-    turn = factor / scale
-    shift = wanted.mean() / scale - turn * found.mean()
-    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-    side = max(1, round(TEMPLATE_SIDE / scale))
-    return cv2.warpAffine(photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def join(*labellings) -> np.ndarray:
-    """Number the sets of rows that hang together because they share a label in some labelling: int `(n,)`.
-
-    Each labelling is a pair (row numbers, their labels); rows may be missing from it or appear several times.
-    """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    n = 1 + max(int(np.max(rows)) for rows, _ in labellings if len(rows))
-    ends, size = [], n  # a node for each row, then one for each label
-    for rows, labels in labellings:
-        codes, names = pd.factorize(np.asarray(labels))
-        ends.append(np.stack([np.asarray(rows, dtype=int), size + codes]))
-        size += len(names)
-    first, second = np.concatenate(ends, axis=1)
-    return connected_components(coo_matrix((np.ones(len(first)), (first, second)), shape=(size, size)), directed=False)[
-        1
-    ][:n]
-
-
-def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
-    """Look at every photo of `table` (`path`, `blob`, `bytes`, `label`) in `folder`; returns what `public.read_table` gives.
-
-    `faces` is what `find_faces` gives for the photos that are in the folder; `judged` says what was seen by eye
-    (`path`, `exclude`, `remark`). Of a file that is not in the folder, only its name and blob hash are used.
-    """
-    table = table.sort_values("path", ignore_index=True)[["path", "blob", "bytes", "label"]]
-    names = table["path"].str.split("/").str[1]
-    ready_made = names.str.contains(READY_MADE)
-    here = np.array([(Path(folder) / path).is_file() for path in table["path"]])
-    large = faces["height"] >= LARGE_FACE * faces.groupby("path")["height"].transform("max")
-    counts = large.groupby(faces["path"]).sum()
-    table["faces"] = table["path"].map(counts).where(here).astype("Int64")
-
-    people = names.str.extract(NAMED)
-    person = people[0].fillna(people[1])
-    named = np.flatnonzero(person.notna())
-    everything = np.arange(len(table))
-    copies = join((everything, table["blob"]), *_near_copies(folder, table, here, faces))
-    groups = join((everything, copies), (named, person[named]))
-
-    # The first of its copies is an original, if there is one.
-    order = pd.DataFrame({"copies": copies, "ready_made": ready_made, "path": table["path"]})
-    first = order.sort_values(["ready_made", "path"]).groupby("copies")["path"].first()
-    table["copy_of"] = order["copies"].map(first).where(lambda path: path != table["path"], "")
-    table["group"] = [f"g{number:04d}" for number in pd.factorize(groups)[0]]
-
-    unknown = sorted(set(judged["path"]) - set(table["path"]))
-    if unknown:
-        raise datasets.DataError(f"{JUDGED} speaks of files that are not in {public.TABLE}: {', '.join(unknown)}.")
-    by_blob = judged.merge(table[["path", "blob"]], on="path").set_index("blob")[["exclude", "remark"]].to_dict()
-    reasons, remarks = (table["blob"].map(lambda blob, of=of: of.get(blob, "")) for of in by_blob.values())
-    reasons = reasons.mask((reasons == "") & ready_made, "ready-made augmentation")
-    reasons = reasons.mask(~here, "not looked at")
-    table["exclude"] = reasons.mask(table["blob"].duplicated(), "exact copy")
-    table["remark"] = remarks
-    table["split"] = _split(table)
-    return table[["path", "blob", "bytes", "label", "group", "split", "exclude", "copy_of", "faces", "remark"]]
-
-
-def _near_copies(folder, table: pd.DataFrame, here: np.ndarray, faces: pd.DataFrame) -> list:
-    """Three labellings for `join`: photos that look alike, mirrored or not, and faces that look alike."""
-    from tqdm.auto import tqdm
-
-    faces_of = dict(iter(faces[faces[["width", "height"]].max(axis=1) >= SMALLEST_FACE].groupby("path")))
-    rows, hashes, face_rows, face_hashes = np.flatnonzero(here), [], [], []
-    for row in tqdm(rows, desc="looking for copies", unit="photo", leave=False):
-        path = table["path"][row]
-        photo = read_photo(Path(folder) / path)
-        hashes.append(_hash_both_ways(photo))
-        if path in faces_of:
-            for points in faces_of[path][COLUMNS[6:]].to_numpy(dtype=float):
-                face_rows.append(row)
-                face_hashes.append(_hash_both_ways(align(photo, points.reshape(5, 2))))
-    labellings = []
-    for of, found, bits in ((rows, hashes, datasets.NEAR_COPY_BITS), (face_rows, face_hashes, SAME_FACE_BITS)):
-        if len(of):
-            # As they are, then all of them mirrored: a photo is alike to another's mirror image or to itself.
-            labels = datasets.near_copies(np.concatenate(np.stack(found, axis=1)), bits)
-            labellings.append((np.concatenate([of, of]), labels))
-    return labellings
-
-
-def _hash_both_ways(photo: np.ndarray) -> np.ndarray:
-    return np.stack([datasets.difference_hash(photo), datasets.difference_hash(np.ascontiguousarray(photo[:, ::-1]))])
-
-
-def _split(table: pd.DataFrame) -> pd.Series:
-    """Split what is used by group; what is not goes where its group is, or else to the training part."""
-    used = table[table["exclude"] == ""]
-    parts = datasets.split_by_group(used, seed=0).groupby(used["group"]).first()
-    return table["group"].map(parts).fillna("train")
-
-
-# Tables to print
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
@@ -197,15 +16,6 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     used = table[table["exclude"] == ""]
     counts = pd.crosstab(used["split"], used["label"]).reindex(["train", "validation", "test"])
     counts["groups"] = used.groupby("split")["group"].nunique()
-    return counts.rename_axis(index=None, columns=None)
-
-
-def exclusions(table: pd.DataFrame) -> pd.DataFrame:
-    """How many files of each class are not used, by reason; the last rows say how many are, and how many there are."""
-    counts = pd.crosstab(table["exclude"].replace("", "used"), table["label"])
-    counts = counts.reindex([*sorted(set(counts.index) - {"used"}), "used"])
-    counts.loc["all files"] = counts.sum()
-    counts["both"] = counts.sum(axis=1)
     return counts.rename_axis(index=None, columns=None)
 
 
@@ -220,7 +30,7 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
         "with a person's name in the file name": names.str.extract(NAMED)[0].notna(),
         "more than one large face": (table["faces"] > 1).fillna(False),
         "no face found by the detector": (table["faces"] == 0).fillna(False),
-        "masks worn wrong": table["remark"].str.contains(WORN_WRONG),
+        "masks worn wrong": table["remark"].str.startswith(REMARK_WORN_WRONG),
         "wrong label": table["exclude"] == "wrong label",
     }
     counts = pd.DataFrame({what: table["label"][rows].value_counts() for what, rows in found.items()}).T
@@ -247,69 +57,10 @@ def leak(table: pd.DataFrame, seeds=range(5)) -> dict[str, float]:
     return pd.DataFrame(shares).mean().to_dict()
 
 
-def doubtful(features: np.ndarray, table: pd.DataFrame, seed: int = 0) -> pd.Series:
-    """How strongly a judge that never saw a photo, nor its group, doubts its label: 0 to 1, the most doubtful first.
-
-    `features` (n, d) describe the rows of `table` (`path`, `label`, `group`), such as `training.features_of_views` gives them.
-    The judge is a logistic regression, cross-validated by group.
-    """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    folds = datasets.folds_by_group(table, seed)
-    labels = table["label"].to_numpy()
-    doubt = np.empty(len(table))
-    for fold in np.unique(folds):
-        seen = folds != fold
-        judge = make_pipeline(StandardScaler(), LogisticRegression(C=0.001, max_iter=300))
-        judge.fit(features[seen], labels[seen])
-        own = np.searchsorted(judge.classes_, labels[~seen])
-        doubt[~seen] = 1 - judge.predict_proba(features[~seen])[np.arange(len(own)), own]
-    return pd.Series(doubt, index=table.index, name="doubt").sort_values(ascending=False)
-
-
-def markdown(counts: pd.DataFrame, corner: str = "") -> str:
-    """A table of counts as the datasheet shows it."""
-    rows = [
-        [corner, *counts.columns],
-        *([name, *(f"{value:,}" for value in row)] for name, *row in counts.itertuples()),
-    ]
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|" + "---|" * len(rows[0]))
-    return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Look at everything anew and write it down; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m maskdet_utils.audit", description=__doc__)
-    parser.add_argument(
-        "folder", nargs="?", default=public.FOLDER, help=f"the unpacked data set (default: {public.FOLDER})"
-    )
-    folder = resolve(parser.parse_args(arguments).folder)
-    table = public.read_table()
-    here = [path for path in table["path"] if (folder / path).is_file()]
-    if not here:
-        parser.error(f"{folder} holds no file of the public data set; maskdet fetch public brings it")
-    faces = find_faces(folder, here, read_faces())
-    table = audit(folder, table, faces, pd.read_csv(resolve(JUDGED), keep_default_na=False))
-    for file, content in ((FACES, faces), (public.TABLE, table)):
-        write_file(resolve(file), content.to_csv(index=False, lineterminator="\n").encode("utf-8"))
-    resolve(CACHE).unlink(missing_ok=True)
-    for counts, corner in (
-        (findings(table), "files"),
-        (exclusions(table), "not used, because"),
-        (overview(table), "part"),
-    ):
-        print(markdown(counts, corner), end="\n\n")
-    print(
-        "\n".join(
-            f"random split, share of test photos with {what} in training: {share:.1%}"
-            for what, share in leak(table).items()
-        )
-    )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def exclusions(table: pd.DataFrame) -> pd.DataFrame:
+    """How many files of each class are not used, by reason; the last rows say how many are, and how many there are."""
+    counts = pd.crosstab(table["exclude"].replace("", "used"), table["label"])
+    counts = counts.reindex([*sorted(set(counts.index) - {"used"}), "used"])
+    counts.loc["all files"] = counts.sum()
+    counts["both"] = counts.sum(axis=1)
+    return counts.rename_axis(index=None, columns=None)

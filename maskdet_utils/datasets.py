@@ -1,15 +1,17 @@
 """From class folders to a manifest, an honest split, and a stream of batches that never fills the memory."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 
-from .faces import shrink
-from .photos import PhotoError, find_photos, read_photo
+from .photos import PhotoError, find_photos, fit_to_input, read_photo
 
+MASK_CLASSES = ["with_mask", "without_mask"]
+WORN_WRONG = "worn_incorrectly"  # the third class, if there is one
 MIN_PHOTOS = 10  # per class: fewer cannot be split into training, validation and test
 GROUPS_FILE = "groups.csv"  # optional, in a data set's folder: columns path, group
 # Two photos whose 256-bit difference hashes differ in at most this many bits are taken for copies of one another.
@@ -61,8 +63,11 @@ def read_class_folders(folder, allow_conflicts: bool = False) -> tuple[pd.DataFr
             raise DataError(
                 f"{folder / name} holds {count} readable photos; at least {MIN_PHOTOS} a class are needed to train, validate and test."
             )
-    manifest["group"] = _groups(folder, manifest)
-    return manifest[["path", "label", "group"]].reset_index(drop=True), left_out
+    if (folder / GROUPS_FILE).is_file():
+        manifest["group"] = read_groups(folder / GROUPS_FILE, folder, manifest["path"])[0]["group"]
+    else:
+        manifest["group"] = copy_groups(manifest["hash"])
+    return manifest[["path", "label", "group"]], left_out
 
 
 def _class_names(folder: Path) -> list[str]:
@@ -116,20 +121,56 @@ def near_copies(hashes: np.ndarray, max_bits: int = NEAR_COPY_BITS) -> np.ndarra
     return connected_components(links, directed=False)[1]
 
 
-def _groups(folder: Path, manifest: pd.DataFrame) -> list[str]:
-    file = folder / GROUPS_FILE
-    if not file.is_file():
-        return [f"copies{number:05d}" for number in near_copies(np.stack(manifest["hash"]))]
-    groups = pd.read_csv(file, dtype=str)
-    if not {"path", "group"} <= set(groups.columns):
-        raise DataError(f"{file} needs the columns path and group; it has {', '.join(groups.columns)}.")
-    known = dict(zip(groups["path"], groups["group"], strict=True))
-    missing = [path for path in manifest["path"] if path not in known]
+def copy_groups(hashes) -> list[str]:
+    """Name each photo's group of near copies; hashes: see `difference_hash`."""
+    return [f"copies{number:05d}" for number in near_copies(np.stack(hashes))]
+
+
+def read_groups(file: str | Path, folder: str | Path, paths) -> tuple[pd.DataFrame, str]:
+    """The rows of a CSV that say which photos belong together (one person, one source), in the order of `paths`.
+
+    Args:
+        file: a CSV with a column `path`, relative to `folder` or to the CSV's own folder, and a column `group` or
+            `source_photo`.
+        folder: where the photos are.
+        paths: of the photos, relative to `folder`.
+
+    Returns:
+        The table, with all columns of the CSV as text and `group` among them, and the name of the column that `group`
+        was read from.
+
+    Raises:
+        DataError: the CSV cannot be read, lacks a column, or says nothing about a photo.
+    """
+    file, folder = Path(file), Path(folder)
+    table = read_csv(file, dtype=str)
+    column = next((name for name in ("group", "source_photo") if name in table), None)
+    if "path" not in table or column is None:
+        raise DataError(f"{file} needs the columns path and group (or source_photo); it has {', '.join(table)}.")
+    row_of = {}
+    for base in (file.parent, folder):
+        row_of |= {_place(base, path): row for row, path in enumerate(table["path"].astype(str))}
+    rows = [row_of.get(_place(folder, path)) for path in paths]
+    missing = [path for path, row in zip(paths, rows, strict=True) if row is None]
     if missing:
-        raise DataError(
-            f"{file} says nothing about {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}."
-        )
-    return [known[path] for path in manifest["path"]]
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise DataError(f"{file} says nothing about {missing[0]}{more}.")
+    table["group"] = table[column].astype(str)
+    return table.iloc[rows].reset_index(drop=True), column
+
+
+def _place(base: Path, path: str) -> str:
+    return os.path.normpath(os.path.join(os.path.abspath(base), path))
+
+
+def read_csv(file: str | Path, **options) -> pd.DataFrame:
+    """A CSV file as a table, see `pandas.read_csv`; raises `DataError` if it is missing or cannot be read as one."""
+    try:
+        return pd.read_csv(file, **options)
+    except FileNotFoundError:
+        raise DataError(f"There is no {file}.") from None
+    except (ValueError, OSError) as error:  # no CSV, no UTF-8, a folder
+        raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
 
 
 def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.ndarray:
@@ -160,20 +201,7 @@ def split_by_group(manifest: pd.DataFrame, seed: int) -> pd.Series:
     return split
 
 
-def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
-    """Stretch a face crop to the classifier's input, RGB uint8 `(size, size, 3)`: the one place that does so.
-
-    Bilinear; a photo of at least twice the size is first shrunk by a whole number with area averaging, as bilinear
-    would skip pixels (see `faces.shrink`: shrinking by a fraction with area averaging takes ten times as long). No
-    letterbox. A classifier is sensitive to how its photos were resized, so training, evaluation and live use all come
-    through here.
-    """
-    if min(photo.shape[:2]) >= size:
-        return shrink(photo, (size, size))
-    return cv2.resize(photo, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def stream(paths, targets, image_size: int, batch_size: int = 32, seed: int = 0, shuffle: bool = False, change=None):
+def stream(paths, targets, image_size: int, *, batch_size: int = 32, seed: int = 0, shuffle: bool = False, change=None):
     """Read photos in batches, on the fly: the memory in use does not depend on how many there are.
 
     Returns a `tf.data.Dataset` of (pixels float32 0–255 `(batch, image_size, image_size, 3)`, targets float32

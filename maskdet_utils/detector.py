@@ -4,31 +4,20 @@ frame ──► face detector ──► boxes ──► crops + margin ──►
                                                               └──► Tracker ──► steady labels, for video
 """
 
-import hashlib
-import json
 import math
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from . import faces
-from .datasets import fit_to_input
-from .export import LiteClassifier
+from .boxes import clip_box, crop_face
+from .classifier import at_threshold, load_classifier
 from .paths import resolve
+from .photos import fit_to_input
 from .tracking import MASKED, Tracker
-
-CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
-RELEASED = (
-    Path(__file__).parent / "released"
-)  # a trained classifier that comes with the package, see docs/model_card.md
-
-
-class DetectorError(RuntimeError):
-    """A run folder does not hold a usable classifier; the message says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +50,9 @@ class MaskDetector:
     """
 
     def __init__(
-        self, classifier, face_detector, classes, threshold: float = 0.5, crop_margin: float = 0.25, unsure=None
+        self, classifier, face_detector, classes, *, threshold: float = 0.5, crop_margin: float = 0.25, unsure=None
     ):
-        """classifier: an `export.LiteClassifier`, or what can be called like it. face_detector: has `detect`."""
+        """classifier: an `classifier.LiteClassifier`, or what can be called like it. face_detector: has `detect`."""
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
         self.threshold, self.crop_margin = threshold, crop_margin
         self.detect_every, self.unsure = 1, unsure
@@ -78,14 +67,14 @@ class MaskDetector:
         run_dir: relative to the repository's root, or absolute. face_detector: a name (see `faces.face_detector`) or
         any object with `detect(frame) -> list[Face]`. threads: for the classifier.
 
-        Raises `DetectorError` if a file is missing, damaged or does not fit the other one; `AssetError` if the face
+        Raises `ClassifierError` if a file is missing, damaged or does not fit the other one; `AssetError` if the face
         detector's file cannot be had.
         """
-        classifier, labels = load_classifier(resolve(run_dir), threads)
+        classifier, config = load_classifier(resolve(run_dir), threads)
         if isinstance(face_detector, str):
             face_detector = faces.face_detector(face_detector)
-        classes, threshold, margin = (labels[name] for name in ("classes", "threshold", "crop_margin"))
-        return cls(classifier, face_detector, classes, threshold, margin, labels.get("unsure"))
+        settings = {name: config.get(name) for name in ("threshold", "crop_margin", "unsure")}
+        return cls(classifier, face_detector, config["classes"], **settings)
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
         """The faces of one photo, RGB uint8 (height, width, 3); an empty list if there are none.
@@ -145,7 +134,7 @@ class MaskDetector:
             boxes, scores = self._find(frame)
             return boxes, scores, tracker.follow(boxes, scores)
         _check(frame)
-        guessed = [(faces.box_in_frame(track.box, frame.shape), track) for track in tracker.guess()]
+        guessed = [(clip_box(track.box, frame.shape), track) for track in tracker.guess()]
         tracks = [track for box, track in guessed if box]
         for box, track in guessed:
             track.box = box or track.box
@@ -155,7 +144,7 @@ class MaskDetector:
         """The box (whole pixels, within the frame) and the score of each face."""
         _check(frame)
         start = time.perf_counter()
-        seen = [(faces.box_in_frame(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
+        seen = [(clip_box(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
         self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
         return [box for box, _ in seen if box], [score for box, score in seen if box]
 
@@ -163,7 +152,7 @@ class MaskDetector:
         """The probabilities `(faces, classes)` and the fitted crop of each box of a frame, all of them in one batch."""
         start = time.perf_counter()
         size = self.classifier.input_size
-        crops = [fit_to_input(faces.crop_face(frame, box, self.crop_margin), size) for box in boxes]
+        crops = [fit_to_input(crop_face(frame, box, self.crop_margin), size) for box in boxes]
         if crops:
             pixels = np.empty((len(crops), size, size, 3), np.float32)
             np.stack(crops, out=pixels)
@@ -187,103 +176,6 @@ def _check(frame) -> None:
         raise ValueError("A frame is an RGB uint8 array (height, width, 3); see photos.read_photo.")
     if 0 in frame.shape:
         raise ValueError(f"This frame has no pixels: {frame.shape[1]}×{frame.shape[0]}.")
-
-
-def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Scores `(n, classes)` the largest of which is the label: the first class where its probability reaches the threshold.
-
-    With three classes, the odds of the first one are divided by those of the threshold, and the likeliest class wins.
-    """
-    return probabilities * np.array([1 - threshold] + [threshold] * (probabilities.shape[1] - 1))
-
-
-def load_classifier(model, threads: int = 2) -> tuple:
-    """The classifier of a run folder (`classifier.tflite`) or a .tflite or .keras file, and the `labels.json` beside it.
-
-    Returns a function from float32 pixels 0–255 `(batch, input_size, input_size, 3)` to probabilities `(batch,
-    classes)`, with an attribute `input_size`, and what `read_labels` gives. Only a .keras file needs TensorFlow.
-
-    Raises `DetectorError` if a file is missing or damaged, or the two do not fit each other.
-    """
-    path = Path(model)
-    if path.suffix not in (".tflite", ".keras"):
-        if path.is_file():
-            raise DetectorError(f"{path} is no classifier. Name a run folder, a .tflite or a .keras file.")
-        path = path / CLASSIFIER
-    labels = read_labels(path.parent / LABELS)
-    if path.suffix == ".tflite" and "sha256" in labels and path.is_file():
-        if hashlib.sha256(path.read_bytes()).hexdigest() != labels["sha256"]:
-            raise DetectorError(
-                f"{path} is damaged: it is not the file that {LABELS} beside it describes. Install the package again, "
-                "or make the classifier anew."
-            )
-    try:
-        if path.suffix == ".keras":
-            from .export import KerasClassifier
-
-            classifier = KerasClassifier(path)
-        else:
-            classifier = LiteClassifier(path, num_threads=threads)
-    except (ValueError, RuntimeError, IndexError, TypeError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise DetectorError(str(error)) from None
-        kind = "Keras" if path.suffix == ".keras" else "LiteRT"
-        raise DetectorError(f"{path} is damaged: it is no {kind} classifier ({error}).") from None
-    size = labels["input_size"]
-    if classifier.input_size != size:
-        raise DetectorError(
-            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} beside it says {size}: "
-            "the two are from different runs. Export the classifier again."
-        )
-    outputs = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # and the first real frame will not wait
-    if outputs != (1, len(labels["classes"])):
-        number = "two" if len(labels["classes"]) == 2 else "three"
-        raise DetectorError(
-            f"{path} gives {outputs[-1]} probabilities for {number} classes. Export the classifier again."
-        )
-    return classifier, labels
-
-
-def read_labels(path) -> dict:
-    """What a run's `labels.json` says: `classes` (two or three names), `input_size`, `threshold`, `crop_margin`.
-
-    It may say `sha256` of the `.tflite` file, which is then checked, and `unsure`: [low, high], probabilities of the first class between which nothing should be claimed.
-
-    Raises `DetectorError` if the file is missing, is no JSON or says something impossible.
-    """
-    path = Path(path)
-    try:
-        labels = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DetectorError(
-            f"{path} is missing. Train a classifier first: maskdet pipeline, or 04_train_the_classifier.ipynb."
-        ) from None
-    except ValueError:  # no UTF-8 or no JSON
-        raise DetectorError(f"{path} is damaged: it is no JSON. Export the classifier again.") from None
-
-    def is_share(value):
-        return type(value) in (int, float) and 0 < value < 1
-
-    asked_for = {
-        "classes": lambda names: (
-            isinstance(names, list)
-            and len(names) in (2, 3)
-            and all(isinstance(name, str) for name in names)
-            and len(set(names)) == len(names)
-        ),
-        "input_size": lambda size: type(size) is int and size > 0,
-        "threshold": is_share,
-        "crop_margin": lambda value: type(value) in (int, float) and 0 <= value <= 2,
-        "unsure": lambda band: (
-            isinstance(band, list) and len(band) == 2 and all(map(is_share, band)) and band[0] <= band[1]
-        ),
-    }
-    for name, is_possible in asked_for.items():
-        if name == "unsure" and isinstance(labels, dict) and name not in labels:
-            continue
-        if not isinstance(labels, dict) or name not in labels or not is_possible(labels[name]):
-            raise DetectorError(f"{path} is damaged: its {name} is missing or impossible. Export the classifier again.")
-    return labels
 
 
 def _log_odds(probability: float) -> float:

@@ -5,12 +5,12 @@ import hashlib
 import io
 import logging
 import weakref
-from pathlib import Path
 
 import numpy as np
 
+from .classifier import LiteNetwork
+from .environment import quiet_stderr
 from .paths import write_file
-from .quiet import quiet_stderr
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
@@ -22,7 +22,7 @@ def to_litert(classifier, path, precision: str = "float32", photos=None) -> None
     write_file(path, convert(classifier, precision, photos))
 
 
-def as_litert(network, num_threads: int = 2) -> "LiteNetwork":
+def as_litert(network, num_threads: int = 2) -> LiteNetwork:
     """A Keras network as it is now as a LiteRT function: the same numbers in half the time, for use without training.
 
     Conversion takes seconds, so a network whose weights are what they were the last time is not converted again.
@@ -94,62 +94,3 @@ def _convert_to_int8(converter, photos) -> bytes:
     steps_off = layers["mean_squared_error"] ** 0.5 / layers["scale"]
     debugger.options = options(denylisted_nodes=[steps_off.idxmax()])
     return debugger.get_nondebug_quantized_model()
-
-
-class LiteNetwork:
-    """A LiteRT network with one input and one output as a function from `(batch, …)` to float32 `(batch, …)`."""
-
-    def __init__(self, content: bytes, num_threads: int = 2):
-        from ai_edge_litert.interpreter import Interpreter
-
-        with quiet_stderr():
-            self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
-            self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]["index"]
-        self._batch: int | None = None
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        if len(values) != self._batch:
-            self._interpreter.resize_tensor_input(self._input["index"], values.shape)
-            self._interpreter.allocate_tensors()
-            self._batch = len(values)
-        self._interpreter.set_tensor(self._input["index"], values.astype(np.float32, copy=False))
-        self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output)
-
-
-class LiteClassifier(LiteNetwork):
-    """A LiteRT classifier as a function: pixels `(batch, size, size, 3)` in, probabilities `(batch, classes)` out."""
-
-    def __init__(self, path, num_threads: int = 2):
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
-            )
-        super().__init__(Path(path).read_bytes(), num_threads)
-        self.input_size = int(self._input["shape_signature"][1])
-
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Raises `ValueError` if `pixels` is not of the size that the classifier was trained for."""
-        if pixels.shape[1:] != (self.input_size, self.input_size, 3):
-            raise ValueError(f"This classifier takes {self.input_size}×{self.input_size} RGB; got {pixels.shape[1:]}.")
-        return super().__call__(pixels)
-
-
-class KerasClassifier:
-    """A .keras file as a function, like `LiteClassifier`. Imports TensorFlow."""
-
-    def __init__(self, path):
-        if not Path(path).is_file():
-            raise FileNotFoundError(
-                f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
-            )
-        from .model import keras
-
-        self._model = keras.saving.load_model(path, compile=False)
-        self.input_size = int(self._model.input_shape[1])
-
-    def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """See `LiteClassifier`."""
-        return np.asarray(self._model.predict_on_batch(pixels.astype(np.float32)))

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from . import assets
-from .quiet import quiet_stderr
+from .environment import quiet_stderr
+from .photos import letterbox, resize_fast
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,62 +31,6 @@ class Face:
     box: tuple[float, float, float, float]
     score: float
     landmarks: np.ndarray | None = None
-
-
-def shrink(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a frame to size (width, height), fast: by whole numbers with area averaging, then the rest bilinear.
-
-    Area averaging by a fraction takes ten times as long, and the networks see no difference. Some pixels at the right
-    and lower edge are lost, fewer than the whole numbers.
-    """
-    height, width = frame.shape[:2]
-    across, down = max(1, width // size[0]), max(1, height // size[1])
-    if across > 1 or down > 1:
-        smaller = width // across, height // down
-        frame = frame[: smaller[1] * down, : smaller[0] * across]
-        frame = cv2.resize(frame, smaller, interpolation=cv2.INTER_AREA)
-    return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
-
-
-def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = False) -> tuple[np.ndarray, float]:
-    """Fit a frame into the top left corner of a black square of `side` pixels, keeping its proportions.
-
-    filled: the share of the square's side that the frame's longer side takes. fast: see `shrink`. Returns the square
-    (side, side, 3) and the scale: pixels of the square per pixel of the frame.
-    """
-    height, width = frame.shape[:2]
-    scale = side * filled / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    square = np.zeros((side, side, 3), np.uint8)
-    small = shrink(frame, size) if fast else cv2.resize(frame, size, interpolation=interpolation)
-    square[: size[1], : size[0]] = small
-    return square, scale
-
-
-def box_in_frame(box: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """The part of a box (x, y, width, height) within a frame of this shape, in whole pixels; None if nothing is."""
-    left, top = max(0, round(box[0])), max(0, round(box[1]))
-    right, bottom = min(shape[1], round(box[0] + box[2])), min(shape[0], round(box[1] + box[3]))
-    return (left, top, right - left, bottom - top) if right > left and bottom > top else None
-
-
-def crop_face(frame: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
-    """Cut a box (x, y, width, height, in pixels) out of a frame, with `margin` box sizes more on each side.
-
-    What the classifier sees of a face, in training, evaluation and live use alike: all of them come through here (and
-    then through `datasets.fit_to_input`). The frame's edge cuts it off. Returns a view, at least 1 pixel large.
-    Raises ValueError if nothing of the box is in the frame.
-    """
-    x, y, width, height = box
-    wider = (x - margin * width, y - margin * height, width * (1 + 2 * margin), height * (1 + 2 * margin))
-    inside = box_in_frame(wider, frame.shape) if width > 0 and height > 0 else None
-    if inside is None:
-        raise ValueError(
-            f"Nothing of the box {tuple(box)} is in this frame of {frame.shape[1]}×{frame.shape[0]} pixels."
-        )
-    left, top, width, height = inside
-    return frame[top : top + height, left : left + width]
 
 
 class CenterFace:
@@ -175,7 +120,7 @@ class YuNet:
         """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
         scale = min(1.0, self.side / max(frame.shape[:2]))
         size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
-        small = frame if scale == 1 else shrink(frame, size)
+        small = frame if scale == 1 else resize_fast(frame, size)
         # Below some 16 pixels OpenCV 4.14 answers with what happened to be in memory.
         right, below = max(0, self.smallest - size[0]), max(0, self.smallest - size[1])
         small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT) if right or below else small
@@ -304,8 +249,3 @@ class FaceMesh:
         scale = np.hypot(*back[:, 0])  # frame pixels per crop pixel, for the depth
         points = np.column_stack([points[:, :2] @ back[:, :2].T + back[:, 2], points[:, 2] * scale])
         return points.astype(np.float32), float(1 / (1 + np.exp(-logit.ravel()[0])))
-
-
-def face_mesh(frame: np.ndarray, face: Face, mesh: FaceMesh | None = None) -> np.ndarray | None:
-    """Return the (468, 3) mesh of one face; a shorthand for ``FaceMesh().find``, see there."""
-    return (mesh or FaceMesh()).find(frame, face)

@@ -1,7 +1,7 @@
 """MobileNetV2 without its head, our new head, and the two joined into a classifier."""
 
 from . import assets
-from .quiet import quiet_stderr
+from .environment import quiet_stderr
 
 with quiet_stderr():
     import keras

@@ -31,6 +31,7 @@ FOLDER = "data/public"  # where a learner can look at it; git ignores it
 TABLE = "data/public.csv"
 ABOUT = "about.json"  # in the folder: which commit it is of, and what was not to be had
 TIMEOUT = 30  # seconds: GitHub packs the archive only when it is asked for
+REMARK_WORN_WRONG = "worn wrong"  # a remark on such a photo begins like this
 ALWAYS_EXCLUDED = ("exact copy", "not looked at")  # even where nothing else is cleaned
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 
-from . import assets, datasets, masks
+from . import assets
+from .augment import soften
 from .faces import CenterFace, FaceMesh
 from .paths import one_at_a_time, resolve
 from .photos import read_photo
+from .synthesis import masks
 
 FOLDER = "data/sample"  # where a learner can look at it; git ignores it
 VERSION = 2  # raised whenever the photos would come out different, so that an old sample is built anew
@@ -68,14 +69,6 @@ def colour(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
-def soften(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur by up to 0.6 pixels (standard deviation), each photo by itself, so that a mask's crisp folds tell nothing.
-
-    Takes and gives RGB uint8. Without it, sharpness alone names the class of 61 % of the photos.
-    """
-    return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.05, 0.6))
-
-
 def build(folder: str | Path | None = None, seed: int = 0) -> Path:
     """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
 
@@ -98,7 +91,10 @@ def build(folder: str | Path | None = None, seed: int = 0) -> Path:
 
 
 def _build(folder: Path, seed: int, stamp: str) -> None:
+    import pandas as pd
     from tqdm.auto import tqdm
+
+    from .datasets import GROUPS_FILE
 
     unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
     try:
@@ -116,7 +112,7 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
                 name = f"{label}/{person}_{number:02d}.jpg"
                 _save(soften(photo, rng), unfinished / name)
                 groups.append({"path": name, "group": person})
-        pd.DataFrame(groups).to_csv(unfinished / datasets.GROUPS_FILE, index=False)
+        pd.DataFrame(groups).to_csv(unfinished / GROUPS_FILE, index=False)
         (unfinished / "version.txt").write_text(stamp)
         unfinished.chmod(0o755)
         if folder.exists():

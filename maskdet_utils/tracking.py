@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .boxes import iou
+
 MASKED, BARE = 0, 1  # places among the classes
 
 
@@ -36,7 +38,7 @@ class Track:
 class Tracker:
     """Recognise faces by the overlap of their boxes with those of the frame before, and smooth what is said of them.
 
-    min_overlap: intersection over union from which two boxes are one face. patience: frames for which a face may be
+    min_iou: intersection over union from which two boxes are one face. patience: frames for which a face may be
     out of sight (a turned head) and still be the same person. weight: how much the newest frame counts; 1 is no
     smoothing. limit: no single frame's log-odds count for more. sure: the smoothed log-odds, either way, that a new
     label asks for; below it the old one stays, but after `undecided` frames below `unsure` it is gone. settled: see
@@ -48,7 +50,8 @@ class Tracker:
 
     def __init__(
         self,
-        min_overlap=0.3,
+        *,
+        min_iou=0.3,
         patience=30,
         weight=0.4,
         limit=3.0,
@@ -58,7 +61,7 @@ class Tracker:
         covered=60,
         settled=8,
     ):
-        self.min_overlap, self.patience, self.weight, self.limit = min_overlap, patience, weight, limit
+        self.min_iou, self.patience, self.weight, self.limit = min_iou, patience, weight, limit
         self.sure, self.unsure, self.undecided, self.covered = sure, unsure, undecided, covered
         self.settled, self.frame = settled, 0
         self.tracks: list[Track] = []
@@ -146,7 +149,7 @@ class Tracker:
             (share, row, column)
             for row, box in enumerate(boxes)
             for column, track in enumerate(self.tracks)
-            if (share := overlap(box, track.box)) >= self.min_overlap
+            if (share := iou(box, track.box)) >= self.min_iou
         ]
         rows, columns = set(), set()
         for _, row, column in sorted(pairs, key=lambda pair: -pair[0]):
@@ -154,15 +157,6 @@ class Tracker:
                 rows.add(row)
                 columns.add(column)
                 yield row, self.tracks[column]
-
-
-def overlap(box, other) -> float:
-    """Intersection over union of two boxes (x, y, width, height); for arrays of boxes see `matching.overlaps`."""
-    width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
-    height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    return width * height / (box[2] * box[3] + other[2] * other[3] - width * height)
 
 
 def look_of(crop: np.ndarray) -> np.ndarray:

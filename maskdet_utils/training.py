@@ -1,13 +1,12 @@
 """Train the head: on features computed once, or through the frozen base in every epoch."""
 
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import numpy as np
 
-from . import datasets, export
+from . import export
 from .model import keras
-from .photos import PhotoError, read_photo
+from .photos import PhotoError, fit_to_input, read_ahead, read_photo
 
 
 class EpochPrinter(keras.callbacks.Callback):
@@ -29,12 +28,14 @@ def early_stopping(patience: int = 5):
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
-def maps_of_views(network, paths, targets, n_views: int, seed: int, change=None, move=None, batch_size: int = 16):
+def feature_maps_of_views(
+    network, paths, targets, n_views: int, seed: int, *, change=None, move=None, batch_size: int = 16
+):
     """Run `n_views` versions of each photo through a frozen network once and keep what comes out.
 
     network: the base or its lower part, which takes pixels scaled to −1…1. With `n_views` 0 the photos are taken as
-    they are, once. Otherwise each view is altered by `change(photo, rng)` (see `augment.worsen`), stretched to the
-    network's size, and altered by `move(photo, rng)` (see `augment.move`). Nothing is trained here, so the network runs
+    they are, once. Otherwise each view is altered by `change(photo, rng)` (see `augment.degrade`), stretched to the
+    network's size, and altered by `move(photo, rng)` (see `augment.random_affine`). Nothing is trained here, so the network runs
     as LiteRT, twice as fast; threads read the next photos meanwhile.
 
     Returns maps float16 `(n, height, width, channels)`, half the memory and as good to train with, and targets float32
@@ -62,38 +63,33 @@ def _run_views(network, paths: list, n_views: int, seed: int, change, move, batc
             raise PhotoError(f"{path}: {error}") from None
         if n_views and change is not None:
             photo = change(photo, rng)
-        photo = datasets.fit_to_input(photo, size)
+        photo = fit_to_input(photo, size)
         return move(photo, rng) if n_views and move is not None else photo
 
     total = len(paths) * max(1, n_views)
-    with ThreadPoolExecutor(2) as pool, tqdm(total=total, desc="maps", leave=False) as bar:
-        waiting: deque = deque()
-        for start in range(0, total, batch_size):
-            stop = min(start + batch_size, total)
-            waiting.append((start, [pool.submit(look, number) for number in range(start, stop)]))
-            while len(waiting) > (1 if stop < total else 0):
-                first, views = waiting.popleft()
-                pixels = np.stack([view.result() for view in views]).astype(np.float32)
-                yield first, lite(pixels / 127.5 - 1)
-                bar.update(len(views))
+    reading = tqdm(read_ahead(look, range(total), 2 * batch_size), total=total, desc="maps", leave=False)
+    views = (view for _, view in reading)
+    for first in range(0, total, batch_size):
+        pixels = np.stack(list(islice(views, batch_size))).astype(np.float32)
+        yield first, lite(pixels / 127.5 - 1)
 
 
-def features_of_maps(upper, maps: np.ndarray, batch_size: int = 32) -> np.ndarray:
+def features_of_feature_maps(upper, maps: np.ndarray, batch_size: int = 32) -> np.ndarray:
     """Run maps through the upper part of the base and pool what comes out: features float32 `(n, 1280)`."""
     lite = export.as_litert(upper)
     starts = range(0, len(maps), batch_size)
     return np.concatenate([lite(maps[start : start + batch_size]).mean(axis=(1, 2)) for start in starts])
 
 
-def features_of_views(base, paths, targets, n_views: int, seed: int, change=None, move=None):
-    """Both at once, photos to features: float32 `(n, 1280)`, and their targets; see `maps_of_views`."""
+def features_of_views(base, paths, targets, n_views: int, seed: int, *, change=None, move=None):
+    """Both at once, photos to features: float32 `(n, 1280)`, and their targets; see `feature_maps_of_views`."""
     paths = list(paths)
     batches = _run_views(base, paths, n_views, seed, change, move)
     features = np.concatenate([found.mean(axis=(1, 2)) for _, found in batches])
     return features, np.tile(np.asarray(targets, np.float32), (max(1, n_views), 1))
 
 
-def train_head(head, train, validation, epochs: int, patience: int = 5, learning_rate: float = 1e-4, callbacks=()):
+def train_head(head, train, validation, epochs: int, *, patience: int = 5, learning_rate: float = 1e-4, callbacks=()):
     """Train a head on features computed once; `train` and `validation` are pairs (features, targets).
 
     The head's pooling is already done in the features, so what trains is the rest of it, sharing its weights. Without
@@ -112,10 +108,10 @@ def train_head(head, train, validation, epochs: int, patience: int = 5, learning
     )
 
 
-def fine_tune(upper, head, maps, targets, epochs: int, learning_rate: float = 3e-4, validation=None, callbacks=()):
+def fine_tune(upper, head, maps, targets, epochs: int, *, learning_rate: float = 3e-4, validation=None, callbacks=()):
     """Train the upper part of the base together with the head, on maps computed once; returns Keras's `History`.
 
-    maps, targets: see `maps_of_views`; validation: such a pair, to be told how it goes. Batch normalisation stays
+    maps, targets: see `feature_maps_of_views`; validation: such a pair, to be told how it goes. Batch normalisation stays
     frozen: its statistics are those of a million photos, ours would be those of a few. The learning rate rises during
     the first twentieth and then falls to 0 along a cosine, so that there is no best epoch to go back to: the last is.
     """
@@ -134,7 +130,7 @@ def fine_tune(upper, head, maps, targets, epochs: int, learning_rate: float = 3e
     return model.fit(batches, validation_data=judged, epochs=epochs, verbose=0, callbacks=list(callbacks))
 
 
-def even_odds(head, targets: np.ndarray) -> float:
+def correct_prior(head, targets: np.ndarray) -> float:
     """Make the first class as likely beforehand as all others together; returns by how much its log-odds rise.
 
     A network learns how frequent each class was in training, targets float32 `(n, classes)`. Where that was our choice

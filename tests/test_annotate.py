@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import clips
-from maskdet_utils.annotate import annotate, default_run
-from maskdet_utils.detector import CLASSIFIER, LABELS, RELEASED, Detection, MaskDetector
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, LiteClassifier, default_run
+from maskdet_utils.detector import Detection, MaskDetector
 from maskdet_utils.drawing import STYLES, caption, draw
-from maskdet_utils.export import LiteClassifier
+from maskdet_utils.live import clips, output
+from maskdet_utils.live.annotate import annotate
+from maskdet_utils.live.video import open_source
 from maskdet_utils.photos import find_photos, read_photo
-from maskdet_utils.video import open_source
 
 CLASSES = ["with_mask", "without_mask"]
 SWITCHES = [(20, 60), (40,), (10, 45, 80)]
@@ -26,8 +26,8 @@ SWITCHES = [(20, 60), (40,), (10, 45, 80)]
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """Three people of the sample, six switches."""
-    frames = (frame for frame, _ in clips.play(clips.cast([22, 35, 23], SWITCHES), 100, width=640, height=360))
-    return clips.write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames, rate=20)
+    frames = (frame for frame, _ in clips.play(clips.cast_actors([22, 35, 23], SWITCHES), 100, width=640, height=360))
+    return output.write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", frames, rate=20)
 
 
 @pytest.fixture(scope="module")
@@ -104,8 +104,8 @@ def test_a_folder_goes_to_a_folder_and_the_broken_photo_is_named(tmp_path, detec
 
 
 def test_a_gif_stays_a_gif(tmp_path, detector):
-    frames = (frame for frame, _ in clips.play(clips.cast([5], [()]), 5, width=160, height=120))
-    path = clips.write_clip(tmp_path / "in.gif", frames, rate=10)
+    frames = (frame for frame, _ in clips.play(clips.cast_actors([5], [()]), 5, width=160, height=120))
+    path = output.write_clip(tmp_path / "in.gif", frames, rate=10)
     annotate(str(path), str(tmp_path / "out.gif"), detector)
     source = open_source(str(tmp_path / "out.gif"))
     assert source.count == 5 and source.rate == 10
@@ -123,9 +123,9 @@ def test_the_input_is_never_written_to(tmp_path, detector, clip, write_photo):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C another way")
 def test_ctrl_c_leaves_a_playable_file(tmp_path, quick_run):
-    frames = (frame for frame, _ in clips.play(clips.cast([5], [()]), 20, width=640, height=480))
+    frames = (frame for frame, _ in clips.play(clips.cast_actors([5], [()]), 20, width=640, height=480))
     once = list(frames)
-    path = clips.write_clip(tmp_path / "long.mp4", once * 50)
+    path = output.write_clip(tmp_path / "long.mp4", once * 50)
     command = [
         sys.executable,
         "-m",
@@ -173,7 +173,7 @@ def test_wrong_usage_is_told_in_a_sentence(tmp_path, quick_run):
 
 
 def test_without_any_run_the_released_classifier_is_used(tmp_path, monkeypatch):
-    monkeypatch.setattr("maskdet_utils.annotate.resolve", lambda name: tmp_path / name)
+    monkeypatch.setattr("maskdet_utils.classifier.resolve", lambda name: tmp_path / name)
     assert default_run() == RELEASED
     (tmp_path / "runs" / "lab").mkdir(parents=True)
     (tmp_path / "runs" / "lab" / CLASSIFIER).touch()
@@ -181,8 +181,8 @@ def test_without_any_run_the_released_classifier_is_used(tmp_path, monkeypatch):
 
 
 def test_lite_and_keras_classifier_agree_on_500_faces(quick_run, sample_folder):
-    from maskdet_utils.datasets import fit_to_input
     from maskdet_utils.model import keras
+    from maskdet_utils.photos import fit_to_input
 
     lite = LiteClassifier(quick_run / CLASSIFIER)
     original = keras.models.load_model(quick_run / "classifier.keras", safe_mode=True)

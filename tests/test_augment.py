@@ -80,7 +80,7 @@ def test_worsen_applies_each_fault_with_its_chance(photo, monkeypatch):
     }
     monkeypatch.setattr(augment, "STREET_FAULTS", faults)
     for seed in range(200):
-        augment.worsen(photo, np.random.default_rng(seed))
+        augment.degrade(photo, np.random.default_rng(seed))
     assert 5 <= calls.count("rare") <= 40 and 165 <= calls.count("often") <= 195
 
 
@@ -97,7 +97,7 @@ def test_noise_adds_grain(photo):
 
 def test_a_cast_changes_the_colour_balance(photo):
     ratios = [
-        augment.cast(photo, np.random.default_rng(seed)).mean(axis=(0, 1)) / photo.mean(axis=(0, 1))
+        augment.color_cast(photo, np.random.default_rng(seed)).mean(axis=(0, 1)) / photo.mean(axis=(0, 1))
         for seed in range(20)
     ]
     assert 0.75 < np.min(ratios) < 0.9 and 1.1 < np.max(ratios) < 1.25
@@ -129,7 +129,7 @@ def test_move_is_the_position_layers_in_one_step(photo):
     """Each of its five parts alone does what the Keras layer of that name may do, and no more."""
     nothing = {"shift": 0, "degrees": 0, "zoom": 0, "shear": 0}
     for seed in range(4):
-        alone = augment.move(photo, np.random.default_rng(seed), **nothing)
+        alone = augment.random_affine(photo, np.random.default_rng(seed), **nothing)
         assert np.array_equal(alone, photo) or np.array_equal(alone, photo[:, ::-1])
     dot = np.zeros((101, 101, 3), np.uint8)
     dot[48:53, 48:53] = dot[18:23, 48:53] = 255  # in the middle, and 30 pixels above it
@@ -138,7 +138,7 @@ def test_move_is_the_position_layers_in_one_step(photo):
         """Where the middle and the upper dot come to lie, (x, y), in a hundred moves."""
         found = []
         for seed in range(100):
-            moved = augment.move(dot, np.random.default_rng(seed), **(nothing | part))
+            moved = augment.random_affine(dot, np.random.default_rng(seed), **(nothing | part))
             _, _, stats, centres = cv2.connectedComponentsWithStats((moved[..., 0] > 100).astype(np.uint8))
             found.append(sorted(centres[1:].tolist(), key=lambda point: -point[1]))
         return np.array(found) - 50
@@ -154,6 +154,8 @@ def test_move_is_the_position_layers_in_one_step(photo):
 
 def test_move_repeats_the_edge_and_keeps_the_size(photo):
     white = np.full_like(photo, 255)
-    moved = augment.move(white, np.random.default_rng(0))
+    moved = augment.random_affine(white, np.random.default_rng(0))
     assert moved.shape == photo.shape and moved.dtype == np.uint8 and moved.min() == 255
-    assert np.array_equal(augment.move(photo, np.random.default_rng(1)), augment.move(photo, np.random.default_rng(1)))
+    assert np.array_equal(
+        augment.random_affine(photo, np.random.default_rng(1)), augment.random_affine(photo, np.random.default_rng(1))
+    )

@@ -14,7 +14,7 @@ from conftest import PICTURES, ROOT, serious_findings
 
 NO_QUESTION = "--use-fake-ui-for-media-stream"  # every question for the camera is answered with yes
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
-CELLS = ["from maskdet_utils.webcam import CameraPanel", "panel = CameraPanel({run!r})", "panel"]
+CELLS = ["from maskdet_utils.live.webcam import CameraPanel", "panel = CameraPanel({run!r})", "panel"]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,10 +82,11 @@ def wait_for(ready, seconds, log):
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
     """Two clips for the fake camera, {class: file}: a person of the sample, moving a little, bare and with a mask."""
-    from maskdet_utils.clips import cast, play, write_clip
+    from maskdet_utils.live.clips import cast_actors, play
+    from maskdet_utils.live.output import write_clip
 
     folder = tmp_path_factory.mktemp("clips")
-    bare = cast([22], [()])[0]
+    bare = cast_actors([22], [()])[0]
     actors = {"without_mask": bare, "with_mask": replace(bare, starts_masked=True)}
     return {
         label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))

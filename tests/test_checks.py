@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maskdet_utils import checks
+from maskdet_utils import checks, environment
 
 
 def test_a_check_prints_pass_or_raises_with_a_hint(capsys):
@@ -29,13 +29,13 @@ def test_groups_on_two_sides_are_seen():
 
 
 def test_versions_of_this_environment_fit():
-    rows = checks.versions()
+    rows = environment.versions()
     assert {"python", "tensorflow", "opencv-python", "jupyterlab"} <= {name for name, *_ in rows}
     assert all(fits for *_, fits in rows)
 
 
 def test_wrong_and_missing_versions_are_seen():
-    rows = checks.versions(["numpy<1", "no-such-package>=1", "numpy>=2", 'numpy<1 ; python_version < "3"'])
+    rows = environment.versions(["numpy<1", "no-such-package>=1", "numpy>=2", 'numpy<1 ; python_version < "3"'])
     assert [(name, fits) for name, _, _, fits in rows[1:]] == [
         ("numpy", False),
         ("no-such-package", False),
@@ -45,5 +45,5 @@ def test_wrong_and_missing_versions_are_seen():
 
 
 def test_opencv_loads_here_and_there_is_room(tmp_path):
-    assert checks.system_libraries() is None
-    assert 0 < checks.free_disk_gb(tmp_path) < 1e6
+    assert environment.system_libraries() is None
+    assert 0 < environment.free_disk_gb(tmp_path) < 1e6

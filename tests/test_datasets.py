@@ -13,7 +13,7 @@ from PIL import Image
 from maskdet_utils import datasets
 from maskdet_utils.checks import no_group_on_two_sides
 from maskdet_utils.datasets import DataError, read_class_folders, split_by_group
-from maskdet_utils.photos import read_photo
+from maskdet_utils.photos import fit_to_input, read_photo
 
 
 def refusal(folder, **options):
@@ -139,7 +139,7 @@ def test_photos_are_stretched_bilinearly_and_shrunk_by_area():
     small, large, wide = (
         rng.integers(0, 256, size, dtype=np.uint8) for size in ((20, 30, 3), (90, 80, 3), (30, 90, 3))
     )
-    fit = datasets.fit_to_input
+    fit = fit_to_input
     assert np.array_equal(fit(small, 64), cv2.resize(small, (64, 64), interpolation=cv2.INTER_LINEAR))
     twice = np.repeat(np.repeat(small[:, :20], 8, axis=0), 8, axis=1)  # 160 pixels: in between two and three times
     halved = cv2.resize(twice, (80, 80), interpolation=cv2.INTER_AREA)
@@ -167,7 +167,7 @@ def test_stream_gives_the_photos_as_read_and_fitted(ten_photos):
     assert [pixels.shape for pixels, _ in photos] == [(4, 32, 32, 3), (4, 32, 32, 3), (2, 32, 32, 3)]
     pixels, found = everything(photos)
     assert pixels.dtype == np.float32 and np.array_equal(found, targets)
-    assert np.array_equal(pixels, [datasets.fit_to_input(read_photo(path), 32) for path in paths])
+    assert np.array_equal(pixels, [fit_to_input(read_photo(path), 32) for path in paths])
 
 
 def test_stream_shuffles_anew_in_every_pass_and_its_seed_repeats_that(ten_photos):
@@ -176,7 +176,7 @@ def test_stream_shuffles_anew_in_every_pass_and_its_seed_repeats_that(ten_photos
     (first_pixels, first), (_, second) = everything(photos), everything(photos)
     assert not np.array_equal(first, second) and not np.array_equal(first, targets)
     assert np.array_equal(first.sum(axis=0), np.ones(10)), "every photo once"
-    read = np.array([datasets.fit_to_input(read_photo(path), 32) for path in paths])
+    read = np.array([fit_to_input(read_photo(path), 32) for path in paths])
     assert np.array_equal(first_pixels, read[first.argmax(axis=1)]), "each photo keeps its own target"
     again = datasets.stream(paths, targets, 32, seed=3, shuffle=True)
     assert np.array_equal(everything(again)[1], first) and np.array_equal(everything(again)[1], second)

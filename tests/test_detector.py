@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import assets, clips
-from maskdet_utils.datasets import fit_to_input
-from maskdet_utils.detector import DetectorError, MaskDetector
-from maskdet_utils.faces import Face, crop_face
+from maskdet_utils import assets
+from maskdet_utils.boxes import crop_face
+from maskdet_utils.classifier import ClassifierError
+from maskdet_utils.detector import MaskDetector
+from maskdet_utils.faces import Face
+from maskdet_utils.live import clips
+from maskdet_utils.photos import fit_to_input
 from maskdet_utils.tracking import BARE, MASKED, Tracker
 
 LABELS = {"classes": ["with_mask", "without_mask"], "input_size": 192, "threshold": 0.5, "crop_margin": 0.25}
@@ -179,26 +182,26 @@ def folder_with(tmp_path, labels, classifier=None):
     ],
 )
 def test_missing_and_tampered_labels_are_named(tmp_path, labels, message):
-    with pytest.raises(DetectorError, match=message):
+    with pytest.raises(ClassifierError, match=message):
         MaskDetector.load(folder_with(tmp_path, labels), FixedFaces())
 
 
 def test_a_damaged_classifier_is_named(tmp_path):
     other = assets.fetch("face_mesh").read_bytes()  # a LiteRT file, but none of ours
     for content in (b"", b"no network", other[: len(other) // 2]):
-        with pytest.raises(DetectorError, match="damaged"):
+        with pytest.raises(ClassifierError, match="damaged"):
             MaskDetector.load(folder_with(tmp_path, LABELS, content), FixedFaces())
-    with pytest.raises(DetectorError, match="takes 192×192 pixels, but labels.json beside it says 128"):
+    with pytest.raises(ClassifierError, match="takes 192×192 pixels, but labels.json beside it says 128"):
         MaskDetector.load(folder_with(tmp_path, {**LABELS, "input_size": 128}, other), FixedFaces())
-    with pytest.raises(DetectorError, match="two classes"):
+    with pytest.raises(ClassifierError, match="two classes"):
         MaskDetector.load(folder_with(tmp_path, LABELS, other), FixedFaces())
 
 
 def test_live_use_imports_no_tensorflow_and_the_package_alone_no_opencv():
     code = (
         "import sys, maskdet_utils; assert 'cv2' not in sys.modules\n"
-        "from maskdet_utils import MaskDetector; import maskdet_utils.annotate\n"
-        "from maskdet_utils.assets import fetch; from maskdet_utils.export import LiteClassifier\n"
+        "from maskdet_utils import MaskDetector; import maskdet_utils.live.annotate, maskdet_utils.live.webcam\n"
+        "from maskdet_utils.assets import fetch; from maskdet_utils.classifier import LiteClassifier\n"
         "LiteClassifier(fetch('face_mesh')); assert 'tensorflow' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -273,7 +276,7 @@ def test_a_face_out_of_sight_for_a_moment_is_the_same_person():
 
 @pytest.fixture(scope="module")
 def actor():
-    return clips.cast([5], [()])[0]
+    return clips.cast_actors([5], [()])[0]
 
 
 def crops_of(actor):

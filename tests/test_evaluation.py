@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from maskdet_utils import evaluation
+from maskdet_utils.evaluate import calibration, metrics
 from maskdet_utils.photos import PhotoError
 
 # Six photos of class 0, two of class 1; one of each is taken for the other.
@@ -33,9 +34,9 @@ def test_three_classes_by_hand():
     assert [evaluation.recall(truth, probabilities, label) for label in range(3)] == [3 / 4, 1 / 2, 1 / 2]
     assert evaluation.balanced_accuracy(truth, probabilities) == pytest.approx((3 / 4 + 1 / 2 + 1 / 2) / 3)
     # F1: 2·3 / (4 + 4), 2·1 / (2 + 3), 2·1 / (2 + 1).
-    assert evaluation.macro_f1(truth, probabilities) == pytest.approx((6 / 8 + 2 / 5 + 2 / 3) / 3)
+    assert metrics.macro_f1(truth, probabilities) == pytest.approx((6 / 8 + 2 / 5 + 2 / 3) / 3)
     # Without photos of the last class, only the two others are averaged.
-    assert evaluation.macro_f1(truth[:6], probabilities[:6]) == pytest.approx((6 / 8 + 2 / 4) / 2)
+    assert metrics.macro_f1(truth[:6], probabilities[:6]) == pytest.approx((6 / 8 + 2 / 4) / 2)
 
 
 def test_area_under_the_curve_is_that_of_scikit_learn():
@@ -53,20 +54,20 @@ def test_calibration_error_by_hand():
     right = np.array([True, False, True, True, False, True])
     probabilities = np.stack([confidence, 1 - confidence], axis=1)
     truth = np.where(right, 0, 1)
-    table = evaluation.reliability_table(truth, probabilities, n_bins=3)
+    table = calibration.reliability_table(truth, probabilities, n_bins=3)
     assert table["photos"].tolist() == [2, 2, 2]
     assert table["confidence"].tolist() == pytest.approx([0.6, 0.8, 0.975])
     assert table["accuracy"].tolist() == [0.5, 0.5, 1]
     by_hand = (2 * 0.1 + 2 * 0.3 + 2 * 0.025) / 6
-    assert evaluation.expected_calibration_error(truth, probabilities, n_bins=3) == pytest.approx(by_hand)
+    assert calibration.expected_calibration_error(truth, probabilities, n_bins=3) == pytest.approx(by_hand)
 
 
 def test_calibration_error_does_not_hang_on_the_order_of_equal_photos():
     """A quantised classifier has few different probabilities, and photos come sorted by class."""
     truth = np.repeat([0, 1], 500)
     probabilities = np.tile([0.5, 0.5], (1000, 1))
-    assert evaluation.expected_calibration_error(truth, probabilities) == 0
-    assert len(evaluation.reliability_table(truth, probabilities)) == 1
+    assert calibration.expected_calibration_error(truth, probabilities) == 0
+    assert len(calibration.reliability_table(truth, probabilities)) == 1
 
 
 @pytest.fixture
@@ -79,22 +80,24 @@ def calibrated():
 
 def test_temperature_undoes_false_confidence(calibrated):
     truth, probabilities = calibrated
-    assert evaluation.fit_temperature(truth, probabilities) == pytest.approx(1, abs=0.1)
-    too_sure = evaluation.with_temperature(probabilities, 1 / 2.5)
+    assert calibration.fit_temperature(truth, probabilities) == pytest.approx(1, abs=0.1)
+    too_sure = calibration.with_temperature(probabilities, 1 / 2.5)
     assert (too_sure.argmax(axis=1) == probabilities.argmax(axis=1)).all()
-    temperature = evaluation.fit_temperature(truth, too_sure)
+    temperature = calibration.fit_temperature(truth, too_sure)
     assert temperature == pytest.approx(2.5, abs=0.25)
-    mended = evaluation.with_temperature(too_sure, temperature)
-    errors = [evaluation.expected_calibration_error(truth, said) for said in (too_sure, mended)]
+    mended = calibration.with_temperature(too_sure, temperature)
+    errors = [calibration.expected_calibration_error(truth, said) for said in (too_sure, mended)]
     assert errors[0] > 0.08 and errors[1] < 0.03
     assert np.allclose(mended.sum(axis=1), 1)
 
 
 def test_the_interval_of_a_calibration_error_holds_it(calibrated):
     truth, probabilities = (part[:300] for part in calibrated)
-    metrics = {"error": evaluation.expected_calibration_error}
+    metrics = {"error": calibration.expected_calibration_error}
     plain, centred = (
-        evaluation.with_intervals(metrics, truth, probabilities, np.arange(300), 200, centred=names)["error"]
+        evaluation.with_intervals(metrics, truth, probabilities, np.arange(300), n_resamples=200, centered=names)[
+            "error"
+        ]
         for names in ((), ("error",))
     )
     assert plain["low"] > 0.8 * plain["value"], "resampling makes it larger"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from maskdet_utils import export, model
+from maskdet_utils.classifier import LiteClassifier, LiteNetwork
 
 SIZE = 64
 
@@ -22,7 +23,7 @@ def file(classifier, tmp_path_factory):
 
 
 def test_it_agrees_with_keras_for_any_number_of_photos(classifier, file):
-    lite = export.LiteClassifier(file)
+    lite = LiteClassifier(file)
     assert lite.input_size == SIZE
     rng = np.random.default_rng(0)
     for count in (1, 5, 1, 33):
@@ -35,12 +36,12 @@ def test_it_agrees_with_keras_for_any_number_of_photos(classifier, file):
 
 def test_pixels_of_another_size_are_refused(file):
     with pytest.raises(ValueError, match="takes 64×64 RGB; got \\(32, 32, 3\\)"):
-        export.LiteClassifier(file)(np.zeros((1, 32, 32, 3), np.float32))
+        LiteClassifier(file)(np.zeros((1, 32, 32, 3), np.float32))
 
 
 def test_a_missing_file_names_the_notebook_that_makes_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="classifier.tflite is missing.*04_train_the_classifier"):
-        export.LiteClassifier(tmp_path / "classifier.tflite")
+        LiteClassifier(tmp_path / "classifier.tflite")
 
 
 def test_nothing_but_the_file_is_left_behind(file):
@@ -54,9 +55,9 @@ def test_fewer_digits_make_a_smaller_file_that_says_nearly_the_same(classifier):
     assert 0.45 < sizes["float16"] < 0.55 and sizes["dynamic"] < 0.35 and sizes["int8"] < 0.35
     exact = classifier.predict(pixels, verbose=0)
     for precision, content in files.items():
-        difference = np.abs(export.LiteNetwork(content)(pixels) - exact).mean()
+        difference = np.abs(LiteNetwork(content)(pixels) - exact).mean()
         assert difference < {"float32": 1e-4, "float16": 0.03}.get(precision, 0.15), precision
-    assert not np.allclose(export.LiteNetwork(files["int8"])(pixels), exact, atol=1e-5), "it was rounded"
+    assert not np.allclose(LiteNetwork(files["int8"])(pixels), exact, atol=1e-5), "it was rounded"
 
 
 def test_what_cannot_be_converted_is_said(classifier):

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from maskdet_utils import assets, faces
-from maskdet_utils.faces import CenterFace, Face, YuNet, letterbox
-from maskdet_utils.photos import read_photo
+from maskdet_utils.faces import CenterFace, Face, YuNet
+from maskdet_utils.photos import letterbox, read_photo
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_recall_on_photos_from_the_street(shared, request):
     """Nine in ten faces of 40 pixels and more, with YuNet and without; the recipe's net finds fewer."""
     import pandas as pd
 
-    from maskdet_utils.matching import overlaps
+    from maskdet_utils.boxes import iou_matrix
 
     folder = shared / "datasets" / "wild-dev"
     truth = pd.read_csv(folder / "boxes.csv")
@@ -192,7 +192,7 @@ def test_recall_on_photos_from_the_street(shared, request):
         for path, rows in truth.groupby("path"):
             found = np.array([face.box for face in detector.detect(photos[path])]).reshape(-1, 4)
             boxes = rows[["x", "y", "width", "height"]].to_numpy(float)
-            hits += (overlaps(boxes, found) >= 0.4).any(axis=1).tolist()
+            hits += (iou_matrix(boxes, found) >= 0.4).any(axis=1).tolist()
         recall[name] = np.mean(hits)
     ssd = recall.pop("ssd")
     assert recall["centerface"] >= 0.9 and min(recall.values()) >= 0.9 > ssd, recall

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import masks
-from maskdet_utils.masks import STYLES, WRONG_WAYS, Style, draw_mask, random_style
+from maskdet_utils.photos import blur_sigma, noise_sigma
+from maskdet_utils.synthesis.masks import STYLES, WRONG_WAYS, Style, draw_mask, random_style
 
 BLUE = Style("surgical", "pleats", colour=(60, 120, 220), loops=False)
 
@@ -169,5 +169,5 @@ def test_a_face_cut_off_by_the_photos_edge(photo, points):
 def test_blur_and_grain_are_measured_rightly(blur):
     disc = cv2.circle(np.full((200, 200), 20, np.float32), (100, 100), 60, 200, -1)
     picture = cv2.GaussianBlur(disc, (0, 0), blur) + rng().normal(0, 3, disc.shape).astype(np.float32)
-    assert masks.photo_blur(picture) == pytest.approx(blur, rel=0.2)
-    assert masks.photo_grain(picture) == pytest.approx(3, rel=0.1)
+    assert blur_sigma(picture) == pytest.approx(blur, rel=0.2)
+    assert noise_sigma(picture) == pytest.approx(3, rel=0.1)

@@ -10,7 +10,7 @@ import papermill
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import notebooks, runs
+from maskdet_utils import notebooks, pipeline, runs
 from maskdet_utils.notebooks import ABSOLUTE_PATH, NotebookError, as_stored
 
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -94,7 +94,7 @@ def test_parameters_are_typed_literals_with_a_comment_each(lesson):
 
 
 def test_papermill_knows_the_same_parameters(lesson_path):
-    assert set(papermill.inspect_notebook(lesson_path)) == set(runs.parameters_of(lesson_path))
+    assert set(papermill.inspect_notebook(lesson_path)) == set(pipeline.parameters_of(lesson_path))
 
 
 def test_every_image_has_words_for_those_who_cannot_see_it(notebook):

@@ -42,7 +42,7 @@ def address(tmp_path_factory, serve):
     folder = tmp_path_factory.mktemp("panel")
     (folder / "index.html").write_text(PAGE, encoding="utf-8")
     for name in ("webcam.js", "webcam.css"):
-        shutil.copy(ROOT / "maskdet_utils" / name, folder)
+        shutil.copy(ROOT / "maskdet_utils" / "live" / name, folder)
     return serve(folder)
 
 

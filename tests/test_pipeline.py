@@ -10,7 +10,8 @@ import papermill
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import datasets, evaluation, export, runs
+from maskdet_utils import datasets, evaluation, pipeline, runs
+from maskdet_utils.classifier import LiteClassifier, read_config
 from maskdet_utils.model import keras
 
 
@@ -32,21 +33,23 @@ def test_metrics_keep_their_contract(metrics):
     assert set(metrics["cross_validation"]) == {"by_group", "naive"}
     assert np.sum(metrics["confusion"]) == metrics["n_test"]
     assert 100 < metrics["peak_memory_mb"] <= 2000
-    assert metrics["image_size"] == runs.read_profile("quick")["image_size"], "the profile's value, not the notebooks'"
+    assert metrics["image_size"] == pipeline.read_profile("quick")["image_size"], (
+        "the profile's value, not the notebooks'"
+    )
 
 
 def test_labels_keep_their_contract(quick_run):
-    labels = evaluation.read_labels(quick_run)
+    labels = read_config(quick_run)
     assert labels["classes"] == ["with_mask", "without_mask"]
-    assert labels["input_size"] == runs.read_profile("quick")["image_size"]
+    assert labels["input_size"] == pipeline.read_profile("quick")["image_size"]
     assert 0 < labels["threshold"] < 1
     assert labels["crop_margin"] == 0.25
 
 
 def test_both_classifier_files_load_agree_and_know_the_classes(quick_run, sample_folder):
     classifier = keras.saving.load_model(quick_run / "classifier.keras")
-    lite = export.LiteClassifier(quick_run / "classifier.tflite")
-    labels = evaluation.read_labels(quick_run)
+    lite = LiteClassifier(quick_run / "classifier.tflite")
+    labels = read_config(quick_run)
     size = labels["input_size"]
     assert classifier.input_shape == (None, size, size, 3) and lite.input_size == size
     assert not any("Random" in type(layer).__name__ for layer in classifier._flatten_layers())
@@ -144,12 +147,14 @@ def test_evaluating_before_training_names_the_missing_file_and_notebook_04(quick
 def test_the_recipe_as_one_function_trains_the_classifier_of_notebook_04(quick_run, tmp_path):
     import pandas as pd
 
-    from maskdet_utils import recipe
+    from benchmarks import recipe
 
     photos = pd.read_csv(quick_run / "01_load_the_data" / "manifest.csv")
     about = json.loads((quick_run / "01_load_the_data" / "dataset.json").read_text())
     photos["file"] = about["folder"] + "/" + photos["path"]
-    asked = runs.parameters_of(ROOT / "notebooks" / "04_train_the_classifier.ipynb") | runs.read_profile("quick")
+    asked = pipeline.parameters_of(ROOT / "notebooks" / "04_train_the_classifier.ipynb") | pipeline.read_profile(
+        "quick"
+    )
     chosen = {
         name: asked[name]
         for name in ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")

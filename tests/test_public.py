@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from conftest import PUBLIC_ZIP, ROOT
 
-from maskdet_utils import assets, cli, public, runs
+from maskdet_utils import assets, cli, pipeline, public, runs
 from maskdet_utils.assets import AssetError
 
 CONTENTS = {
@@ -397,12 +397,12 @@ def test_the_pipeline_fetches_it_first_and_passes_its_name_on(monkeypatch, argum
     done = []
 
     def run(profile, overrides):
-        done.append({**runs.read_profile(profile), **overrides}["dataset"])
+        done.append({**pipeline.read_profile(profile), **overrides}["dataset"])
         return Path("a run")
 
     monkeypatch.setattr(assets, "ASSETS", {})
     monkeypatch.setattr(public, "fetch", lambda: done.append("fetched"))
-    monkeypatch.setattr(runs, "run_pipeline", run)
+    monkeypatch.setattr(pipeline, "run_pipeline", run)
     monkeypatch.setattr(runs, "read_metrics", lambda _: {"accuracy": {"value": 1, "low": 1, "high": 1}})
     assert cli.main(["pipeline", *arguments]) == 0
     assert done == ["fetched", "public"]

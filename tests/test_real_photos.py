@@ -12,8 +12,8 @@ import pytest
 
 from maskdet_utils import evaluation
 from maskdet_utils.detector import MaskDetector
+from maskdet_utils.live.video import open_source
 from maskdet_utils.photos import find_photos
-from maskdet_utils.video import open_source
 
 CLASSES = ["with_mask", "without_mask"]
 WORN_WRONG = "worn_incorrectly"
@@ -33,7 +33,7 @@ def classify(default_run):
     from maskdet_utils.model import keras
 
     classifier = keras.saving.load_model(default_run / "classifier.keras")
-    labels = evaluation.read_labels(default_run)
+    labels = classifier.read_config(default_run)
     assert labels["classes"] == CLASSES
 
     def probabilities(paths, names):

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import judge, release
-from maskdet_utils.detector import CLASSIFIER, LABELS, RELEASED, DetectorError, MaskDetector, load_classifier
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, ClassifierError, load_classifier
+from maskdet_utils.detector import MaskDetector
+from maskdet_utils.evaluate.folder import evaluate_folder
 from maskdet_utils.evaluation import classify_photos
+from tools import release
 
 
 def test_it_is_small_whole_and_says_what_it_is():
@@ -27,7 +29,7 @@ def test_a_file_that_is_not_the_released_one_is_refused(tmp_path):
     content = bytearray((tmp_path / "released" / CLASSIFIER).read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "released" / CLASSIFIER).write_bytes(content)
-    with pytest.raises(DetectorError, match="not the file that labels.json"):
+    with pytest.raises(ClassifierError, match="not the file that labels.json"):
         MaskDetector.load(tmp_path / "released")
 
 
@@ -85,7 +87,7 @@ def test_its_8_bit_ranges_are_measured_on_photos_as_training_alters_them(tmp_pat
 def test_on_street_photos_it_is_as_good_as_its_card_says(shared):
     folder = shared / "datasets" / "wild-dev"
     said = json.loads((RELEASED / "figures.json").read_text())["wild"]["by_size"]
-    found = judge.judge(RELEASED, folder / "crops", groups=folder / "crops.csv")["by_size"]
+    found = evaluate_folder(RELEASED, folder / "crops", groups=folder / "crops.csv")["by_size"]
     for smallest in ("24", "48"):
         figure = found[smallest]["balanced_accuracy"]
         print(

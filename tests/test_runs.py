@@ -12,10 +12,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from maskdet_utils import paths, report, runs
+from maskdet_utils import paths, pipeline, runs
 from maskdet_utils.runs import RunError
 
-PARAMETERS = {name: runs.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in runs.PIPELINE}
+PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in runs.PIPELINE}
 KNOWN = {parameter for parameters in PARAMETERS.values() for parameter in parameters}
 
 
@@ -56,11 +56,11 @@ def test_metrics_are_added_to_and_replaced(tmp_path):
 
 @pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "params").glob("*.yaml")))
 def test_profiles_set_only_parameters_that_a_notebook_knows(profile):
-    assert set(runs.read_profile(profile)) <= KNOWN
+    assert set(pipeline.read_profile(profile)) <= KNOWN
 
 
 def test_the_default_profile_is_the_notebooks_own_defaults():
-    profile = runs.read_profile("default")
+    profile = pipeline.read_profile("default")
     for name, parameters in PARAMETERS.items():
         for parameter, value in parameters.items():
             if parameter != "run_dir":
@@ -108,13 +108,13 @@ def small_repository(tmp_path, monkeypatch):
         cells = [cell(f'run_dir = "runs/lab"\n{defaults}', "parameters"), cell("import os, pathlib, time\n" + source)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
     monkeypatch.chdir(root)
-    for module in (runs, report):
+    for module in (runs, pipeline):
         monkeypatch.setattr(module, "PIPELINE", ("00_first", "01_second"))
     return root
 
 
 def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, capsys):
-    folder = runs.run_pipeline("tiny")
+    folder = pipeline.run_pipeline("tiny")
     assert folder == small_repository / "runs" / "tiny"
     names = {path.name for path in folder.iterdir()}
     assert {"00_first.ipynb", "01_second.ipynb", "metrics.json", "index.html", "figures", "started"} <= names
@@ -128,19 +128,19 @@ def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, ca
 
 
 def test_values_on_the_command_line_win_over_the_profile(small_repository):
-    assert runs.read_metrics(runs.run_pipeline("tiny", {"seed": 7}))["seed"] == 7
+    assert runs.read_metrics(pipeline.run_pipeline("tiny", {"seed": 7}))["seed"] == 7
 
 
 def test_an_unknown_parameter_or_profile_is_an_error(small_repository):
     with pytest.raises(
         RunError, match="No notebook knows the parameter image_sise. Known are: die, fail, pause, run_dir, seed"
     ):
-        runs.run_pipeline("tiny", {"image_sise": 96})
+        pipeline.run_pipeline("tiny", {"image_sise": 96})
     (small_repository / "params" / "typo.yaml").write_text("sede: 1\n")
     with pytest.raises(RunError, match="sede"):
-        runs.run_pipeline("typo")
+        pipeline.run_pipeline("typo")
     with pytest.raises(RunError, match="no profile 'huge'. There are: tiny, typo"):
-        runs.run_pipeline("huge")
+        pipeline.run_pipeline("huge")
     assert not (small_repository / "runs").exists()
 
 
@@ -159,7 +159,7 @@ def is_intact(folder):
 
 def test_a_failing_notebook_is_named_and_leaves_the_last_good_run_alone(good_run):
     with pytest.raises(RunError) as error:
-        runs.run_pipeline("tiny", {"fail": True})
+        pipeline.run_pipeline("tiny", {"fail": True})
     assert "01_second.ipynb failed: AssertionError: this went wrong" in str(error.value)
     kept = re.search(r"as far as it came: (.+)", str(error.value))[1]
     assert nbformat.read(kept, as_version=4).cells[-1].outputs[0].ename == "AssertionError"
@@ -169,14 +169,14 @@ def test_a_failing_notebook_is_named_and_leaves_the_last_good_run_alone(good_run
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
 def test_a_notebook_whose_process_dies_is_named(good_run):
     with pytest.raises(RunError, match="01_second.ipynb failed: its process died"):
-        runs.run_pipeline("tiny", {"die": True})
+        pipeline.run_pipeline("tiny", {"die": True})
     assert is_intact(good_run)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, sent):
-    code = "from maskdet_utils import cli, runs\nruns.PIPELINE = ('00_first', '01_second')\n"
+    code = "from maskdet_utils import cli, pipeline\\npipeline.PIPELINE = ('00_first', '01_second')\n"
     code += "import sys\nfrom maskdet_utils import assets, sample\nassets.ASSETS.clear()\nsample.build = lambda: None\n"
     code += "sys.exit(cli.main(['pipeline', '--profile', 'tiny', '-p', 'pause', '600']))"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)

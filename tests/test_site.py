@@ -207,7 +207,7 @@ def test_no_page_is_wider_than_a_phone_or_goes_wrong(open_page, address, site):
 
 
 @pytest.mark.parametrize(
-    ("word", "where"), [("overfitting", "docs/glossary"), ("worsen", "docs/api/maskdet_utils.augment")]
+    ("word", "where"), [("overfitting", "docs/glossary"), ("degrade", "docs/api/maskdet_utils.augment")]
 )
 def test_the_search_finds_a_term(open_page, word, where):
     page, wrong = open_page("docs/index.html")

@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import masks, synthesis
-from maskdet_utils.confusers import KINDS
-from maskdet_utils.masks import STYLES, WRONG_WAYS
 from maskdet_utils.photos import read_photo
-from maskdet_utils.synthesis import synthesize_folder, synthesize_photo
+from maskdet_utils.synthesis import masks, synthesize
+from maskdet_utils.synthesis.folder import RECORDS, synthesize_folder
+from maskdet_utils.synthesis.masks import STYLES, WRONG_WAYS
+from maskdet_utils.synthesis.occluders import KINDS
+from maskdet_utils.synthesis.synthesize import synthesize_photo
 
 
 def rng(seed=0):
@@ -95,15 +96,15 @@ def test_folder_refuses_what_would_harm(folder, tmp_path):
     with pytest.raises(ValueError, match="holds masks of seed 1"):
         synthesize_folder(folder, tmp_path / "out", seed=2)
     with pytest.raises(ValueError, match="holds masks of seed 1"):
-        synthesize_folder(folder, tmp_path / "out", seed=1, draw="confusers")
-    with pytest.raises(ValueError, match="What can be drawn: masks, worn-wrong, confusers"):
+        synthesize_folder(folder, tmp_path / "out", seed=1, draw="occluders")
+    with pytest.raises(ValueError, match="What can be drawn: masks, worn-wrong, occluders"):
         synthesize_folder(folder, tmp_path / "out", draw="hats")
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
         synthesize_folder(folder, tmp_path / "file")
 
 
-@pytest.mark.parametrize(("draw", "kinds"), [("worn-wrong", WRONG_WAYS), ("confusers", KINDS)])
+@pytest.mark.parametrize(("draw", "kinds"), [("worn-wrong", WRONG_WAYS), ("occluders", KINDS)])
 def test_other_things_can_be_drawn(photo, detector, mesh, draw, kinds):
     seen = set()
     for seed in range(40):
@@ -138,7 +139,7 @@ def test_overlapping_faces_an_already_masked_face_and_a_drawing(photo, detector,
     assert synthesize_photo(drawing, rng(), detector, mesh)[0].shape == drawing.shape  # a mask, or none: both are fine
 
 
-@pytest.mark.parametrize("draw", synthesis.DRAW)
+@pytest.mark.parametrize("draw", synthesize.DRAW)
 def test_small_and_huge_faces_and_those_at_the_border(photo, detector, mesh, draw):
     huge = np.full((5000, 10000, 3), 150, np.uint8)  # 50 megapixels
     huge[500:4500, 100:3386] = cv2.resize(photo, (3286, 4000), interpolation=cv2.INTER_CUBIC)
@@ -178,14 +179,14 @@ def test_interrupted_it_stops_soon_and_goes_on_later(folder, photo, tmp_path):
     assert 5 <= written < 63
     summary = synthesize_folder(folder, tmp_path / "out")
     assert summary["photos"] == 63
-    lines = [json.loads(line)["photo"] for line in (tmp_path / "out" / synthesis.RECORDS).read_text().splitlines()]
+    lines = [json.loads(line)["photo"] for line in (tmp_path / "out" / RECORDS).read_text().splitlines()]
     assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".*"))
 
 
 def test_variants_say_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo, write_photo):
     face, wall = write_photo(tmp_path / "in" / "face.png", photo), write_photo(tmp_path / "in" / "wall.png")
-    plan = {"right": 2, "wrong": 3, "confuser": 1}
-    table = synthesis.draw_variants([wall, face], tmp_path / "out", plan, seed=4)
+    plan = {"right": 2, "wrong": 3, "occluder": 1}
+    table = synthesize.draw_variants([wall, face], tmp_path / "out", plan, seed=4)
     assert list(table.columns) == ["file", "drawn_on", "drawn"]
     assert (table["drawn_on"] == str(face)).all(), "nothing is drawn where there is no face"
     drawn = table["drawn"].tolist()
@@ -193,7 +194,7 @@ def test_variants_say_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo,
     pictures = [read_photo(path) for path in table["file"]]
     assert all(picture.shape == photo.shape for picture in pictures)
     assert len({picture.tobytes() for picture in pictures}) == 6
-    again = synthesis.draw_variants([wall, face], tmp_path / "again", plan, seed=4)
+    again = synthesize.draw_variants([wall, face], tmp_path / "again", plan, seed=4)
     assert again["drawn"].tolist() == drawn
     assert all(np.array_equal(read_photo(path), picture) for path, picture in zip(again["file"], pictures, strict=True))
-    assert synthesis.draw_variants([], tmp_path / "none", plan).empty
+    assert synthesize.draw_variants([], tmp_path / "none", plan).empty

@@ -39,7 +39,9 @@ def test_every_view_is_another_one_and_the_seed_repeats_them(base, photos):
     paths, targets = photos
 
     def views(seed):
-        return training.features_of_views(base, paths, targets, 3, seed, augment.worsen, augment.move)
+        return training.features_of_views(
+            base, paths, targets, 3, seed, change=augment.degrade, move=augment.random_affine
+        )
 
     features, found = views(seed=1)
     assert features.shape == (24, model.FEATURES) and np.array_equal(found, np.tile(targets, (3, 1)))
@@ -118,7 +120,7 @@ def test_fine_tuning_moves_the_upper_part_and_the_head_and_nothing_else(base, tm
     classifier = model.build_classifier(tuned, head)
     pixels = next(iter(datasets.stream(paths, targets, SIZE)))[0].numpy()
     before = classifier.predict(pixels, verbose=0)
-    maps, found = training.maps_of_views(lower, paths, targets, 0, seed=0)
+    maps, found = training.feature_maps_of_views(lower, paths, targets, 0, seed=0)
     assert maps.dtype == np.float16 and maps.shape == (8, *lower.output_shape[1:])
     training.fine_tune(upper, head, maps, found, epochs=30, learning_rate=1e-4)
     after = classifier.predict(pixels, verbose=0)
@@ -144,7 +146,7 @@ def test_even_odds_take_the_shares_of_the_training_pictures_out_again():
     features = np.random.default_rng(0).normal(size=(20, 1, 1, model.FEATURES)).astype(np.float32)
     before = head.predict(features, verbose=0)
     targets = np.array([[1, 0]] * 2 + [[0, 1]] * 6, np.float32)  # one in four
-    assert training.even_odds(head, targets) == pytest.approx(np.log(3))
+    assert training.correct_prior(head, targets) == pytest.approx(np.log(3))
     after = head.predict(features, verbose=0)
     assert np.allclose(after[:, 0] / after[:, 1], 3 * before[:, 0] / before[:, 1], rtol=1e-3)
 
@@ -157,7 +159,7 @@ def test_even_odds_of_three_classes():
     shares = np.array([0.2, 0.3, 0.5], np.float32)
     head.layers[-1].set_weights([0 * kernel, np.log(shares)])
     targets = np.repeat(np.eye(3, dtype=np.float32), [2, 3, 5], axis=0)
-    assert training.even_odds(head, targets) == pytest.approx(np.log(4))
+    assert training.correct_prior(head, targets) == pytest.approx(np.log(4))
     after = head.predict(np.zeros((1, 1, 1, model.FEATURES), np.float32), verbose=0)
     assert np.allclose(after, [1 / 2, 3 / 8, 1 / 8], atol=1e-4)
 
@@ -169,14 +171,15 @@ import numpy as np, pandas as pd, tensorflow as tf
 folder, devices = sys.argv[1], int(sys.argv[2])
 [cpu] = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-from maskdet_utils import model, recipe
+from benchmarks import recipe
+from maskdet_utils import model
 
 # Each device draws dropout of its own, so without it: the rest must be the same.
 model.build_head = functools.partial(model.build_head, dropout=0.0)
 photos = pd.read_csv(folder + "/photos.csv")
 strategy = tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(devices)]) if devices > 1 else None
 with strategy.scope() if strategy else contextlib.nullcontext():
-    classifier = recipe.train(photos, ["a", "b"], folder, 32, n_drawn=0, n_views=2, epochs=3, fine_tune_epochs=2)
+    classifier = recipe.train(photos, ["a", "b"], folder, image_size=32, n_drawn=0, n_views=2, epochs=3, fine_tune_epochs=2)
     assert strategy is None or len(classifier.weights[0].value.values) == devices, "the weights live on both"
 np.savez(f"{folder}/{devices}.npz", *classifier.get_weights())
 """

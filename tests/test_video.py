@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskdet_utils import clips, video
-from maskdet_utils.video import VideoError, open_sink, open_source
+from maskdet_utils.live import clips, output, video
+from maskdet_utils.live.output import open_sink
+from maskdet_utils.live.video import VideoError, open_source
 
 
 def moving_square(count=30, width=64, height=48):
@@ -21,7 +22,7 @@ def moving_square(count=30, width=64, height=48):
 
 @pytest.fixture
 def clip(tmp_path):
-    return clips.write_clip(tmp_path / "clip.mp4", moving_square(), rate=12.5)
+    return output.write_clip(tmp_path / "clip.mp4", moving_square(), rate=12.5)
 
 
 def read_all(path):
@@ -39,7 +40,7 @@ def test_mp4_keeps_rate_size_count_and_colours(clip):
 
 
 def test_gif_keeps_rate_and_count(tmp_path):
-    path = clips.write_clip(tmp_path / "clip.gif", moving_square(), rate=15)
+    path = output.write_clip(tmp_path / "clip.gif", moving_square(), rate=15)
     source = open_source(str(path))
     frames = [frame for _, frame in source.frames]
     assert len(frames) == source.count == 30 and source.rate == pytest.approx(15, rel=0.02)
@@ -47,12 +48,12 @@ def test_gif_keeps_rate_and_count(tmp_path):
 
 
 def test_mjpeg_is_jpegs_in_a_row(tmp_path):
-    content = clips.write_clip(tmp_path / "clip.mjpeg", moving_square(3)).read_bytes()
+    content = output.write_clip(tmp_path / "clip.mjpeg", moving_square(3)).read_bytes()
     assert content.count(b"\xff\xd8\xff") == 3
 
 
 def test_odd_sizes_lose_at_most_one_pixel(tmp_path):
-    frames = read_all(clips.write_clip(tmp_path / "odd.mp4", moving_square(3, 65, 49)))
+    frames = read_all(output.write_clip(tmp_path / "odd.mp4", moving_square(3, 65, 49)))
     assert frames[0].shape in ((48, 64, 3), (49, 65, 3))
 
 
@@ -107,7 +108,7 @@ def test_an_unreachable_stream():
 
 
 def test_a_stream_over_http(tmp_path):
-    content = clips.write_clip(tmp_path / "clip.mp4", moving_square(), rate=12.5).read_bytes()
+    content = output.write_clip(tmp_path / "clip.mp4", moving_square(), rate=12.5).read_bytes()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -152,6 +153,6 @@ def test_a_gif_of_one_frame_and_without_durations(tmp_path):
 
 
 def test_the_actors_of_a_clip_switch_when_they_should():
-    (actor,) = clips.cast([5], [(3, 6)])
+    (actor,) = clips.cast_actors([5], [(3, 6)])
     labels = [truth[0][1] for _, truth in clips.play([actor], 8, width=160, height=120)]
     assert labels == ["without_mask"] * 3 + ["with_mask"] * 3 + ["without_mask"] * 2

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils import webcam
 from maskdet_utils.detector import Detection
+from maskdet_utils.live import webcam
 from maskdet_utils.photos import PhotoError
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 
 // As the notebook does: from its text. (An import of the file would depend on how Node takes the ending .js.)
-const source = readFileSync(new URL("../maskdet_utils/webcam.js", import.meta.url), "utf8");
+const source = readFileSync(new URL("../maskdet_utils/live/webcam.js", import.meta.url), "utf8");
 const { default: widget, describe, drawFaces, explain } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const FACE = { box: [0.1, 0.2, 0.3, 0.4], style: 0, words: "with mask", label: "with_mask", probability: 0.981 };

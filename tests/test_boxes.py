@@ -3,33 +3,34 @@
 import numpy as np
 import pytest
 
-from maskdet_utils import matching
+from maskdet_utils import boxes
+from maskdet_utils.evaluate import metrics
 
 CLASSES = ["with_mask", "without_mask"]
 MASKED, BARE, WRONG = (0, 0, 40, 40), (100, 0, 40, 40), (200, 0, 40, 40)
 
 
 def count(found, found_labels, marked, marked_labels, smallest=0):
-    return matching.count(found, found_labels, marked, marked_labels, CLASSES, smallest).tolist()
+    return metrics.count_boxes(found, found_labels, marked, marked_labels, CLASSES, smallest=smallest).tolist()
 
 
 def test_each_found_face_gets_the_box_that_it_lies_on_and_no_box_is_given_twice():
     marked = np.array([MASKED, BARE])
     found = np.array([(104, 2, 40, 40), (500, 0, 40, 40), (2, 0, 40, 40), (6, 0, 40, 40)])
-    assert matching.match(found, marked).tolist() == [1, -1, 0, -1]
-    assert matching.match(found[:0], marked).tolist() == [] and matching.match(found, marked[:0]).tolist() == [-1] * 4
+    assert boxes.match(found, marked).tolist() == [1, -1, 0, -1]
+    assert boxes.match(found[:0], marked).tolist() == [] and boxes.match(found, marked[:0]).tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize(("shift", "partner"), [(13, 0), (14, -1)])
 def test_a_pair_overlaps_by_half(shift, partner):
     # 27 of 53 columns are common: 0.51; 26 of 54: 0.48.
-    assert matching.match(np.array([(shift, 0, 40, 40)]), np.array([MASKED])).tolist() == [partner]
+    assert boxes.match(np.array([(shift, 0, 40, 40)]), np.array([MASKED])).tolist() == [partner]
 
 
 def test_of_two_ways_to_pair_up_the_better_one_is_taken():
     marked = np.array([(0, 0, 40, 40), (10, 0, 40, 40)])
     found = np.array([(8, 0, 40, 40), (17, 0, 40, 40)])
-    assert matching.match(found, marked).tolist() == [0, 1]
+    assert boxes.match(found, marked).tolist() == [0, 1]
 
 
 def test_right_found_and_marked():
@@ -38,9 +39,9 @@ def test_right_found_and_marked():
     found, said = [MASKED, BARE, (400, 0, 40, 40)], ["with_mask", "with_mask", "without_mask"]
     counts = count(found, said, marked, labels)
     assert counts == [[1, 2, 2], [0, 1, 1], [2, 3, 3]]
-    assert matching.precision_recall_f1(np.array(counts[0])).tolist() == [1 / 2, 1 / 2, 1 / 2]
-    assert matching.precision_recall_f1(np.array(counts[1])).tolist() == [0, 0, 0]
-    assert matching.precision_recall_f1(np.array(counts))[2].tolist() == [2 / 3, 2 / 3, 2 / 3]
+    assert metrics.precision_recall_f1(np.array(counts[0])).tolist() == [1 / 2, 1 / 2, 1 / 2]
+    assert metrics.precision_recall_f1(np.array(counts[1])).tolist() == [0, 0, 0]
+    assert metrics.precision_recall_f1(np.array(counts))[2].tolist() == [2 / 3, 2 / 3, 2 / 3]
 
 
 def test_what_the_classifier_does_not_know_is_neutral():

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maskdet_utils import public, recipe
+from benchmarks import recipe
+from maskdet_utils import datasets, public, training_set
 
-CLASSES = [*recipe.MASK_CLASSES, recipe.WORN_WRONG]
+CLASSES = [*datasets.MASK_CLASSES, datasets.WORN_WRONG]
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def drawn():
 
 
 def asked(photos, drawn, classes):
-    files, targets = recipe.pictures(photos, drawn, classes, n_drawn=1)
+    files, targets = training_set.pictures(photos, drawn, classes, n_drawn=1)
     assert targets.dtype == np.float32 and np.allclose(targets.sum(axis=1), 1)
     return files, {file: target.tolist() for file, target in zip(files, targets, strict=True)}
 
@@ -32,7 +33,7 @@ def test_two_classes(photos, drawn):
     assert sorted(files) == ["b1", "b1", "d1", "d2", "d3", "d4", "d5", "d5", "m1", "m2"], "bare ones twice"
     assert targets["m1"] == targets["d1"] == [1, 0]
     assert targets["b1"] == targets["d5"] == targets["d3"] == targets["d4"] == [0, 1]
-    assert targets["d2"] == [recipe.UNDER_NOSE, 1 - recipe.UNDER_NOSE]
+    assert targets["d2"] == [training_set.UNDER_NOSE, 1 - training_set.UNDER_NOSE]
 
 
 def test_with_three_classes_masks_worn_wrong_are_the_third_and_hands_are_not(photos, drawn):
@@ -43,7 +44,7 @@ def test_with_three_classes_masks_worn_wrong_are_the_third_and_hands_are_not(pho
 
 
 def test_real_masks_worn_wrong_are_the_third_class_too_and_listed_as_often_as_drawn_ones_need(photos, drawn):
-    real = pd.DataFrame({"file": ["w1", "w2"], "label": recipe.WORN_WRONG})
+    real = pd.DataFrame({"file": ["w1", "w2"], "label": datasets.WORN_WRONG})
     many = pd.concat([drawn, *[drawn.query("drawn == 'chin'")] * 39])
     files, targets = asked(pd.concat([photos, real]), many, CLASSES)
     assert targets["w1"] == targets["w2"] == [0, 0, 1]
@@ -52,27 +53,27 @@ def test_real_masks_worn_wrong_are_the_third_class_too_and_listed_as_often_as_dr
 
 def test_the_audit_knows_which_photos_show_a_mask_worn_wrong():
     table = public.read_table().query("exclude == ''")
-    told = recipe.tell_worn_wrong(table)
+    told = training_set.tell_worn_wrong(table)
     counts = told.groupby("split")["label"].value_counts()
-    assert [counts[part, recipe.WORN_WRONG] for part in ("train", "validation", "test")] == [42, 12, 10]
-    kept = told["label"] != recipe.WORN_WRONG
+    assert [counts[part, datasets.WORN_WRONG] for part in ("train", "validation", "test")] == [42, 12, 10]
+    kept = told["label"] != datasets.WORN_WRONG
     assert (told["label"] == table["label"])[kept].all() and kept.sum() == len(table) - 64
 
 
 def test_another_pair_of_classes_gets_no_masks_drawn(photos, tmp_path):
     others = photos.assign(label=photos["label"].replace({"with_mask": "cat", "without_mask": "dog"}))
-    assert recipe.draw(others, ["cat", "dog"], tmp_path, n_drawn=2, seed=0).empty
+    assert training_set.draw_pictures(others, ["cat", "dog"], tmp_path, n_drawn=2, seed=0).empty
 
 
 def test_three_classes_are_trained_from_photos_to_a_classifier(sample_folder, tmp_path):
     """On eight people, one view, small inputs: that it runs and knows its training photos, not that it is good."""
     rows = [
         {"file": str(file), "label": label, "split": "validation" if number % 4 == 0 else "train"}
-        for label in recipe.MASK_CLASSES
+        for label in datasets.MASK_CLASSES
         for number, file in enumerate(sorted((sample_folder / label).glob("*.jpg"))[:80:5])
     ]
     photos = pd.DataFrame(rows)
-    classifier = recipe.train(photos, CLASSES, tmp_path, 64, n_views=1, epochs=8, fine_tune_epochs=6)
+    classifier = recipe.train(photos, CLASSES, tmp_path, image_size=64, n_views=1, epochs=8, fine_tune_epochs=6)
     assert classifier.output_shape == (None, 3)
     worn_wrong = [path for path in tmp_path.rglob("*_chin.jpg")] + [path for path in tmp_path.rglob("*_one_ear.jpg")]
     assert worn_wrong, "masks worn wrong were drawn"

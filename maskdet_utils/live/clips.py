@@ -1,18 +1,10 @@
-"""Clips of the AT&T faces, moving, with masks that go on and off at known frames: for tests, the fake camera, the README.
+"""Clips of the AT&T faces, moving, with masks that go on and off at known frames: for tests, the fake camera, the README."""
 
-`python -m maskdet_utils.clips demo.gif` (what `make demo-gif` runs) writes the README's GIF; with another ending
-(.mp4, .mjpeg) the same clip without boxes.
-"""
-
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
-
-from .video import open_sink
 
 CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
 
@@ -36,10 +28,11 @@ class Actor:
         return "with_mask" if switched != self.starts_masked else "without_mask"
 
 
-def cast(people: Sequence[int], switches: Sequence[tuple], photo_number: int = 1, seed: int = 0) -> list[Actor]:
+def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: int = 1, seed: int = 0) -> list[Actor]:
     """Make actors of AT&T's people (1 to 40), each with a mask drawn on; switches: frames for each of them."""
-    from . import sample, synthesis
-    from .faces import CenterFace, FaceMesh
+    from .. import sample
+    from ..faces import CenterFace, FaceMesh
+    from ..synthesis.synthesize import synthesize_photo
 
     wanted = {f"s{person:02d}": tuple(frames) for person, frames in zip(people, switches, strict=True)}
     detector, mesh = CenterFace(), FaceMesh()
@@ -47,9 +40,7 @@ def cast(people: Sequence[int], switches: Sequence[tuple], photo_number: int = 1
     for person, number, grey in sample.att_photos():
         if person in wanted and number == photo_number:
             bare = sample.tint(grey, np.random.default_rng([seed, int(person[1:])]))
-            masked, drawn = synthesis.synthesize_photo(
-                bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh
-            )
+            masked, drawn = synthesize_photo(bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh)
             if not drawn:
                 raise ValueError(
                     f"No mask could be drawn on photo {photo_number} of person {person}: take another one."
@@ -80,28 +71,6 @@ def play(actors: Sequence[Actor], count: int, width: int = 640, height: int = 48
         yield frame, truth
 
 
-def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.0) -> Path:
-    """Write RGB frames to .mp4, .gif or .mjpeg (JPEGs in a row: what Chromium takes for a fake camera).
-
-    Chromium wants even sizes. Raises ValueError for another ending.
-    """
-    from .video import Source
-
-    path = Path(path)
-    if path.suffix.lower() == ".mjpeg":
-        with open(path, "wb") as file:
-            for frame in frames:
-                file.write(cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
-        return path
-    sink = open_sink(str(path), Source("video", (none for none in ()), rate))
-    try:
-        for frame in frames:
-            sink.write(frame, None)
-    finally:
-        sink.close()
-    return path
-
-
 def _wall(width: int, height: int) -> np.ndarray:
     """A plain wall, lighter at the top: nothing in it looks like a face."""
     down = np.linspace(0, 1, height)[:, None, None]
@@ -123,25 +92,3 @@ def _paste(frame, photo, centre, size, degrees) -> None:
     opacity = cv2.warpAffine(oval, matrix, shape)[..., None]
     moved = cv2.warpAffine(photo, matrix, shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     frame[:] = (frame * (1 - opacity) + moved * opacity).astype(np.uint8)
-
-
-def _demo(output: str, model: str | None) -> None:
-    """Write the demo clip; as a GIF with the boxes and labels of a trained run, frame by frame as they come."""
-    from .annotate import default_run
-    from .detector import MaskDetector
-    from .drawing import FONT, draw
-
-    count, rate = 72, 9  # below 2 MB: small enough for a repository
-    actors = cast([22, 35, 23], [(18, 54), (32,), (7, 43, 61)])
-    frames = (frame for frame, _ in play(actors, count, width=480, height=270))
-    if output.lower().endswith(".gif"):
-        detector = MaskDetector.load(Path(model).resolve() if model else default_run())
-        frames = (draw(frame, detector.track(frame), detector.classes) for frame in frames)
-        frames = (cv2.putText(frame, CREDIT, (6, 263), FONT, 0.35, (60, 60, 60), 1, cv2.LINE_AA) for frame in frames)
-    print(write_clip(output, frames, rate))
-
-
-if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: python -m maskdet_utils.clips OUTPUT(.gif | .mp4 | .mjpeg) [RUN]")
-    _demo(*sys.argv[1:], *[None] * (3 - len(sys.argv)))

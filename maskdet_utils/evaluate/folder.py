@@ -1,14 +1,12 @@
 """Judge a classifier on a folder of photos: what `maskdet evaluate` does.
 
-class folders of crops ──► read, fit, measure (threads) ──► classifier (batches) ──► Seen ──► scorecard
+class folders of crops ──► read, fit, measure (threads) ──► classifier (batches) ──► Predictions ──► scorecard
 whole photos ──► face detector ──► crops ──► classifier ─────────────────────────────┘
 """
 
 import math
 import os
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,24 +14,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import datasets, faces, matching, scorecard, slices
-from .datasets import DataError
-from .detector import MaskDetector, at_threshold, load_classifier
-from .photos import PhotoError, find_photos, read_photo
-from .scorecard import SMALLEST_BOXES, WORN_WRONG
+from .. import datasets, faces
+from ..boxes import clip_box, crop_face, match
+from ..classifier import at_threshold, load_classifier
+from ..datasets import WORN_WRONG, DataError
+from ..detector import MaskDetector
+from ..photos import PhotoError, find_photos, fit_to_input, letterbox, read_ahead, read_photo
+from . import subgroups
+from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
 
 BOXES_FILE = "boxes.csv"
 BATCH = 32
 
 
 @dataclass
-class Seen:
+class Predictions:
     """What a classifier said of the faces of a folder.
 
-    faces: a row per face: `path` of its photo, `label` (true), `group`, `face_size` and the other measures of `slices`.
+    faces: a row per face: `path` of its photo, `label` (true), `group`, `face_size` and the other measures of `subgroups`.
     probabilities: `(faces, classes)`. groups_from: what says which photos belong together. photos: how many could be
     read. left_out: `path` and `reason` of the others. without_face: paths of photos in which no face was found. boxes:
-    `(photos, sizes, classes + 1, 3)`, the counts of `matching.count` for each of `SMALLEST_BOXES`; None without
+    `(photos, sizes, classes + 1, 3)`, the counts of `count_boxes` for each of `SMALLEST_BOXES`; None without
     marked boxes. box_groups: of those photos. notes: sentences for the reader.
     """
 
@@ -48,57 +49,59 @@ class Seen:
     box_groups: list[str] = field(default_factory=list)
 
 
-def judge(
-    model, folder, detect=False, groups=None, margin=0.25, turn=False, boxes=None, face_detector="careful"
+def evaluate_folder(
+    model, folder, *, detect=False, groups=None, margin=0.25, turn=False, boxes=None, face_detector="careful"
 ) -> dict:
     """Figures of a classifier on class folders of photos: `with_mask/`, `without_mask/`, `worn_incorrectly/`.
 
-    model: a run folder or a .tflite or .keras file, see `detector.load_classifier`. detect: the photos are whole ones,
-    see `look_at_photos`; otherwise they are face crops, see `look_at_crops`, which say what the other arguments mean.
+    model: a run folder or a .tflite or .keras file, see `classifier.load_classifier`. detect: the photos are whole ones,
+    see `predict_photos`; otherwise they are face crops, see `predict_crops`, which say what the other arguments mean.
 
-    Returns a dictionary that JSON can hold, see README and `scorecard.figures`. Raises `DataError` if there is no photo
-    or face to judge by, `DetectorError` if the classifier is unusable.
+    Returns a dictionary that JSON can hold, see README and `metrics.face_scores`. Raises `DataError` if there is no photo
+    or face to judge by, `ClassifierError` if the classifier is unusable.
     """
     start = time.perf_counter()
     model, folder = Path(model).resolve(), Path(folder)
-    classifier, labels = load_classifier(model)
+    classifier, config = load_classifier(model)
     if detect:
         finder = faces.face_detector(face_detector) if isinstance(face_detector, str) else face_detector
-        detector = MaskDetector(classifier, finder, labels["classes"], labels["threshold"], labels["crop_margin"])
-        seen = look_at_photos(detector, folder, groups, boxes)
+        detector = MaskDetector(
+            classifier, finder, config["classes"], threshold=config["threshold"], crop_margin=config["crop_margin"]
+        )
+        predictions = predict_photos(detector, folder, groups, boxes)
     else:
-        seen = look_at_crops(classifier, labels, folder, groups, margin, turn)
+        predictions = predict_crops(classifier, config, folder, groups=groups, margin=margin, turn=turn)
     looked = time.perf_counter()
-    card = scorecard.of_faces(seen, labels)
+    report = metrics_report(predictions, config)
     return {
         "schema_version": 1,
         "model": str(model),
         "folder": str(folder),
-        "mode": "crops" if not detect else "photos" if seen.boxes is None else "boxes",
-        **card,
+        "mode": "crops" if not detect else "photos" if predictions.boxes is None else "boxes",
+        **report,
         "seconds": {"looking": round(looked - start, 2), "intervals": round(time.perf_counter() - looked, 2)},
-        "faces_per_second": round(len(seen.faces) / (looked - start), 1),
+        "faces_per_second": round(len(predictions.faces) / (looked - start), 1),
     }
 
 
-def look_at_crops(classifier, labels: dict, folder: Path, groups=None, margin=0.25, turn=False) -> Seen:
+def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin=0.25, turn=False) -> Predictions:
     """Classify face crops in class folders. Memory does not grow with their number, but for a line in a table.
 
-    groups: a CSV that says which photos belong together, see `read_groups`; by default `groups.csv` in the folder, and
+    groups: a CSV that says which photos belong together, see `find_groups`; by default `groups.csv` in the folder, and
     without one near copies do. margin: how much the crops show around the face's box, in box sizes on every side; cut
     down if the classifier wants less. turn: measure how far heads are turned, too: a face detector then looks at every
     crop, which takes several times as long as all the rest.
     """
-    paths, notes = class_photos(folder, labels["classes"])
-    if labels["crop_margin"] > margin:
+    paths, notes = class_photos(folder, config["classes"])
+    if config["crop_margin"] > margin:
         notes.append(
-            f"The classifier was made for crops with {labels['crop_margin']:.0%} around the face's box, these show "
+            f"The classifier was made for crops with {config['crop_margin']:.0%} around the face's box, these show "
             f"{margin:.0%}: on whole photos it may do better."
         )
     detector = faces.DETECTORS["centerface"]() if turn else None
-    read = partial(_read_crop, labels=labels, margin=margin, turn=turn)
+    read = partial(_read_crop, config=config, margin=margin, turn=turn)
     rows, left_out, batch, probabilities = [], [], [], []
-    for path, answer in _ahead(read, paths, "classifying", 2 * BATCH):
+    for path, answer in _with_progress(read, paths, 2 * BATCH, "classifying"):
         name = path.relative_to(folder).as_posix()
         if isinstance(answer, str):
             left_out.append({"path": name, "reason": answer})
@@ -106,7 +109,7 @@ def look_at_crops(classifier, labels: dict, folder: Path, groups=None, margin=0.
         pixels, about, small = answer
         if detector:
             found = detector.detect(small)
-            about["turn"] = slices.turn(found[0].landmarks if found else None)
+            about["turn"] = subgroups.head_turn(found[0].landmarks if found else None)
         rows.append({"path": name, "label": name.split("/")[0], **about})
         batch.append(pixels)
         if len(batch) == BATCH:
@@ -116,18 +119,18 @@ def look_at_crops(classifier, labels: dict, folder: Path, groups=None, margin=0.
         probabilities.append(classifier(np.stack(batch).astype(np.float32)))
     _complain_if_none(rows, left_out)
     table = pd.DataFrame(rows)
-    table["group"], groups_from, sizes = read_groups(groups, folder, table["path"], table.pop("hash"))
+    table["group"], groups_from, sizes = find_groups(groups, folder, table["path"], table.pop("hash"))
     table["face_size"] = sizes.fillna(table["face_size"])
-    return Seen(table, np.concatenate(probabilities), groups_from, len(table), left_out, notes)
+    return Predictions(table, np.concatenate(probabilities), groups_from, len(table), left_out, notes)
 
 
-def look_at_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None) -> Seen:
+def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None) -> Predictions:
     """Find the faces of whole photos and classify them.
 
     boxes: a CSV with a line per face, see `read_boxes`; by default `boxes.csv` in the folder. If there is one, the
     photos that it names are looked at, and a face is of the class of the marked box that it lies on; faces on no
     marked box count there only. Without one, the folder holds class folders, and each face that is found is of its
-    photo's class. groups: as in `look_at_crops`, of the whole photos.
+    photo's class. groups: as in `predict_crops`, of the whole photos.
     """
     if boxes is None and (folder / BOXES_FILE).is_file():
         boxes = folder / BOXES_FILE
@@ -141,7 +144,7 @@ def look_at_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None
         paths, notes = class_photos(folder, detector.classes)
         names = {path: path.relative_to(folder).as_posix() for path in paths}
     rows, left_out, probabilities, photos, counts = [], [], [], [], []
-    for path, answer in _ahead(_read_whole, list(names), "looking for faces", 4):
+    for path, answer in _with_progress(_read_whole, list(names), 4, "looking for faces"):
         name = names[path]
         if isinstance(answer, str):
             left_out.append({"path": name, "reason": answer})
@@ -152,11 +155,11 @@ def look_at_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None
         if boxes is not None:
             of_photo = marked[name]
             places, labels = of_photo[["x", "y", "width", "height"]].to_numpy(float), of_photo["label"].tolist()
-            partners = matching.match(found, places)
+            partners = match(found, places)
             truth = [labels[partner] if partner >= 0 else None for partner in partners]
             called = [detector.classes[label] for label in at_threshold(said, detector.threshold).argmax(axis=1)]
             counts.append(
-                [matching.count(found, called, places, labels, detector.classes, size) for size in SMALLEST_BOXES]
+                [count_boxes(found, called, places, labels, detector.classes, smallest=size) for size in SMALLEST_BOXES]
             )
         else:
             truth = [name.split("/")[0]] * len(found)
@@ -170,10 +173,10 @@ def look_at_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None
             f"No face was found in the {len(photos)} photos of {folder}. Are they face crops? Then leave --detect out."
         )
     photos = pd.DataFrame(photos)
-    photos["group"], groups_from, _ = read_groups(groups, root, photos["path"], photos["hash"])
+    photos["group"], groups_from, _ = find_groups(groups, root, photos["path"], photos["hash"])
     table = pd.DataFrame(rows)
     table["group"] = table["path"].map(photos.set_index("path")["group"])
-    return Seen(
+    return Predictions(
         table,
         np.concatenate(probabilities),
         groups_from,
@@ -207,39 +210,29 @@ def class_photos(folder: Path, classes) -> tuple[list[Path], list[str]]:
     return found, [f"Left out, no class of this classifier: {', '.join(strange)}."] if strange else []
 
 
-def read_groups(file, folder: Path, paths, hashes) -> tuple[list[str], str, pd.Series]:
-    """The group of each photo: photos that hang together (one person, one source), drawn together for the intervals.
+def find_groups(file, folder: Path, paths, hashes) -> tuple[list[str], str, pd.Series]:
+    """The group of each photo: photos that belong together (one person, one source) are resampled together.
 
-    file: a CSV with a column `path`, relative to `folder` or to the CSV's own folder, and a column `group` or
-    `source_photo`. None: `groups.csv` in `folder`, and if there is none, near copies are groups, told by `hashes` (see
-    `datasets.difference_hash`). paths: relative to `folder`.
+    Args:
+        file: a CSV, see `datasets.read_groups`; None: `groups.csv` in `folder`, and if there is none, near copies are
+            groups.
+        folder: where the photos are.
+        paths: of the photos, relative to `folder`.
+        hashes: of the photos, see `datasets.difference_hash`.
 
-    Returns the groups, where they are from, and the column `face_min_side_px` if the CSV has it (else not a number).
-    Raises `DataError` if the CSV cannot be read, lacks a column or says nothing about a photo.
+    Returns:
+        The groups, where they are from, and the column `face_min_side_px` if the CSV has it (else not a number).
+
+    Raises:
+        DataError: the CSV cannot be read, lacks a column, or says nothing about a photo.
     """
     unknown = pd.Series(np.nan, index=range(len(paths)))
     if file is None and not (folder / datasets.GROUPS_FILE).is_file():
-        return [f"copies{number:05d}" for number in datasets.near_copies(np.stack(hashes))], "near copies", unknown
+        return datasets.copy_groups(hashes), "near copies", unknown
     file = Path(file) if file is not None else folder / datasets.GROUPS_FILE
-    table = _read_csv(file)
-    column = next((name for name in ("group", "source_photo") if name in table), None)
-    if "path" not in table or column is None:
-        raise DataError(
-            f"{file} needs the columns path and group (or source_photo); it has {', '.join(map(str, table.columns))}."
-        )
-    row_of = {}
-    for base in (file.parent, folder):
-        row_of |= {_place(base, path): row for row, path in enumerate(table["path"].astype(str))}
-    rows = [row_of.get(_place(folder, path)) for path in paths]
-    missing = [path for path, row in zip(paths, rows, strict=True) if row is None]
-    if missing:
-        raise DataError(
-            f"{file} says nothing about {missing[0]}{f' and {len(missing) - 1} more' if missing[1:] else ''}."
-        )
-    groups = table[column].iloc[rows].astype(str).tolist()
-    if "face_min_side_px" in table:
-        unknown = pd.to_numeric(table["face_min_side_px"], errors="coerce").iloc[rows].reset_index(drop=True)
-    return groups, f"{file.name}: {column}", unknown
+    table, column = datasets.read_groups(file, folder, paths)
+    sizes = pd.to_numeric(table["face_min_side_px"], errors="coerce") if "face_min_side_px" in table else unknown
+    return table["group"].tolist(), f"{file.name}: {column}", sizes
 
 
 def read_boxes(file, classes) -> tuple[pd.DataFrame, list[str]]:
@@ -248,7 +241,7 @@ def read_boxes(file, classes) -> tuple[pd.DataFrame, list[str]]:
     Returns them, and sentences about labels that the classifier does not know. Raises `DataError` if a column is
     missing, a number is none, a box is empty, or no label is known.
     """
-    table = _read_csv(file)
+    table = datasets.read_csv(file)
     sides = ["x", "y", "width", "height"]
     missing = [name for name in ("path", "label", *sides) if name not in table]
     if missing:
@@ -267,17 +260,10 @@ def read_boxes(file, classes) -> tuple[pd.DataFrame, list[str]]:
     return table, [note] if neutral else []
 
 
-def _read_csv(file) -> pd.DataFrame:
-    try:
-        return pd.read_csv(file)
-    except FileNotFoundError:
-        raise DataError(f"There is no {file}.") from None
-    except (ValueError, OSError) as error:  # no CSV, no UTF-8, a folder
-        raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
+def _with_progress(read, paths: list, depth: int, title: str):
+    from tqdm.auto import tqdm
 
-
-def _place(base, path) -> str:
-    return os.path.normpath(os.path.join(os.path.abspath(base), path))
+    return tqdm(read_ahead(read, paths, depth), total=len(paths), desc=title, unit="photo", leave=False)
 
 
 def _complain_if_none(rows: list, left_out: list[dict]) -> None:
@@ -286,37 +272,20 @@ def _complain_if_none(rows: list, left_out: list[dict]) -> None:
         raise DataError(f"None of the {len(left_out)} photos can be read. {first['path']}: {first['reason']}.")
 
 
-def _ahead(read, paths, words: str, depth: int):
-    """Give each path with `read(path)`, in order; threads read up to `depth` photos ahead, so memory stays flat."""
-    from tqdm.auto import tqdm
-
-    waiting = deque()
-    with ThreadPoolExecutor(2) as pool, tqdm(total=len(paths), desc=words, unit="photo", leave=False) as bar:
-        try:
-            for number, path in enumerate(paths, start=1):
-                waiting.append((path, pool.submit(read, path)))
-                while len(waiting) > (depth if number < len(paths) else 0):
-                    path, answer = waiting.popleft()
-                    yield path, answer.result()
-                    bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _read_crop(path, labels: dict, margin: float, turn: bool):
+def _read_crop(path, config: dict, margin: float, turn: bool):
     """What the classifier sees of a photo, its measures, and a small copy for the face detector (if it is to look).
 
     A sentence if it cannot be read.
     """
     # Never so much smaller than it is that its face would fall into another band of sizes.
-    at_least = math.ceil(max(labels["input_size"], slices.BANDS["face_size"][-1]) * (1 + 2 * margin))
+    at_least = math.ceil(max(config["input_size"], subgroups.BINS["face_size"][-1]) * (1 + 2 * margin))
     try:
         photo = read_photo(path, at_least=at_least)
     except (PhotoError, OSError) as error:
         return str(error)
-    pixels = datasets.fit_to_input(slices.centre(photo, margin, labels["crop_margin"]), labels["input_size"])
-    about = {"face_size": min(photo.shape[:2]) / (1 + 2 * margin), **slices.look_at(photo, margin)}
-    small = faces.letterbox(photo, 320)[0] if turn else None
+    pixels = fit_to_input(subgroups.crop_center(photo, margin, config["crop_margin"]), config["input_size"])
+    about = {"face_size": min(photo.shape[:2]) / (1 + 2 * margin), **subgroups.measure(photo, margin)}
+    small = letterbox(photo, 320)[0] if turn else None
     return pixels, {**about, "hash": datasets.difference_hash(photo)}, small
 
 
@@ -332,10 +301,10 @@ def _faces_of(photo: np.ndarray, detector: MaskDetector) -> tuple[list, list[dic
     """The box (whole pixels, within the photo) and the measures of each face that is found."""
     boxes, about = [], []
     for face in detector.face_detector.detect(photo):
-        box = faces.box_in_frame(face.box, photo.shape)
+        box = clip_box(face.box, photo.shape)
         if box is None:
             continue
         boxes.append(box)
-        looks = slices.look_at(faces.crop_face(photo, box, 0.25), 0.25)
-        about.append({"face_size": min(box[2:]), **looks, "turn": slices.turn(face.landmarks)})
+        looks = subgroups.measure(crop_face(photo, box, 0.25), 0.25)
+        about.append({"face_size": min(box[2:]), **looks, "turn": subgroups.head_turn(face.landmarks)})
     return boxes, about

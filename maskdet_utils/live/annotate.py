@@ -11,24 +11,10 @@ import threading
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
-from .detector import CLASSIFIER, RELEASED, MaskDetector
-from .drawing import draw
-from .paths import resolve
-from .video import Source, VideoError, open_sink, open_source
-
-DEFAULT_RUNS = ("runs/default", "runs/lab")
-
-
-def default_run() -> Path:
-    """The folder of the classifier that is used if none is named: your latest run's, else the released one."""
-    for name in DEFAULT_RUNS:
-        try:
-            folder = resolve(name)
-        except FileNotFoundError:  # installed without the repository
-            break
-        if (folder / CLASSIFIER).is_file():
-            return folder
-    return RELEASED
+from ..detector import MaskDetector
+from ..drawing import draw
+from .output import open_sink
+from .video import Source, VideoError, open_source
 
 
 def default_output(name: str, source: Source) -> str:

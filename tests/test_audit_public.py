@@ -10,13 +10,14 @@ from conftest import ROOT
 
 from maskdet_utils import audit, datasets, public
 from maskdet_utils.faces import Face
+from tools import audit_public
 
 TABLE = pd.read_csv(ROOT / "data" / "public.csv", keep_default_na=False, na_values={"faces": [""]})
 JUDGED = pd.read_csv(ROOT / "data" / "public_judged.csv", keep_default_na=False)
 
 
 def no_faces(paths):
-    return pd.DataFrame({"path": list(paths)}).reindex(columns=audit.COLUMNS)
+    return pd.DataFrame({"path": list(paths)}).reindex(columns=audit_public.COLUMNS)
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def by_path(table):
 
 def test_copies_and_people_are_one_group_and_what_is_too_much_is_excluded(data_set, nothing_judged):
     folder, table = data_set
-    found = audit.audit(folder, table, no_faces(table["path"]), nothing_judged)
+    found = audit_public.audit(folder, table, no_faces(table["path"]), nothing_judged)
     row = by_path(found)
     assert row["with_mask/03.png"]["exclude"] == "exact copy"
     assert row["with_mask/03.png"]["copy_of"] == "with_mask/03 copy.png"
@@ -81,11 +82,11 @@ def test_another_crop_of_a_face_is_a_copy_though_the_photos_are_unlike(data_set,
     ):
         cv2.imwrite(str(folder / name), pixels[..., ::-1])
         rows.append([name, 10, 10, 60, 60, 0.9, *points.ravel()])
-    faces = pd.concat([no_faces(table["path"][2:]), pd.DataFrame(rows, columns=audit.COLUMNS)])
-    row = by_path(audit.audit(folder, table, faces, nothing_judged))
+    faces = pd.concat([no_faces(table["path"][2:]), pd.DataFrame(rows, columns=audit_public.COLUMNS)])
+    row = by_path(audit_public.audit(folder, table, faces, nothing_judged))
     assert row["with_mask/01.png"]["copy_of"] == "with_mask/00.png"
     tiny = faces.assign(width=20, height=20)
-    row = by_path(audit.audit(folder, table, tiny, nothing_judged))
+    row = by_path(audit_public.audit(folder, table, tiny, nothing_judged))
     assert row["with_mask/01.png"]["copy_of"] == "", "faces of a few pixels all look alike"
 
 
@@ -95,7 +96,7 @@ def test_of_a_file_that_is_not_there_only_its_name_and_content_hash_are_used(dat
     for path in gone:
         (folder / path).unlink()
     here = sorted(set(table["path"]) - set(gone))
-    found = audit.audit(folder, table, no_faces(here), nothing_judged)
+    found = audit_public.audit(folder, table, no_faces(here), nothing_judged)
     row = by_path(found)
     assert [row[path]["exclude"] for path in gone] == ["not looked at", "exact copy", "not looked at"]
     assert row[gone[2]]["group"] == row["without_mask/0_0_anna_0002.jpg"]["group"]
@@ -107,39 +108,39 @@ def test_what_was_judged_by_eye_holds_for_exact_copies_too(data_set):
     judged = pd.DataFrame(
         [["with_mask/03.png", "wrong label", "no mask"], ["without_mask/07.png", "", "a beard"]], columns=JUDGED.columns
     )
-    row = by_path(audit.audit(folder, table, no_faces(table["path"]), judged))
+    row = by_path(audit_public.audit(folder, table, no_faces(table["path"]), judged))
     assert (
         row["with_mask/03 copy.png"]["exclude"] == "wrong label" and row["with_mask/03.png"]["exclude"] == "exact copy"
     )
     assert row["without_mask/07.png"]["exclude"] == "" and row["without_mask/07.png"]["remark"] == "a beard"
     judged.loc[0, "path"] = "with_mask/gone.png"
     with pytest.raises(datasets.DataError, match=r"not in data/public.csv: with_mask/gone.png\."):
-        audit.audit(folder, table, no_faces(table["path"]), judged)
+        audit_public.audit(folder, table, no_faces(table["path"]), judged)
 
 
 def test_large_faces_are_counted(data_set, nothing_judged):
     folder, table = data_set
     faces = no_faces(table["path"]).assign(order=range(len(table)))
     several = pd.DataFrame(
-        [[table["path"][0], 0, 0, 20, height, 0.9, *[5.0] * 10] for height in (20, 11, 9)], columns=audit.COLUMNS
+        [[table["path"][0], 0, 0, 20, height, 0.9, *[5.0] * 10] for height in (20, 11, 9)], columns=audit_public.COLUMNS
     )
-    found = audit.audit(folder, table, pd.concat([faces[1:], several])[audit.COLUMNS], nothing_judged)
+    found = audit_public.audit(folder, table, pd.concat([faces[1:], several])[audit_public.COLUMNS], nothing_judged)
     assert list(found["faces"][:3]) == [2, 0, 0]
 
 
 def test_rows_hang_together_through_any_shared_label():
-    joined = audit.join(([0, 1, 2, 3, 4, 5], list("aabcde")), ([1, 3], ["x", "x"]), ([4, 4, 5], [7, 8, 8]))
+    joined = audit_public.join(([0, 1, 2, 3, 4, 5], list("aabcde")), ([1, 3], ["x", "x"]), ([4, 4, 5], [7, 8, 8]))
     assert joined[0] == joined[1] == joined[3] and joined[4] == joined[5]
     assert len({joined[0], joined[2], joined[4]}) == 3
 
 
 def test_an_aligned_face_is_the_template_itself_however_large_or_turned(photo):
     large = cv2.resize(photo, (112, 112))
-    assert np.array_equal(audit.align(large, audit.TEMPLATE), large)
+    assert np.array_equal(audit_public.align(large, audit_public.TEMPLATE), large)
     for angle, scale in ((0, 2.0), (25, 1.0), (-60, 1.7)):
         move = cv2.getRotationMatrix2D((56, 56), angle, scale) + [[0, 0, 80], [0, 0, 90]]
         moved = cv2.warpAffine(large, move, (300, 300), borderMode=cv2.BORDER_REPLICATE)
-        aligned = audit.align(moved, audit.TEMPLATE @ move[:, :2].T + move[:, 2])
+        aligned = audit_public.align(moved, audit_public.TEMPLATE @ move[:, :2].T + move[:, 2])
         assert aligned.shape == (round(112 * scale), round(112 * scale), 3)
         inner = [cv2.resize(one, (112, 112), interpolation=cv2.INTER_AREA)[20:-20, 20:-20] for one in (aligned, large)]
         assert np.abs(inner[0].astype(int) - inner[1]).mean() < 8
@@ -159,20 +160,20 @@ class FakeDetector:
 
 
 def test_the_search_for_faces_goes_on_where_it_was_broken_off(tmp_path, write_photo, monkeypatch):
-    monkeypatch.setattr(audit, "CenterFace", FakeDetector)
+    monkeypatch.setattr(audit_public, "CenterFace", FakeDetector)
     monkeypatch.setattr(FakeDetector, "left", 3)
     paths = [f"{number}.png" for number in range(6)]
     for number, path in enumerate(paths):
         write_photo(tmp_path / path, np.zeros((50, 40 + 20 * (number % 2), 3), np.uint8))
     cache, nothing = tmp_path / "build" / "faces.csv", no_faces([])
     with pytest.raises(KeyboardInterrupt):
-        audit.find_faces(tmp_path, paths, nothing, cache)
+        audit_public.find_faces(tmp_path, paths, nothing, cache)
     monkeypatch.setattr(FakeDetector, "left", 3)
-    faces = audit.find_faces(tmp_path, paths, nothing, cache)
+    faces = audit_public.find_faces(tmp_path, paths, nothing, cache)
     assert list(faces["path"]) == paths and list(faces["x"].notna()) == [False, True] * 3
     assert list(faces.iloc[1])[1:8] == [1.3, 2, 30, 40, 0.988, 0, 1]
     cache.unlink()
-    assert audit.find_faces(tmp_path, paths[2:], faces, cache)["path"].tolist() == paths[2:], "nothing to search"
+    assert audit_public.find_faces(tmp_path, paths[2:], faces, cache)["path"].tolist() == paths[2:], "nothing to search"
 
 
 def test_a_leak_is_counted_by_copies_and_by_people():
@@ -189,15 +190,6 @@ def test_a_leak_is_counted_by_copies_and_by_people():
     # The twin of a test photo is in the training part with probability 160/199; only those of class a are copies.
     assert shares["the same person or a copy"] == pytest.approx(160 / 199, abs=0.08)
     assert shares["a copy"] == pytest.approx(80 / 199, abs=0.08)
-
-
-def test_a_swapped_label_is_the_most_doubtful():
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame({"path": range(200), "label": ["a", "b"] * 100, "group": range(200)}, index=range(1000, 1200))
-    features = rng.normal(size=(200, 8)) + np.where(table["label"] == "a", 2.0, -2.0)[:, None]
-    table.loc[1060, "label"] = "b"
-    doubt = audit.doubtful(features, table)
-    assert doubt.index[0] == 1060 and doubt.iloc[0] > 0.5 > doubt.iloc[1]
 
 
 # What is committed
@@ -236,16 +228,16 @@ def test_exclusions_have_a_reason_that_the_datasheet_names_and_counts():
         (audit.exclusions(TABLE), "not used, because"),
         (audit.overview(TABLE), "part"),
     ):
-        assert audit.markdown(counts, corner) in datasheet, "python -m maskdet_utils.audit prints the tables"
+        assert audit_public.markdown(counts, corner) in datasheet, "python -m tools.audit_public prints the tables"
     for what, share in audit.leak(TABLE).items():
         assert f"{share:.1%}".replace("%", " %") in datasheet, what
-    worn_wrong = JUDGED["remark"].str.startswith(audit.WORN_WRONG)
+    worn_wrong = JUDGED["remark"].str.startswith(public.REMARK_WORN_WRONG)
     assert f"{worn_wrong.sum()} masks worn wrong" in datasheet
 
 
 def test_the_committed_manifest_is_what_the_audit_gives(public_photos):
     faces = pd.read_csv(ROOT / "data" / "public_faces.csv")
-    again = audit.audit(public_photos, TABLE[["path", "blob", "bytes", "label"]], faces, JUDGED)
+    again = audit_public.audit(public_photos, TABLE[["path", "blob", "bytes", "label"]], faces, JUDGED)
     differing = [name for name in again if not again[name].fillna(-1).eq(TABLE[name].fillna(-1)).all()]
     assert not differing
 
@@ -254,7 +246,7 @@ def test_the_committed_faces_are_what_the_detector_finds(public_photos, tmp_path
     """In fifty photos of the four thousand: all of them take minutes."""
     faces = pd.read_csv(ROOT / "data" / "public_faces.csv")
     paths = sorted(set(faces["path"]))[::80]
-    again = audit.find_faces(public_photos, paths, faces.iloc[:0], tmp_path / "faces.csv")
+    again = audit_public.find_faces(public_photos, paths, faces.iloc[:0], tmp_path / "faces.csv")
     known = faces[faces["path"].isin(paths)].reset_index(drop=True)
     assert list(again["path"]) == list(known["path"])
-    assert np.allclose(again[audit.COLUMNS[1:]], known[audit.COLUMNS[1:]], atol=1.5, equal_nan=True)
+    assert np.allclose(again[audit_public.COLUMNS[1:]], known[audit_public.COLUMNS[1:]], atol=1.5, equal_nan=True)

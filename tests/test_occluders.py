@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils.confusers import KINDS, draw_confuser, random_confuser
+from maskdet_utils.synthesis.occluders import KINDS, draw_occluder, random_occluder
 
 
 def rng(seed=0):
@@ -15,7 +15,7 @@ def rng(seed=0):
 
 def changed(photo, points, kind, seed=0):
     """Where the photo was changed: bool (height, width)."""
-    return (draw_confuser(photo, points, kind, rng(seed))[0] != photo).any(axis=2)
+    return (draw_occluder(photo, points, kind, rng(seed))[0] != photo).any(axis=2)
 
 
 def at(mask, points, number):
@@ -26,7 +26,7 @@ def at(mask, points, number):
 def test_it_stays_in_its_box_and_leaves_the_eyes_alone(photo, points, kind):
     before = photo.copy()
     for seed in range(10):
-        result, description = draw_confuser(photo, points, kind, rng(seed))
+        result, description = draw_occluder(photo, points, kind, rng(seed))
         x, y, width, height = description["box"]
         outside = np.ones(photo.shape[:2], bool)
         outside[max(0, y - 4) : y + height + 4, max(0, x - 4) : x + width + 4] = False
@@ -46,14 +46,14 @@ def test_hand_and_microphone_hide_the_mouth_or_what_is_below_it(photo, points):
 def test_a_hand_has_the_colour_of_the_skin(photo, points):
     for colour in ((1.0, 0.5, 0.3), (0.4, 0.6, 1.0)):
         tinted = (photo * np.array(colour)).astype(np.uint8)
-        result, _ = draw_confuser(tinted, points, "hand", rng(1))
+        result, _ = draw_occluder(tinted, points, "hand", rng(1))
         there = (result != tinted).any(axis=2)
         mean = result[there].mean(axis=0)
         assert mean / mean.max() == pytest.approx(np.array(colour) / max(colour), abs=0.12)
 
 
 def test_a_beard_darkens_the_chin_and_leaves_the_lips(photo, points):
-    result, _ = draw_confuser(photo, points, "beard", rng(3))
+    result, _ = draw_occluder(photo, points, "beard", rng(3))
     chin = tuple(np.round(points[199, 1::-1]).astype(int))
     assert result[chin].mean() < 0.9 * photo[chin].mean()
     difference = np.abs(result.astype(int) - photo).max(axis=2)
@@ -68,7 +68,7 @@ def test_a_scarf_leaves_mouth_and_nose_free(photo, points):
 
 
 def test_same_seed_same_picture_and_all_kinds_come(photo, points):
-    assert (random_confuser(photo, points, rng(5))[0] == random_confuser(photo, points, rng(5))[0]).all()
-    assert {random_confuser(photo, points, rng(seed))[1]["kind"] for seed in range(40)} == set(KINDS)
+    assert (random_occluder(photo, points, rng(5))[0] == random_occluder(photo, points, rng(5))[0]).all()
+    assert {random_occluder(photo, points, rng(seed))[1]["kind"] for seed in range(40)} == set(KINDS)
     with pytest.raises(ValueError, match="There are: hand, microphone, beard, scarf"):
-        draw_confuser(photo, points, "veil", rng())
+        draw_occluder(photo, points, "veil", rng())

@@ -7,10 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maskdet_utils import judge, scorecard
+from maskdet_utils.classifier import ClassifierError, load_classifier
 from maskdet_utils.datasets import DataError
-from maskdet_utils.detector import DetectorError, MaskDetector, load_classifier
+from maskdet_utils.detector import MaskDetector
+from maskdet_utils.evaluate import folder as module
+from maskdet_utils.evaluate.folder import evaluate_folder
+from maskdet_utils.evaluate.text import as_text
 from maskdet_utils.faces import Face
+from maskdet_utils.photos import read_ahead
 
 CLASSES = ["with_mask", "without_mask"]
 THREE = [*CLASSES, "worn_incorrectly"]
@@ -61,16 +65,16 @@ def folder(tmp_path, paint):
 
 @pytest.fixture
 def classifier(monkeypatch):
-    """What `judge` loads, whatever model is named; its `labels` may be changed."""
+    """What `evaluate_folder` loads, whatever model is named; its `labels` may be changed."""
     classifier = BlueIsMask()
     classifier.labels = dict(LABELS)
-    monkeypatch.setattr(judge, "load_classifier", lambda model: (classifier, classifier.labels))
+    monkeypatch.setattr(module, "load_classifier", lambda model: (classifier, classifier.labels))
     return classifier
 
 
 def judged(folder, **more):
     """The answer, after a trip through JSON as strict as can be."""
-    return json.loads(json.dumps(judge.judge("model", folder, **more), allow_nan=False))
+    return json.loads(json.dumps(evaluate_folder("model", folder, **more), allow_nan=False))
 
 
 def test_figures_are_what_one_counts(classifier, folder):
@@ -103,7 +107,7 @@ def test_slices_hold_every_face_once(classifier, folder):
 
 
 def test_the_text_says_the_same(classifier, folder):
-    text = scorecard.as_text(judged(folder))
+    text = as_text(judged(folder))
     assert "34 faces (20 with_mask, 10 without_mask, 4 worn_incorrectly) of 34 groups (near copies)" in text
     (line,) = [line for line in text.splitlines() if line.startswith("worn_incorrectly called with_mask")]
     assert line.split()[3] == "0.750" and line.split()[-1] == "–"
@@ -118,7 +122,7 @@ def test_swapped_labels_are_noticed(classifier, folder):
     card = judged(folder)
     assert card["balanced_accuracy"]["value"] == pytest.approx(0.1)
     assert card["warning"] == "Worse than chance: are the labels swapped?"
-    assert scorecard.as_text(card).endswith(card["warning"])
+    assert as_text(card).endswith(card["warning"])
 
 
 def test_a_coin_is_no_swap(classifier, folder, paint):
@@ -131,19 +135,19 @@ def test_a_coin_is_no_swap(classifier, folder, paint):
 def test_photos_that_cannot_be_read_or_vanish_are_left_out_and_named(classifier, folder, monkeypatch):
     (folder / "with_mask" / "broken.jpg").write_bytes(b"no photo")
     (folder / "with_mask" / "empty.png").write_bytes(b"")
-    read, vanishing = judge.read_photo, folder / "without_mask" / "05.png"
+    read, vanishing = module.read_photo, folder / "without_mask" / "05.png"
 
     def read_while_somebody_tidies_up(path, **more):
         vanishing.unlink(missing_ok=True)
         return read(path, **more)
 
-    monkeypatch.setattr(judge, "read_photo", read_while_somebody_tidies_up)
+    monkeypatch.setattr(module, "read_photo", read_while_somebody_tidies_up)
     card = judged(folder)
     assert card["faces"] == {"with_mask": 20, "without_mask": 9, "worn_incorrectly": 4} and card["photos"] == 33
     reasons = {one["path"]: one["reason"] for one in card["left_out"]["photos"]}
     assert card["left_out"]["count"] == 3 and reasons["without_mask/05.png"] == "no such file"
     assert reasons["with_mask/empty.png"] == "empty file" and "not a readable photo" in reasons["with_mask/broken.jpg"]
-    text = scorecard.as_text(card)
+    text = as_text(card)
     assert "left out: 3" in text and "without_mask/05.png: no such file" in text
 
 
@@ -178,7 +182,7 @@ def test_one_class_has_no_balanced_accuracy(classifier, tmp_path, paint):
     ]
     card = judged(tmp_path / "b")
     assert card["accuracy"] is None and card["worn_incorrectly_called_with_mask"]["value"] == 0
-    assert "nothing to be right or wrong about" in card["notes"][0] and "–" in scorecard.as_text(card)
+    assert "nothing to be right or wrong about" in card["notes"][0] and "–" in as_text(card)
 
 
 def test_groups_come_from_a_csv_beside_or_in_the_folder(classifier, folder, tmp_path):
@@ -217,7 +221,7 @@ def test_one_group_gives_no_interval(classifier, folder):
     pd.DataFrame({"path": names, "group": "one"}).to_csv(folder / "groups.csv", index=False)
     card = judged(folder)
     assert card["accuracy"] == {"value": pytest.approx(0.9), "low": None, "high": None}
-    assert "0.900 " in scorecard.as_text(card)
+    assert "0.900 " in as_text(card)
 
 
 def test_a_classifier_of_tight_crops_gets_tight_crops(classifier, tmp_path, write_photo):
@@ -248,7 +252,7 @@ def test_three_classes(classifier, folder, paint):
     assert card["recall"]["worn_incorrectly"]["value"] == 0.6
     assert card["two_classes"]["balanced_accuracy"]["value"] == pytest.approx(0.9)
     assert not [name for name in card if name.startswith("worn_incorrectly")]
-    text = scorecard.as_text(card)
+    text = as_text(card)
     assert "macro F1" in text and "called worn_incorrectly" in text and "as if there were no worn_incorrectly" in text
 
 
@@ -259,7 +263,7 @@ def test_threshold_and_unsure_band_of_the_run(classifier, folder):
     assert card["at_threshold"]["recall"]["with_mask"]["value"] == 0
     assert card["at_threshold"]["recall"]["without_mask"]["value"] == 1
     assert card["unsure"]["share"] == 1 and card["unsure"]["of_the_rest"]["accuracy"] is None
-    assert "unsure: 100.0% of the faces" in scorecard.as_text(card)
+    assert "unsure: 100.0% of the faces" in as_text(card)
 
 
 def test_reading_ahead_keeps_order_and_never_holds_more_than_it_may():
@@ -269,7 +273,7 @@ def test_reading_ahead_keeps_order_and_never_holds_more_than_it_may():
         done.append(number)
         return -number
 
-    for number, answer in judge._ahead(read, list(range(50)), "numbers", depth=5):
+    for number, answer in read_ahead(read, range(50), depth=5):
         behind.append(len(done) - number)
         assert answer == -number
     assert max(behind) <= 7 and sorted(done) == list(range(50))
@@ -312,7 +316,7 @@ def test_faces_of_whole_photos_are_of_their_photos_class(classifier, tmp_path, w
     assert card["without_face"] == {"count": 1, "photos": ["with_mask/none.png"]}
     assert card["by_size"]["48"]["confusion"] == [[1, 0], [0, 1]], "sizes are those of the found boxes"
     assert card["slices"]["turn"][0]["faces"] == card["faces"]
-    assert "no face found (of 3 photos): 1\n  with_mask/none.png" in scorecard.as_text(card)
+    assert "no face found (of 3 photos): 1\n  with_mask/none.png" in as_text(card)
 
 
 def test_found_and_labelled_right(classifier, tmp_path, write_photo):
@@ -348,7 +352,7 @@ def test_found_and_labelled_right(classifier, tmp_path, write_photo):
         card["boxes"]["20"]["labelled"]["marked"] == 3 and card["boxes"]["20"]["labelled"]["recall"]["value"] == 1 / 3
     )
     assert "worn_incorrectly (1)" in card["notes"][0]
-    text = scorecard.as_text(card)
+    text = as_text(card)
     assert "found and labelled right" in text and "boxes of 20 pixels and more" in text
     elsewhere = judged(tmp_path / "photos", detect=True, boxes=tmp_path / "boxes.csv", face_detector=FindsSquares())
     assert elsewhere["boxes"] == card["boxes"]
@@ -395,7 +399,7 @@ def model_folder(tmp_path_factory):
 
 
 def test_a_run_and_its_files_give_the_same(model_folder, folder):
-    cards = [judge.judge(model_folder / name, folder) for name in ("", "classifier.tflite", "classifier.keras")]
+    cards = [evaluate_folder(model_folder / name, folder) for name in ("", "classifier.tflite", "classifier.keras")]
     for card in cards:
         assert card["confusion"] == [[18, 2], [1, 9]]
         for name in ("accuracy", "roc_auc", "expected_calibration_error"):
@@ -405,23 +409,23 @@ def test_a_run_and_its_files_give_the_same(model_folder, folder):
 
 
 def test_models_that_are_none(model_folder, folder, tmp_path):
-    with pytest.raises(DetectorError, match="labels.json is missing"):
-        judge.judge(tmp_path / "nowhere", folder)
+    with pytest.raises(ClassifierError, match="labels.json is missing"):
+        evaluate_folder(tmp_path / "nowhere", folder)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(
-        DetectorError, match="notes.txt is no classifier. Name a run folder, a .tflite or a .keras file"
+        ClassifierError, match="notes.txt is no classifier. Name a run folder, a .tflite or a .keras file"
     ):
-        judge.judge(tmp_path / "notes.txt", folder)
+        evaluate_folder(tmp_path / "notes.txt", folder)
     (tmp_path / "labels.json").write_text(json.dumps(LABELS))
-    with pytest.raises(DetectorError, match="other.tflite is missing"):
+    with pytest.raises(ClassifierError, match="other.tflite is missing"):
         load_classifier(tmp_path / "other.tflite")
     whole = (model_folder / "classifier.keras").read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DetectorError, match="cut.keras is damaged: it is no Keras classifier"):
+    with pytest.raises(ClassifierError, match="cut.keras is damaged: it is no Keras classifier"):
         load_classifier(tmp_path / "cut.keras")
     (tmp_path / "classifier.tflite").write_bytes((model_folder / "classifier.tflite").read_bytes())
     (tmp_path / "labels.json").write_text(json.dumps(LABELS | {"classes": THREE}))
-    with pytest.raises(DetectorError, match="gives 2 probabilities for three classes"):
+    with pytest.raises(ClassifierError, match="gives 2 probabilities for three classes"):
         load_classifier(tmp_path)
 
 

@@ -20,10 +20,11 @@ import numpy as np
 import traitlets
 from PIL import Image
 
-from . import clips, faces, video
-from .detector import MaskDetector
-from .photos import MAX_PIXELS, MIN_SIDE, PhotoError
-from .tracking import Tracker
+from .. import faces
+from ..detector import MaskDetector
+from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError
+from ..tracking import Tracker
+from . import clips, video
 
 FACE_DETECTORS = ["auto", *faces.DETECTORS]
 LONG_SIDE = 1600  # pixels; larger pictures are read at a half, a quarter or an eighth of their size
@@ -54,7 +55,7 @@ class CameraPanel(anywidget.AnyWidget):
     camera of the computer that the kernel runs on). face_detector: see `faces.face_detector`. detector: a ready
     `MaskDetector`, instead of `run_dir` and `face_detector`.
 
-    Raises `DetectorError` if the run has no usable classifier.
+    Raises `ClassifierError` if the run has no usable classifier.
     """
 
     _esm = Path(__file__).with_name("webcam.js")
@@ -161,7 +162,7 @@ class CameraPanel(anywidget.AnyWidget):
         """The next picture of the kernel's own source, opened when a view first asks."""
         view = self._view(name)
         if view.pictures is None:
-            view.pictures = open_source(source)
+            view.pictures = kernel_frames(source)
         else:
             view.timer.cancel()
         view.timer = threading.Timer(CAMERA_SECONDS, self._forget, [name])
@@ -220,13 +221,13 @@ def to_jpeg(frame: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def open_source(source) -> Generator[bytes, None, None]:
+def kernel_frames(source) -> Generator[bytes, None, None]:
     """JPEGs from this side: of the sample clip, again and again, or of the camera of this computer."""
     return _kernel_camera() if source == "opencv" else _sample_clip()
 
 
 def _sample_clip() -> Generator[bytes, None, None]:
-    actors = clips.cast([22, 35], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
+    actors = clips.cast_actors([22, 35], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
     played = []
     for frame, _ in clips.play(actors, 180):
         played.append(to_jpeg(frame))

@@ -12,10 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from . import augment, datasets, evaluation, export, judge, runs
-from .detector import CLASSIFIER, LABELS, RELEASED
-from .paths import resolve, write_file
-from .photos import read_photo
+from maskdet_utils import augment, evaluation, export, runs
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, read_config
+from maskdet_utils.datasets import WORN_WRONG
+from maskdet_utils.evaluate.calibration import fit_temperature
+from maskdet_utils.evaluate.folder import evaluate_folder
+from maskdet_utils.evaluation import score_text
+from maskdet_utils.paths import resolve, write_file
+from maskdet_utils.photos import fit_to_input, read_photo
 
 CARD = "docs/model_card.md"
 BEGIN, END = "<!-- figures: made by make release-model -->", "<!-- end of figures -->"
@@ -32,7 +36,7 @@ def release(run_dir, wild=None) -> dict:
     """
     import pandas as pd
 
-    from .model import keras
+    from maskdet_utils.model import keras
 
     folder = resolve(run_dir)
     manifest = pd.read_csv(runs.require(run_dir, "01_load_the_data", "manifest.csv"))
@@ -41,21 +45,21 @@ def release(run_dir, wild=None) -> dict:
         raise runs.RunError(
             f"{folder} is a run on {about['dataset']}: make one with maskdet pipeline --profile public."
         )
-    labels = evaluation.read_labels(folder)
+    config = read_config(folder)
     classifier = keras.saving.load_model(folder / "classifier.keras")
     manifest["file"] = about["folder"] + "/" + manifest["path"]
     parts = {part: table.reset_index(drop=True) for part, table in manifest.groupby("split")}
 
-    temperature = calibrate(classifier, parts["validation"], labels)
-    some = some_views(parts["train"]["file"], labels["input_size"])
+    temperature = calibrate(classifier, parts["validation"], config)
+    some = some_views(parts["train"]["file"], config["input_size"])
     export.to_litert(classifier, RELEASED / CLASSIFIER, precision="int8", photos=some)
     content = (RELEASED / CLASSIFIER).read_bytes()
-    labels = {**labels, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
-    runs.write_text(RELEASED / LABELS, json.dumps(labels, indent=2) + "\n")
+    config = {**config, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
+    runs.write_text(RELEASED / LABELS, json.dumps(config, indent=2) + "\n")
 
     figures: dict = {"temperature": round(temperature, 3), "test": judge_part(parts["test"])}
     if wild:
-        figures["wild"] = judge.judge(RELEASED, Path(wild), groups=Path(wild).parent / "crops.csv")
+        figures["wild"] = evaluate_folder(RELEASED, Path(wild), groups=Path(wild).parent / "crops.csv")
     for card in (figures["test"], figures.get("wild", {})):  # names of files and folders of one machine
         for name in ("model", "folder", "left_out", "notes", "seconds", "faces_per_second", "groups"):
             card.pop(name, None)
@@ -67,7 +71,7 @@ def release(run_dir, wild=None) -> dict:
     return figures
 
 
-def calibrate(classifier, photos, labels: dict) -> float:
+def calibrate(classifier, photos, config: dict) -> float:
     """Divide the log-odds by the temperature that fits the validation photos best, in the last layer itself.
 
     Never by one below 1: photos easier than those to come would make the classifier surer than it should be.
@@ -75,9 +79,9 @@ def calibrate(classifier, photos, labels: dict) -> float:
     photos: with `file` and `label`. Returns the temperature (Guo and others, "On calibration of modern neural
     networks", 2017).
     """
-    truth = np.array([labels["classes"].index(label) for label in photos["label"]])
-    probabilities = evaluation.classify_photos(classifier, photos["file"].tolist(), labels["input_size"])
-    temperature = max(1.0, evaluation.fit_temperature(truth, probabilities))
+    truth = np.array([config["classes"].index(label) for label in photos["label"]])
+    probabilities = evaluation.classify_photos(classifier, photos["file"].tolist(), config["input_size"])
+    temperature = max(1.0, fit_temperature(truth, probabilities))
     last = classifier.get_layer("head").layers[-1]
     last.set_weights([weight / temperature for weight in last.get_weights()])
     return float(temperature)
@@ -87,8 +91,8 @@ def some_views(files, size: int, count: int = 300, seed: int = 0) -> np.ndarray:
     """Some photos as training alters them, float32 `(count, size, size, 3)`: what 8-bit ranges are measured on."""
     rng = np.random.default_rng(seed)
     chosen = rng.choice(np.asarray(files), min(len(files), count), replace=False)
-    views = [augment.worsen(read_photo(file, at_least=size), rng) for file in chosen]
-    return np.stack([datasets.fit_to_input(view, size) for view in views]).astype(np.float32)
+    views = [augment.degrade(read_photo(file, at_least=size), rng) for file in chosen]
+    return np.stack([fit_to_input(view, size) for view in views]).astype(np.float32)
 
 
 def judge_part(photos) -> dict:
@@ -101,7 +105,7 @@ def judge_part(photos) -> dict:
             (Path(folder) / name).symlink_to(photo.file)
             rows.append(f"{name},{photo.group}")
         (Path(folder) / "groups.csv").write_text("\n".join(rows) + "\n")
-        return judge.judge(RELEASED, folder)
+        return evaluate_folder(RELEASED, folder)
 
 
 def as_table(figures: dict) -> str:
@@ -114,7 +118,7 @@ def as_table(figures: dict) -> str:
         ("street photos, faces of 48 pixels and more", wild.get("by_size", {}).get("48")),
     ):
         if card:
-            numbers = [_text(card[key]) for key in ("accuracy", "balanced_accuracy", "expected_calibration_error")]
+            numbers = [score_text(card[key]) for key in ("accuracy", "balanced_accuracy", "expected_calibration_error")]
             rows.append((name, _count(card), *numbers))
     for kind, bands in wild.get("slices", {}).items():
         for band in bands:
@@ -122,22 +126,18 @@ def as_table(figures: dict) -> str:
                 low, high = band["from"], band["to"]
                 span = f"{low} to {high}" if low and high else f"up to {high}" if high else f"from {low}"
                 rows.append(
-                    (f"{kind.replace('_', ' ')} {span}", _count(band), "", _text(band["balanced_accuracy"]), "")
+                    (f"{kind.replace('_', ' ')} {span}", _count(band), "", score_text(band["balanced_accuracy"]), "")
                 )
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")
     wrong = wild.get("worn_incorrectly_called_with_mask")
     if wrong:
-        lines += ["", f'Masks worn wrong in street photos that it calls "with mask": {_text(wrong)}.']
+        lines += ["", f'Masks worn wrong in street photos that it calls "with mask": {score_text(wrong)}.']
     return "\n".join(lines) + "\n"
 
 
 def _count(card: dict) -> str:
-    return str(sum(count for name, count in card["faces"].items() if name != judge.WORN_WRONG))
-
-
-def _text(figure: dict | None) -> str:
-    return f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})" if figure else ""
+    return str(sum(count for name, count in card["faces"].items() if name != WORN_WRONG))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,6 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..photos import blur_sigma, noise_sigma
+
 # Five points across the face (edge, cheek, middle, cheek, edge), by their number in the face mesh, from top to bottom.
 # The top edge of a mask lies between the first row and the second.
 ANCHORS = np.array(
@@ -36,7 +38,7 @@ WEARING = {
     "on_lip": ((2.8, 3.3), (4.1, 4.5)),  # the whole nose is in sight
     "under_mouth": ((3.4, 3.6), (4.3, 4.7)),
     "chin": ((3.75, 4.0), (4.5, 5.0)),
-    "neck": ((4.02, 4.3), (4.8, 5.2)),  # no mask at all: a scarf, see `confusers`
+    "neck": ((4.02, 4.3), (4.8, 5.2)),  # no mask at all: a scarf, see `occluders`
     "over_eyes": ((-2.0, -1.2), (0.5, 1.4)),
     "one_ear": ((0, 0), (0, 0)),  # hangs beside the face
 }
@@ -304,7 +306,7 @@ def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> 
     return lines
 
 
-def render(surface, cloth, loops, loop_colour, loop_width, shape) -> np.ndarray:
+def render(surface, cloth, loops, *, loop_colour, loop_width, shape) -> np.ndarray:
     """Lay the cloth (n, n, 3) over the surface and look at it from the front.
 
     Returns a layer (height, width, 4) float32, as large as `shape` says: RGB in 0 to 1 times opacity, then opacity.
@@ -337,40 +339,15 @@ def render(surface, cloth, loops, loop_colour, loop_width, shape) -> np.ndarray:
     return cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
 
 
-def photo_blur(grey: np.ndarray) -> float:
-    """Estimate the blur of a grey float32 photo at its sharpest edges: a Gaussian's standard deviation in pixels.
-
-    One more blur of 1 pixel lowers the slope of an edge by a ratio that tells the blur it had before (Zhuo and Sim,
-    "Defocus map estimation from a single image", 2011).
-    """
-    slope, weaker = (
-        np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1))
-        for image in (grey, cv2.GaussianBlur(grey, (0, 0), 1))
-    )
-    strong = slope >= 0.6 * np.percentile(slope, 99.5)
-    ratio = np.median(slope[strong] / (weaker[strong] + 1e-6))
-    sobel = 0.6  # pixels squared: the measuring filter blurs, too
-    return float(np.sqrt(np.clip(1 / max(ratio**2 - 1, 0.04) - sobel, 0.09, 25)))
-
-
-def photo_grain(grey: np.ndarray) -> float:
-    """Estimate the standard deviation of a grey float32 photo's noise, in grey levels (after Immerkaer, 1996).
-
-    The filter gives nothing on flat parts and straight edges, and the median passes over what other detail there is.
-    """
-    response = cv2.filter2D(grey, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
-    return float(np.median(np.abs(response)) / (0.6745 * 6))
-
-
 def blend(patch: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Put a layer (see render) over an RGB uint8 patch of the same size, as blurred and as grainy as the patch is.
 
     Returns a new patch. Pixels that the layer does not cover stay exactly as they are.
     """
     grey = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    layer = cv2.GaussianBlur(layer, (0, 0), photo_blur(grey))
+    layer = cv2.GaussianBlur(layer, (0, 0), blur_sigma(grey))
     opacity = layer[..., 3:]
-    grain = rng.standard_normal(grey.shape, np.float32)[..., None] * np.float32(photo_grain(grey))
+    grain = rng.standard_normal(grey.shape, np.float32)[..., None] * np.float32(noise_sigma(grey))
     mixed = patch * (1 - opacity) + layer[..., :3] * 255 + grain * opacity
     return np.where(opacity > 1 / 255, np.clip(mixed, 0, 255).round(), patch).astype(np.uint8)
 
@@ -399,9 +376,9 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
             surface,
             np.clip(cloth, 0, 1),
             [line - [x, y] for line in loops],
-            loop_colour.tolist(),
-            rng.uniform(0.01, 0.022) * face_width,
-            (height, width),
+            loop_colour=loop_colour.tolist(),
+            loop_width=rng.uniform(0.01, 0.022) * face_width,
+            shape=(height, width),
         )
         patch[:] = blend(patch, layer, rng)
     return result, description

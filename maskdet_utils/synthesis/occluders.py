@@ -17,14 +17,14 @@ LIPS = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0
 KINDS = ("hand", "microphone", "beard", "scarf")
 
 
-def draw_confuser(photo: np.ndarray, mesh: np.ndarray, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+def draw_occluder(photo: np.ndarray, mesh: np.ndarray, kind: str, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
     """Draw something that is no mask onto the face with this mesh; the photo itself stays as it is.
 
     kind: one of KINDS. Returns the new photo and a description that JSON can hold: `kind` and `box` [x, y, width,
     height] in photo pixels, in which all that was drawn lies. Raises ValueError for another kind.
     """
     if kind not in KINDS:
-        raise ValueError(f"No confuser is called {kind!r}. There are: {', '.join(KINDS)}.")
+        raise ValueError(f"No occluder is called {kind!r}. There are: {', '.join(KINDS)}.")
     if kind == "scarf":
         style = masks.random_style(rng, "gaiter", "neck")
         photo, description = masks.draw_mask(photo, mesh, style, rng)
@@ -45,9 +45,9 @@ def draw_confuser(photo: np.ndarray, mesh: np.ndarray, kind: str, rng: np.random
     return result, {"kind": kind, "box": box}
 
 
-def random_confuser(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
-    """Draw one of KINDS, each as likely as the others; see `draw_confuser`."""
-    return draw_confuser(photo, mesh, str(rng.choice(KINDS)), rng)
+def random_occluder(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+    """Draw one of KINDS, each as likely as the others; see `draw_occluder`."""
+    return draw_occluder(photo, mesh, str(rng.choice(KINDS)), rng)
 
 
 # Each of these paints on a canvas (height, width, 4) float32, RGB in 0 to 1 times opacity, then opacity; the mesh is

@@ -1,0 +1,193 @@
+"""Run all notebooks headless, and write the page of the run: what `maskdet pipeline` does."""
+
+import ast
+import shutil
+import sys
+import tempfile
+import time
+from html import escape
+from pathlib import Path
+
+from PIL import Image
+
+from .environment import quiet_stderr
+from .paths import remove_leftovers, repository_root, swap_in
+from .runs import FIGURES, KERNEL_ARGUMENTS, PIPELINE, RunError, read_metrics, update_metrics, write_text
+
+_STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
+table { border-collapse: collapse; margin: 1rem 0; }
+th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #ccc; }
+td.number { font-variant-numeric: tabular-nums; }
+img { max-width: 100%; height: auto; }
+figure { margin: 2rem 0; }
+figcaption { color: #444; }
+@media (prefers-color-scheme: dark) {
+  body { background: #181818; color: #eee; } a { color: #7fc4ff; } figcaption { color: #bbb; } img { background: #fff; }
+}
+"""
+
+
+def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
+    """Run notebooks 00–06 headless with `params/<profile>.yaml`; returns the run folder `runs/<profile>`.
+
+    Everything is made in a staging folder that takes the run folder's place only when all notebooks have passed: a
+    failed or interrupted run leaves the last good one alone.
+
+    Raises `RunError` for an unknown profile or parameter, and for a notebook that failed.
+    """
+    root = repository_root()
+    parameters = {**read_profile(profile), **(overrides or {})}
+    known = {name: parameters_of(root / "notebooks" / f"{name}.ipynb") for name in PIPELINE}
+    unknown = sorted(set(parameters) - {"run_dir"} - {name for names in known.values() for name in names})
+    if unknown:
+        everything = sorted({name for names in known.values() for name in names})
+        raise RunError(f"No notebook knows the parameter {', '.join(unknown)}. Known are: {', '.join(everything)}.")
+
+    target = root / "runs" / profile
+    remove_leftovers(target)
+    target.parent.mkdir(exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{profile}."))
+    staging.chmod(0o755)
+    try:
+        seconds = {}
+        for name in PIPELINE:
+            chosen = {key: value for key, value in parameters.items() if key in known[name]}
+            seconds[name] = _execute(root / "notebooks" / f"{name}.ipynb", staging, chosen)
+        update_metrics(staging, seconds={name: round(value, 1) for name, value in seconds.items()}, **_peak_memory())
+        write_page(staging)
+        swap_in(staging, target)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return target
+
+
+def parameters_of(notebook: Path) -> dict:
+    """The parameters of a notebook and their default values, as its cell tagged `parameters` sets them."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    source = "".join(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
+    assignments = [node for node in ast.parse(source).body if isinstance(node, ast.Assign)]
+    return {ast.unparse(node.targets[0]): ast.literal_eval(node.value) for node in assignments}
+
+
+def read_profile(profile: str) -> dict:
+    """The parameters in `params/<profile>.yaml`. Raises `RunError` if there is no such file."""
+    import yaml
+
+    path = repository_root() / "params" / f"{profile}.yaml"
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
+        raise RunError(f"There is no profile {profile!r}. There are: {names}.")
+    return yaml.safe_load(path.read_text()) or {}
+
+
+def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
+    """Run one notebook into the staging folder; returns its seconds."""
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+
+    start = time.perf_counter()
+    print(f"{notebook.stem:32s}", end="", flush=True, file=sys.stderr)
+    with tempfile.TemporaryFile() as log:
+        try:
+            with quiet_stderr(kept_in=log.fileno()):
+                papermill.execute_notebook(
+                    notebook,
+                    staging / notebook.name,
+                    {**parameters, "run_dir": str(staging)},
+                    kernel_name="python3",
+                    cwd=notebook.parent,
+                    progress_bar=False,
+                    extra_arguments=KERNEL_ARGUMENTS,
+                )
+        except DeadKernelError:
+            print("failed", file=sys.stderr)
+            log.seek(0)
+            last_words = log.read().decode(errors="replace")[-2000:].strip()
+            raise RunError(
+                f"{notebook.name} failed: its process died"
+                + (f". The last that it printed:\n{last_words}" if last_words else ", most likely for lack of memory.")
+            ) from None
+        except papermill.PapermillExecutionError as error:
+            print("failed", file=sys.stderr)
+            failed = staging.parent / (staging.name.split(".")[1] + "-failed")
+            shutil.rmtree(failed, ignore_errors=True)
+            shutil.copytree(staging, failed)
+            raise RunError(
+                f"{notebook.name} failed: {error.ename}: {error.evalue}\n"
+                f"The notebook as far as it came: {failed / notebook.name}"
+            ) from None
+    seconds = time.perf_counter() - start
+    print(f"{seconds:6.0f} s", file=sys.stderr)
+    return seconds
+
+
+def _peak_memory() -> dict:
+    """The largest resident size that any notebook's process reached, in megabytes; unknown on Windows."""
+    if sys.platform == "win32":
+        return {}
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
+    return {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6)}
+
+
+def write_page(run_dir: str | Path) -> Path:
+    """Write `index.html` of a run from its `metrics.json`, `figures/` and executed notebooks; returns its path."""
+    run_dir = Path(run_dir)
+    metrics = read_metrics(run_dir)
+    classes = " or ".join(name.replace("_", " ") for name in metrics.get("classes", ["a classifier"]))
+    title = f"{classes.capitalize()}: {metrics['dataset']}"
+    parts = [
+        "<!doctype html>",
+        f'<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
+        f"<h1>{escape(title)}</h1>",
+        f"<p>Trained on {metrics['n_train']} photos, stopped by {metrics['n_validation']}, judged on {metrics['n_test']} "
+        f"that it never saw. Left out as unusable: {metrics['left_out']['count']}. Seed {metrics['seed']}.</p>",
+        _figures_table(metrics),
+        "<h2>Notebooks of this run</h2>",
+        _notebooks_table(metrics),
+        "<h2>Figures</h2>",
+        *(_figure(path) for path in sorted((run_dir / FIGURES).glob("*.png"))),
+        _footer(metrics),
+        "</main></body></html>",
+    ]
+    write_text(run_dir / "index.html", "\n".join(parts) + "\n")
+    return run_dir / "index.html"
+
+
+def _figures_table(metrics: dict) -> str:
+    names = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "roc_auc": "area under the ROC curve"}
+    rows = "".join(
+        f"<tr><th scope='row'>{label}</th><td class='number'>{metrics[name]['value']:.4f}</td>"
+        f"<td class='number'>{metrics[name]['low']:.4f} to {metrics[name]['high']:.4f}</td></tr>"
+        for name, label in names.items()
+    )
+    return (
+        "<table><caption>On the test part of the split. An interval that shrinks to a point does not mean certainty: "
+        "it means too few test photos to meet a rare mistake.</caption>"
+        f"<thead><tr><th>figure</th><th>value</th><th>95 % interval</th></tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _notebooks_table(metrics: dict) -> str:
+    rows = "".join(
+        f"<tr><td><a href='{name}.ipynb'>{name}.ipynb</a></td><td class='number'>{metrics['seconds'][name]:.0f} s</td></tr>"
+        for name in PIPELINE
+    )
+    return f"<table><thead><tr><th>notebook</th><th>time</th></tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _figure(path: Path) -> str:
+    with Image.open(path) as image:
+        alt = escape(image.info.get("Description", path.stem), quote=True)
+    return f'<figure><img src="{FIGURES}/{path.name}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
+
+
+def _footer(metrics: dict) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
+    memory = f" Largest process: {metrics['peak_memory_mb']} MB." if "peak_memory_mb" in metrics else ""
+    return f"<p><small>{escape(versions)}.{memory} All numbers: <a href='metrics.json'>metrics.json</a>.</small></p>"
