@@ -2,7 +2,7 @@
 
     python benchmarks/ablation.py --public FOLDER --wild FOLDER [--arms 1 2 3] [--seed 0] [--table]
 
-Arm 1 is the least that could work: grey photos of 40 people, one blue mask on each, a frozen base. Every further arm adds
+Arm 1 is the least that could work: gray photos of 40 people, one blue mask on each, a frozen base. Every further arm adds
 one ingredient of `ARMS` to all those before it, so the order matters. All arms see the same number of views of the same
 400 photos, and of their masked twins; nothing but the ingredient differs. The base sees 128 × 128 pixels; the head trains
 for ten epochs, without early stopping.
@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from maskdet_utils import augment, evaluation, model, public, sample, training, training_set
+from maskdet_utils.evaluate.metrics import recall
 from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.synthesis import masks, occluders
@@ -33,9 +34,9 @@ from maskdet_utils.synthesis import masks, occluders
 RESULTS = "benchmarks/results/ablation.json"
 ARMS = (
     "one blue mask",
-    "all styles and colours of masks",
+    "all styles and colors of masks",
     "light, blur and grain of the photo",
-    "photos in colour",
+    "photos in color",
     "moved, turned and zoomed",
     "camera faults",
     "other frames, turned heads",
@@ -43,7 +44,7 @@ ARMS = (
     "masks worn wrong",
     "top of the base fine-tuned",
 )
-STYLES, LIGHT, COLOUR, MOVED, FAULTS, FRAMES, OCCLUDERS, WRONG, TUNED = range(2, 11)  # the arm that brings each
+STYLES, LIGHT, COLOR, MOVED, FAULTS, FRAMES, OCCLUDERS, WRONG, TUNED = range(2, 11)  # the arm that brings each
 FIGURES = {
     "public": "accuracy, public photos",
     "wild_24": "balanced accuracy, street, 24 px",
@@ -53,12 +54,12 @@ FIGURES = {
 SIZE = 128
 VIEWS = 2  # of each picture; with two bare and two masked pictures of each of 400 photos, 3,200 in all
 HEAD_EPOCHS, TUNED_EPOCHS = 10, 4
-BLUE = masks.Style("surgical", "pleats", colour=(150, 196, 224))
+BLUE = masks.Style("surgical", "pleats", color=(150, 196, 224))
 # A mask as it comes out of the paint box: no light falls on it, its edge is sharp, it has no grain.
 FLAT = {
     "surface_light": lambda photo, mesh, surface: (np.ones((32, 32), np.float32), 1.0),
-    "blur_sigma": lambda grey: 0.1,
-    "noise_sigma": lambda grey: 0.0,
+    "blur_sigma": lambda gray: 0.1,
+    "noise_sigma": lambda gray: 0.0,
 }
 # Of the street's faults those that are not the camera's.
 SCENES = (augment.turn, augment.in_front, augment.reframe)
@@ -67,22 +68,22 @@ CLASSES = ["with_mask", "without_mask"]
 
 @lru_cache
 def bare_faces() -> list:
-    """(grey RGB photo, its mesh) of each photo of the sample in which a face is found, in order."""
+    """(gray RGB photo, its mesh) of each photo of the sample in which a face is found, in order."""
     detector, mesh = CenterFace(), FaceMesh()
     found = []
-    for _, _, grey in sample.att_photos():
-        faces = detector.detect(grey)
-        points = mesh.find(grey, faces[0]) if faces else None
+    for _, _, gray in sample.att_photos():
+        faces = detector.detect(gray)
+        points = mesh.find(gray, faces[0]) if faces else None
         if points is not None:
-            found.append((grey, points))
+            found.append((gray, points))
     return found
 
 
-def draw(what: str, grey, mesh, arm: int, rng) -> tuple[np.ndarray, float]:
+def draw(what: str, gray, mesh, arm: int, rng) -> tuple[np.ndarray, float]:
     """A picture and its target, the probability of "with mask" that is asked for. what: right, bare, wrong or occluder."""
-    photo = grey
-    if arm >= COLOUR:
-        photo = sample.colour(grey, mesh, rng) if rng.random() < sample.COLOURED else sample.tint(grey, rng)
+    photo = gray
+    if arm >= COLOR:
+        photo = sample.color(gray, mesh, rng) if rng.random() < sample.COLORED else sample.tint(gray, rng)
     target = 0.0
     if what == "occluder":
         photo, _ = occluders.random_occluder(photo, mesh, rng)
@@ -97,14 +98,14 @@ def draw_all(arm: int, seed: int, folder: Path, n_photos: int) -> tuple[list, np
     """Files and targets `(n, 2)` of an arm's pictures: four of each photo, about half of them with a mask worn right."""
     files, targets = [], []
     with patch.multiple(masks, **FLAT) if arm < LIGHT else nullcontext():
-        for number, (grey, mesh) in enumerate(bare_faces()[:n_photos]):
+        for number, (gray, mesh) in enumerate(bare_faces()[:n_photos]):
             plan = ["right", "bare", "right", "bare"]
             if arm >= OCCLUDERS and number % 2:
                 plan[3] = "occluder"
             if arm >= WRONG and number % 2:
                 plan[2] = "wrong"
             for place, what in enumerate(plan):
-                picture, target = draw(what, grey, mesh, arm, np.random.default_rng([seed, number, place]))
+                picture, target = draw(what, gray, mesh, arm, np.random.default_rng([seed, number, place]))
                 files.append(str(folder / f"{number:03d}_{place}.jpg"))
                 cv2.imwrite(files[-1], picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
                 targets.append(target)
@@ -142,7 +143,7 @@ def judge(real: pd.DataFrame, probabilities: np.ndarray) -> dict:
         "public": (real["side"].isna(), evaluation.accuracy),
         "wild_24": (known & (real["side"] >= 24), evaluation.balanced_accuracy),
         "wild_48": (known & (real["side"] >= 48), evaluation.balanced_accuracy),
-        "worn_wrong": (~known & (real["side"] >= 24), partial(evaluation.recall, label=0)),
+        "worn_wrong": (~known & (real["side"] >= 24), partial(recall, label=0)),
     }
     return {
         name: evaluation.with_interval(metric, truth[rows], probabilities[rows], real["group"][rows])

@@ -5,7 +5,7 @@
 All photos go through the frozen base once, at 128 × 128 pixels. Then simple judges are cross-validated on the features, in
 five folds: random ones, and folds by group (copies and people, see data/README.md). Every photo is judged once by either,
 so that the folds differ and nothing else; each seed deals the folds anew. "nonsense" gives each group a label by the toss
-of a coin: what is right more often than half of the time was remembered, not recognised. "giveaways" asks a small tree
+of a coin: what is right more often than half of the time was remembered, not recognized. "giveaways" asks a small tree
 for the class, in folds by group, and lets it see neither the photo nor its features: only how large, how sharp, how light
 and how large a file it is.
 """
@@ -33,7 +33,7 @@ RESULTS = "benchmarks/results/leak.json"
 SIZE = 128
 JUDGES = {
     "logistic regression": lambda: make_pipeline(StandardScaler(), LogisticRegression(C=0.001, max_iter=300)),
-    "nearest neighbour": lambda: KNeighborsClassifier(1, metric="cosine"),
+    "nearest neighbor": lambda: KNeighborsClassifier(1, metric="cosine"),
 }
 TREE = {"max_depth": 4, "min_samples_leaf": 20, "random_state": 0}
 GIVEAWAYS = {
@@ -140,7 +140,7 @@ def main():
     def coin(seed):
         return np.random.default_rng(seed).integers(2, size=codes.max() + 1)[codes]
 
-    nonsense = both_ways(table, features, coin, JUDGES["nearest neighbour"], options.seeds)
+    nonsense = both_ways(table, features, coin, JUDGES["nearest neighbor"], options.seeds)
     say("nonsense", nonsense)
 
     manifest, _ = datasets.read_class_folders(sample.build())

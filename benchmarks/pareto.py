@@ -23,7 +23,7 @@ from maskdet_utils.classifier import CLASSIFIER, LABELS, load_classifier
 from maskdet_utils.evaluate.folder import predict_crops
 from maskdet_utils.evaluate.metrics import metrics_report
 from maskdet_utils.paths import resolve, write_file
-from tools import release
+from tools import quantize, release
 
 RESULTS = "benchmarks/results/pareto.json"
 SIZES = (96, 128, 160, 224)
@@ -51,8 +51,8 @@ def in_all_precisions(run: Path, folder: Path) -> dict[str, Path]:
     files = about["folder"] + "/" + manifest.loc[manifest["split"] == "train", "path"]
     photos = release.some_views(files, labels["input_size"])
     return {
-        precision: keep(folder / precision, export.convert(classifier, precision, photos), labels)
-        for precision in export.PRECISIONS
+        precision: keep(folder / precision, quantize.convert(classifier, precision, photos), labels)
+        for precision in quantize.PRECISIONS
     }
 
 
@@ -120,7 +120,7 @@ def main():
         times = milliseconds(folders)
         rows = [
             {
-                "kind": "precision" if name in export.PRECISIONS else "size",
+                "kind": "precision" if name in quantize.PRECISIONS else "size",
                 "name": name,
                 "megabytes": round((path / CLASSIFIER).stat().st_size / 1e6, 2),
                 "milliseconds": times[name],

@@ -35,10 +35,10 @@ def answers(predictions) -> pd.DataFrame:
     """A row per face; groups by number only."""
     return pd.DataFrame(
         {
-            "truth": seen.faces["label"],
-            "group": pd.factorize(seen.faces["group"])[0],
-            "probability": np.round(seen.probabilities[:, 0].astype(float), 9),
-            "face_size": seen.faces["face_size"].round().astype(int),
+            "truth": predictions.faces["label"],
+            "group": pd.factorize(predictions.faces["group"])[0],
+            "probability": np.round(predictions.probabilities[:, 0].astype(float), 9),
+            "face_size": predictions.faces["face_size"].round().astype(int),
         }
     )
 

@@ -30,7 +30,7 @@ BRANCH = "main"
 
 project = "Face-mask detector, taught notebook by notebook"
 author = "The face-mask detector course authors"
-project_copyright = "the course authors, MIT licence; photos: The Database of Faces, AT&T Laboratories Cambridge"
+project_copyright = "the course authors, MIT license; photos: The Database of Faces, AT&T Laboratories Cambridge"
 version = release = __version__
 language = "en"
 

@@ -53,8 +53,8 @@ def random_affine(
     lean_x, lean_y = rng.uniform(0, shear, size=2) * rng.choice([-1, 1])
     mirrored = np.diag([rng.choice([-1.0, 1.0]), 1.0]) * rng.uniform(1 - zoom, 1 + zoom)
     matrix = np.array([[1, lean_x], [lean_y, 1]]) @ rotated @ mirrored
-    centre = np.array([width - 1, height - 1]) / 2
-    moved = np.column_stack([matrix, centre + (across, down) - matrix @ centre])
+    center = np.array([width - 1, height - 1]) / 2
+    moved = np.column_stack([matrix, center + (across, down) - matrix @ center])
     return cv2.warpAffine(photo, moved, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
@@ -62,7 +62,7 @@ def degrade(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Take a photo out of the studio: each fault of `STREET_FAULTS` with its chance.
 
     Takes and gives RGB uint8 `(height, width, 3)`; the size may change (another frame). In a street, heads are turned,
-    things are in front of them, around them is a colourful world, the light is another one, and the photo is small,
+    things are in front of them, around them is a colorful world, the light is another one, and the photo is small,
     blurred and compressed.
     """
     for change, chance in STREET_FAULTS.items():
@@ -83,19 +83,19 @@ def turn(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def in_front(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Something in front, from below or from a side, as in a crowd: a round thing of any colour, the mouth left free."""
+    """Something in front, from below or from a side, as in a crowd: a round thing of any color, the mouth left free."""
     height, width = photo.shape[:2]
     if rng.random() < 0.6:
-        centre = rng.uniform(0, width), rng.uniform(1, 1.2) * height
+        center = rng.uniform(0, width), rng.uniform(1, 1.2) * height
         half_axes = rng.uniform(0.25, 0.7) * width, rng.uniform(0.1, 0.3) * height
     else:
-        centre = rng.choice([-0.1, 1.1]) * width, rng.uniform(0, height)
+        center = rng.choice([-0.1, 1.1]) * width, rng.uniform(0, height)
         half_axes = rng.uniform(0.15, 0.35) * width, rng.uniform(0.2, 0.5) * height
     shape = np.zeros((height, width), np.float32)
-    cv2.ellipse(shape, (centre, 2 * np.array(half_axes), rng.uniform(-20, 20)), 1, -1)
+    cv2.ellipse(shape, (center, 2 * np.array(half_axes), rng.uniform(-20, 20)), 1, -1)
     opacity = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.5, 1.5))[..., np.newaxis]
     uneven = cv2.resize(rng.normal(1, 0.2, (12, 12)).astype(np.float32), (width, height))[..., np.newaxis]
-    return _to_uint8(photo * (1 - opacity) + _any_colour(rng) * uneven * opacity)
+    return _to_uint8(photo * (1 - opacity) + _any_color(rng) * uneven * opacity)
 
 
 def reframe(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -113,9 +113,9 @@ def closer(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def wider(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The head on a plain body somewhere in a colourful or a white place, up to 2.5 times as large as the photo.
+    """The head on a plain body somewhere in a colorful or a white place, up to 2.5 times as large as the photo.
 
-    The studio's background is plain, and its photos end at the chin. Without this, "something colourful in the
+    The studio's background is plain, and its photos end at the chin. Without this, "something colorful in the
     picture" can pass for a mask, and a mask that is not where it always was for none.
     """
     height, width = photo.shape[:2]
@@ -127,7 +127,7 @@ def wider(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     throat, shoulders = top + height * rng.uniform(0.86, 0.98), top + 1.25 * height
     body = [(-neck, throat), (neck, throat), (chest, shoulders), (1.1 * chest, 2 * rows)]
     body += [(-1.1 * chest, 2 * rows), (-chest, shoulders)]
-    cv2.fillPoly(place, [np.int32([(middle + x, y) for x, y in body])], _any_colour(rng).tolist())
+    cv2.fillPoly(place, [np.int32([(middle + x, y) for x, y in body])], _any_color(rng).tolist())
     head = np.ones((height, width), np.float32)
     if rng.random() < 0.7:  # else the photo as it is, as on a poster or a screen
         half_axes = round(width * rng.uniform(0.4, 0.47)), round(height * rng.uniform(0.46, 0.55))
@@ -142,23 +142,23 @@ def _any_place(rows: int, columns: int, rng: np.random.Generator) -> np.ndarray:
     """A background, float32 (rows, columns, 3): a quarter of them white walls, the others blotches and boxes."""
     if rng.random() < 0.25:
         return np.full((rows, columns, 3), rng.uniform(200, 255), np.float32)
-    place = np.full((rows, columns, 3), _any_colour(rng), np.float32)
+    place = np.full((rows, columns, 3), _any_color(rng), np.float32)
     for cells, strength in ((3, 60), (8, 35), (24, 20)):
         blotches = rng.normal(0, strength * rng.random(), (cells, cells, 3)).astype(np.float32)
         place += cv2.resize(blotches, (columns, rows))
     for _ in range(rng.integers(8)):
-        centre, size = rng.uniform(0, (columns, rows)), rng.uniform(0.08, 0.6, size=2) * (columns, rows)
-        corners = cv2.boxPoints((tuple(centre), tuple(size), rng.uniform(0, 180)))
-        cv2.fillPoly(place, [corners.astype(np.int32)], _any_colour(rng).tolist())
+        center, size = rng.uniform(0, (columns, rows)), rng.uniform(0.08, 0.6, size=2) * (columns, rows)
+        corners = cv2.boxPoints((tuple(center), tuple(size), rng.uniform(0, 180)))
+        cv2.fillPoly(place, [corners.astype(np.int32)], _any_color(rng).tolist())
     return place
 
 
-def _any_colour(rng: np.random.Generator) -> np.ndarray:
+def _any_color(rng: np.random.Generator) -> np.ndarray:
     return rng.uniform(0, 255, size=3) * rng.uniform(0.2, 1)
 
 
 def color_cast(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A colour cast, as lamps and cheap cameras give it: each channel brighter or darker by up to 20 %."""
+    """A color cast, as lamps and cheap cameras give it: each channel brighter or darker by up to 20 %."""
     return _to_uint8(photo * rng.uniform(0.8, 1.2, size=3))
 
 
@@ -184,7 +184,7 @@ def blur(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def noise(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Grain, as in little light: normal noise with a standard deviation of up to 15 grey levels."""
+    """Grain, as in little light: normal noise with a standard deviation of up to 15 gray levels."""
     return _to_uint8(photo + rng.normal(0, rng.uniform(2, 15), size=photo.shape))
 
 

@@ -15,9 +15,7 @@ from .paths import resolve
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 
 
-RELEASED = (
-    Path(__file__).parent / "released"
-)  # a trained classifier that comes with the package, see docs/model_card.md
+RELEASED = Path(__file__).parent / "released"  # comes with the package, see docs/model_card.md
 
 
 class ClassifierError(RuntimeError):

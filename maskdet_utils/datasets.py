@@ -98,12 +98,12 @@ def _set_conflicts_aside(manifest: pd.DataFrame, allow_conflicts: bool) -> tuple
 
 
 def difference_hash(photo: np.ndarray, side: int = 16) -> np.ndarray:
-    """256 bits that stay (nearly) the same when a photo is resized or saved again: is each point brighter than its left neighbour?
+    """256 bits that stay (nearly) the same when a photo is resized or saved again: is each point brighter than its left neighbor?
 
     Returns uint64 `(4,)`. After N. Krawetz, "Kind of like that" (2013), here with 16×16 comparisons.
     """
-    grey = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (side + 1, side), interpolation=cv2.INTER_AREA)
-    return np.packbits(grey[:, 1:] > grey[:, :-1]).view(np.uint64)
+    gray = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (side + 1, side), interpolation=cv2.INTER_AREA)
+    return np.packbits(gray[:, 1:] > gray[:, :-1]).view(np.uint64)
 
 
 def near_copies(hashes: np.ndarray, max_bits: int = NEAR_COPY_BITS) -> np.ndarray:

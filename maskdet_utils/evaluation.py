@@ -20,11 +20,6 @@ def balanced_accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
     return float((counts.diagonal() / np.maximum(in_truth, 1))[in_truth > 0].mean())
 
 
-def recall(truth: np.ndarray, probabilities: np.ndarray, label: int) -> float:
-    """The share of the photos of class number `label` that are taken for it."""
-    return float((probabilities[truth == label].argmax(axis=1) == label).mean())
-
-
 def confusion(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """Counts of photos, int `(true class, likeliest class)`."""
     n_classes = probabilities.shape[1]

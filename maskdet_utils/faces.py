@@ -86,7 +86,7 @@ class CenterFace:
         """Read boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in input pixels, from the network's four maps.
 
         Within a pair of channels y comes before x. Sizes are logarithms in cells, offsets are in cells from the
-        cell's corner to the face's centre, landmarks in box sizes from the box's top left corner.
+        cell's corner to the face's center, landmarks in box sizes from the box's top left corner.
         """
         row, column = np.nonzero(heat[0, 0] >= self.min_score)
         scores = heat[0, 0, row, column]
@@ -221,19 +221,19 @@ class FaceMesh:
         if presence < self.min_presence:
             return None
         # A second look, cut by the mesh of the first one: less shaken by an inexact box.
-        centre = (points[:, :2].min(axis=0) + points[:, :2].max(axis=0)) / 2
+        center = (points[:, :2].min(axis=0) + points[:, :2].max(axis=0)) / 2
         extent = np.ptp(points[:, :2], axis=0).max()
         points, presence = self.run(
-            frame, self.crop_matrix(centre, points[263, :2] - points[33, :2], self.margin * extent)
+            frame, self.crop_matrix(center, points[263, :2] - points[33, :2], self.margin * extent)
         )
         return points if presence >= self.min_presence else None
 
-    def crop_matrix(self, centre: Sequence[float], eye_line: Sequence[float], size: float) -> np.ndarray:
+    def crop_matrix(self, center: Sequence[float], eye_line: Sequence[float], size: float) -> np.ndarray:
         """Return the 2 x 3 matrix from frame pixels to a square crop of `size` frame pixels with the eyes level."""
         angle = np.degrees(np.arctan2(eye_line[1], eye_line[0]))
-        centre = (float(centre[0]), float(centre[1]))
-        matrix = cv2.getRotationMatrix2D(centre, float(angle), self.side / size)
-        matrix[:, 2] += self.side / 2 - np.array(centre)
+        center = (float(center[0]), float(center[1]))
+        matrix = cv2.getRotationMatrix2D(center, float(angle), self.side / size)
+        matrix[:, 2] += self.side / 2 - np.array(center)
         return matrix
 
     def run(self, frame: np.ndarray, crop: np.ndarray) -> tuple[np.ndarray, float]:

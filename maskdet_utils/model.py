@@ -64,7 +64,7 @@ def build_classifier(base: keras.Model, head: keras.Model) -> keras.Model:
     """Base and head joined, with the scaling as first layer, so that training and live use cannot differ in it.
 
     Takes RGB pixels 0–255 as float32 `(batch, size, size, 3)`, gives probabilities `(batch, classes)`. The base runs
-    in inference mode even while the head trains: its batch normalisation keeps ImageNet's statistics.
+    in inference mode even while the head trains: its batch normalization keeps ImageNet's statistics.
     """
     pixels = keras.Input(base.input_shape[1:], name="pixels")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)

@@ -27,7 +27,7 @@ class NotebookError(RuntimeError):
 
 
 def execute_in_place(path: Path) -> None:
-    """Run a notebook top to bottom in a fresh kernel, with its default parameters, and store it normalised.
+    """Run a notebook top to bottom in a fresh kernel, with its default parameters, and store it normalized.
 
     Raises `NotebookError` if a cell fails or shows an absolute path; the stored notebook is then left as it was.
     """

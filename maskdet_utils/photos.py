@@ -32,7 +32,7 @@ def find_photos(folder: str | Path) -> list[Path]:
 def read_photo(path, at_least: int | None = None) -> np.ndarray:
     """Read a photo as RGB uint8 `(height, width, 3)`, turned upright by its EXIF tag.
 
-    Grey, palette, CMYK and 16-bit photos are converted; transparent pixels become white. `at_least` (pixels) lets
+    Gray, palette, CMYK and 16-bit photos are converted; transparent pixels become white. `at_least` (pixels) lets
     a large JPEG be decoded at a fraction of its size, never below `at_least` on its short side.
 
     Raises `PhotoError` if the file is missing, empty, broken, no photo, below 8 pixels or above 100 megapixels.
@@ -83,11 +83,11 @@ def _to_rgb(image) -> np.ndarray:
 
     if image.mode.startswith(
         ("I", "F")
-    ):  # 16-bit and floating-point grey: Pillow's own conversion would clip it to white
+    ):  # 16-bit and floating-point gray: Pillow's own conversion would clip it to white
         values = np.asarray(image, dtype=np.float32)
         brightest = 65535.0 if values.max() > 255 else 255.0
-        grey = np.clip(values * (255.0 / brightest), 0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        gray = np.clip(values * (255.0 / brightest), 0, 255).astype(np.uint8)
+        return np.repeat(gray[:, :, None], 3, axis=2)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -139,15 +139,15 @@ def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(photo, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def blur_sigma(grey: np.ndarray) -> float:
-    """Estimate the blur of a grey float32 photo at its sharpest edges: a Gaussian's standard deviation in pixels.
+def blur_sigma(gray: np.ndarray) -> float:
+    """Estimate the blur of a gray float32 photo at its sharpest edges: a Gaussian's standard deviation in pixels.
 
     One more blur of 1 pixel lowers the slope of an edge by a ratio that tells the blur it had before (Zhuo and Sim,
     "Defocus map estimation from a single image", 2011).
     """
     slope, weaker = (
         np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1))
-        for image in (grey, cv2.GaussianBlur(grey, (0, 0), 1))
+        for image in (gray, cv2.GaussianBlur(gray, (0, 0), 1))
     )
     strong = slope >= 0.6 * np.percentile(slope, 99.5)
     ratio = np.median(slope[strong] / (weaker[strong] + 1e-6))
@@ -155,10 +155,10 @@ def blur_sigma(grey: np.ndarray) -> float:
     return float(np.sqrt(np.clip(1 / max(ratio**2 - 1, 0.04) - sobel, 0.09, 25)))
 
 
-def noise_sigma(grey: np.ndarray) -> float:
-    """Estimate the standard deviation of a grey float32 photo's noise, in grey levels (after Immerkaer, 1996).
+def noise_sigma(gray: np.ndarray) -> float:
+    """Estimate the standard deviation of a gray float32 photo's noise, in gray levels (after Immerkaer, 1996).
 
     The filter gives nothing on flat parts and straight edges, and the median passes over what other detail there is.
     """
-    response = cv2.filter2D(grey, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
+    response = cv2.filter2D(gray, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
     return float(np.median(np.abs(response)) / (0.6745 * 6))

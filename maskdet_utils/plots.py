@@ -1,4 +1,4 @@
-"""Figures: one palette that colour-blind readers can tell apart, one size of text, one way of saving."""
+"""Figures: one palette that color-blind readers can tell apart, one size of text, one way of saving."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
 
 
 def use_style() -> None:
-    """Set text size, grid and colours for every figure of a notebook."""
+    """Set text size, grid and colors for every figure of a notebook."""
     plt.rcParams.update(
         {
             "font.size": 11,

@@ -31,7 +31,7 @@ def open_run(run_dir) -> Path:
     return folder
 
 
-def artefact(run_dir, notebook: str, name: str) -> Path:
+def artifact(run_dir, notebook: str, name: str) -> Path:
     """Where `notebook` (such as "01_load_the_data") writes its file `name`; the folder is created if absent."""
     path = open_run(run_dir) / notebook / name
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from .synthesis import masks
 
 FOLDER = "data/sample"  # where a learner can look at it; git ignores it
 VERSION = 2  # raised whenever the photos would come out different, so that an old sample is built anew
-COLOURED = 0.6  # the share of photos in the colours of life; the others are tinted like old prints
+COLORED = 0.6  # the share of photos in the colors of life; the others are tinted like old prints
 
 
 def att_photos() -> Iterator[tuple[str, int, np.ndarray]]:
@@ -33,21 +33,21 @@ def att_photos() -> Iterator[tuple[str, int, np.ndarray]]:
 
 
 def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give a grey photo the colours of a warm print, a little or a lot: black stays black, white stays white.
+    """Give a gray photo the colors of a warm print, a little or a lot: black stays black, white stays white.
 
-    Takes and gives RGB uint8. Without it any colour at all would betray a drawn mask.
+    Takes and gives RGB uint8. Without it any color at all would betray a drawn mask.
     """
     strength, hue = rng.uniform(0, 1), rng.uniform(-0.15, 0.15)
     gamma = np.exp(strength * np.array([-0.45, hue, 0.45]))
     return np.rint(255 * (photo / 255.0) ** gamma).astype(np.uint8)
 
 
-def colour(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give a grey photo of a face the colours of skin, from pale to dark, and of anything around it.
+def color(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Give a gray photo of a face the colors of skin, from pale to dark, and of anything around it.
 
     photo: RGB uint8 (height, width, 3); mesh: of its face, see `faces.FaceMesh`; gives RGB uint8 of the same size.
-    Lightness stays (dark skin aside, which is made so); colour is laid over it in CIELAB. Without colour photos in
-    training, colour itself is something that the network has only seen on masks.
+    Lightness stays (dark skin aside, which is made so); color is laid over it in CIELAB. Without color photos in
+    training, color itself is something that the network has only seen on masks.
     """
     face_width = masks.face_axes(mesh)[1]
     skin = cv2.fillConvexPoly(np.zeros(photo.shape[:2], np.float32), cv2.convexHull(np.int32(mesh[:, :2])), 1)
@@ -56,9 +56,9 @@ def colour(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.
     skin = cv2.GaussianBlur(skin, (0, 0), 0.06 * face_width)
 
     darkness = rng.beta(1.2, 1.8)
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    lightness = 100 * (grey * (1 - skin) + grey ** (1 + 1.1 * darkness) * (1 - 0.15 * darkness) * skin)
-    # Shadows and highlights have less colour than what is between them.
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    lightness = 100 * (gray * (1 - skin) + gray ** (1 + 1.1 * darkness) * (1 - 0.15 * darkness) * skin)
+    # Shadows and highlights have less color than what is between them.
     on_skin = skin * np.clip(lightness / 45, 0.25, 1) * np.clip((105 - lightness) / 25, 0.2, 1)
     around = (1 - skin) * (1 - 0.7 * np.clip((30 - lightness) / 30, 0, 1))
     red_and_yellow = np.array([rng.uniform(6, 16) + 4 * darkness, rng.uniform(8, 22) + 2 * darkness])
@@ -72,7 +72,7 @@ def colour(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.
 def build(folder: str | Path | None = None, seed: int = 0) -> Path:
     """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
 
-    Each person's photos are one group. A photo and its masked twin are coloured or tinted alike and saved the same way:
+    Each person's photos are one group. A photo and its masked twin are colored or tinted alike and saved the same way:
     nothing but the mask tells them apart. The folder appears in one step when all of it is done; a second process that
     asks for it meanwhile waits.
     """
@@ -100,13 +100,13 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
     try:
         groups = []
         detector, mesh = CenterFace(), FaceMesh()
-        for person, number, grey in tqdm(att_photos(), total=400, desc="building the sample", leave=False):
+        for person, number, gray in tqdm(att_photos(), total=400, desc="building the sample", leave=False):
             rng = np.random.default_rng([seed, int(person[1:]), number])
-            faces = detector.detect(grey)
-            points = mesh.find(grey, faces[0]) if faces else None
+            faces = detector.detect(gray)
+            points = mesh.find(gray, faces[0]) if faces else None
             if points is None:
                 continue  # no pair without a mask
-            bare = colour(grey, points, rng) if rng.random() < COLOURED else tint(grey, rng)
+            bare = color(gray, points, rng) if rng.random() < COLORED else tint(gray, rng)
             masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             for label, photo in (("with_mask", masked), ("without_mask", bare)):
                 name = f"{label}/{person}_{number:02d}.jpg"

@@ -1,6 +1,6 @@
 """Who is who from one frame to the next, and a label that does not flicker."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -35,37 +35,26 @@ class Track:
     bare_look: np.ndarray | None = None  # of this person without a mask, see look_of
 
 
+@dataclass(eq=False, kw_only=True)
 class Tracker:
-    """Recognise faces by the overlap of their boxes with those of the frame before, and smooth what is said of them.
+    """Recognize faces by the overlap of their boxes with those of the frame before, and smooth what is said of them.
 
-    min_iou: intersection over union from which two boxes are one face. patience: frames for which a face may be
-    out of sight (a turned head) and still be the same person. weight: how much the newest frame counts; 1 is no
-    smoothing. limit: no single frame's log-odds count for more. sure: the smoothed log-odds, either way, that a new
-    label asks for; below it the old one stays, but after `undecided` frames below `unsure` it is gone. settled: see
-    `is_due`.
-    covered: a hand before a mask looks like bare skin to a classifier. But a mask that comes off shows the face that
-    was there before: while the eyes look as they did without a mask and the mouth does not, the label stays, for at
-    most so many frames.
+    A hand before a mask looks like bare skin to a classifier. But a mask that comes off shows the face that was there
+    before: while the eyes look as they did without a mask and the mouth does not, the label stays.
     """
 
-    def __init__(
-        self,
-        *,
-        min_iou=0.3,
-        patience=30,
-        weight=0.4,
-        limit=3.0,
-        sure=1.0,
-        unsure=0.4,
-        undecided=30,
-        covered=60,
-        settled=8,
-    ):
-        self.min_iou, self.patience, self.weight, self.limit = min_iou, patience, weight, limit
-        self.sure, self.unsure, self.undecided, self.covered = sure, unsure, undecided, covered
-        self.settled, self.frame = settled, 0
-        self.tracks: list[Track] = []
-        self._count = 0
+    min_iou: float = 0.3  # intersection over union from which two boxes are one face
+    patience: int = 30  # frames for which a face may be out of sight (a turned head) and still be the same person
+    weight: float = 0.4  # how much the newest frame counts; 1 is no smoothing
+    limit: float = 3.0  # no single frame's log-odds count for more
+    sure: float = 1.0  # the smoothed log-odds, either way, that a new label asks for; below it the old one stays
+    unsure: float = 0.4  # a label whose log-odds stay below this …
+    undecided: int = 30  # … for more than this many frames is gone
+    covered: int = 60  # frames for which something held before a mask may look like a bare face
+    settled: int = 8  # classifications in a row for a label after which every other frame is enough
+    frame: int = 0  # frames so far
+    tracks: list[Track] = field(default_factory=list)  # everybody in sight, or out of sight for a short while
+    _count: int = 0
 
     def follow(self, boxes, scores=None) -> list[Track]:
         """Take the boxes (x, y, width, height) of the next frame; return the person each of them belongs to."""
@@ -160,9 +149,9 @@ class Tracker:
 
 
 def look_of(crop: np.ndarray) -> np.ndarray:
-    """What a face crop (square, RGB uint8, box and margin) looks like: a grey float32 picture (32, 32)."""
-    grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-    return cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    """What a face crop (square, RGB uint8, box and margin) looks like: a gray float32 picture (32, 32)."""
+    gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
+    return cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
 def _is_covered(bare_look, crop, eyes: float = 0.8, mouth: float = 0.75) -> bool:

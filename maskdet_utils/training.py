@@ -111,7 +111,7 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
 def fine_tune(upper, head, maps, targets, epochs: int, *, learning_rate: float = 3e-4, validation=None, callbacks=()):
     """Train the upper part of the base together with the head, on maps computed once; returns Keras's `History`.
 
-    maps, targets: see `feature_maps_of_views`; validation: such a pair, to be told how it goes. Batch normalisation stays
+    maps, targets: see `feature_maps_of_views`; validation: such a pair, to be told how it goes. Batch normalization stays
     frozen: its statistics are those of a million photos, ours would be those of a few. The learning rate rises during
     the first twentieth and then falls to 0 along a cosine, so that there is no best epoch to go back to: the last is.
     """

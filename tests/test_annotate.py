@@ -40,8 +40,8 @@ def maskdet(*arguments, cwd, **more):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, **more)
 
 
-def switches_shown(document, centre_x, low, high):
-    """The frames at which the label of the face around `centre_x` changes, and the labels."""
+def switches_shown(document, center_x, low, high):
+    """The frames at which the label of the face around `center_x` changes, and the labels."""
     shown = []
     for frame in document["frames"]:
         for face in frame["faces"]:

@@ -237,7 +237,7 @@ def test_two_processes_at_once(by_address):
     assert files_in(by_address.parent) == ["weights.bin"] and by_address.read_bytes() == CONTENT
 
 
-def test_weights_are_recognised_by_their_numbers_however_packed(tmp_path):
+def test_weights_are_recognized_by_their_numbers_however_packed(tmp_path):
     from maskdet_utils.model import keras
 
     path = assets.fetch("mobilenet_v2")

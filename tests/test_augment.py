@@ -95,7 +95,7 @@ def test_noise_adds_grain(photo):
     assert detail(augment.noise(photo, np.random.default_rng(1))) > detail(photo)
 
 
-def test_a_cast_changes_the_colour_balance(photo):
+def test_a_cast_changes_the_color_balance(photo):
     ratios = [
         augment.color_cast(photo, np.random.default_rng(seed)).mean(axis=(0, 1)) / photo.mean(axis=(0, 1))
         for seed in range(20)
@@ -139,8 +139,8 @@ def test_move_is_the_position_layers_in_one_step(photo):
         found = []
         for seed in range(100):
             moved = augment.random_affine(dot, np.random.default_rng(seed), **(nothing | part))
-            _, _, stats, centres = cv2.connectedComponentsWithStats((moved[..., 0] > 100).astype(np.uint8))
-            found.append(sorted(centres[1:].tolist(), key=lambda point: -point[1]))
+            _, _, stats, centers = cv2.connectedComponentsWithStats((moved[..., 0] > 100).astype(np.uint8))
+            found.append(sorted(centers[1:].tolist(), key=lambda point: -point[1]))
         return np.array(found) - 50
 
     middle, upper = ends(shift=0.2)[:, 0], ends(degrees=20)[:, 1]

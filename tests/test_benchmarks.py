@@ -40,16 +40,16 @@ def test_each_arm_has_as_many_pictures_and_half_of_them_or_less_masked(ablation,
         assert (targets[:, 0] == 1).sum() == (8 if arm < ablation.WRONG else 6)
 
 
-def test_the_first_arm_paints_one_flat_blue_on_grey_photos(ablation, photo, points, tmp_path):
+def test_the_first_arm_paints_one_flat_blue_on_gray_photos(ablation, photo, points, tmp_path):
     files, targets = ablation.draw_all(1, 0, tmp_path, 1)
     pictures = [cv2.imread(file)[..., ::-1].astype(int) for file in files]
     for picture, target in zip(pictures, targets[:, 0], strict=True):
         changed = np.abs(picture - photo.astype(int)).max(axis=2) > 40
         assert changed.any() == (target == 1)
         if target:
-            np.testing.assert_allclose(np.median(picture[changed], axis=0), ablation.BLUE.colour, atol=30)
-    coloured, _ = ablation.draw("bare", photo, points, ablation.COLOUR, np.random.default_rng(0))
-    assert np.ptp(coloured, axis=2).max() > 0 == np.ptp(photo, axis=2).max()
+            np.testing.assert_allclose(np.median(picture[changed], axis=0), ablation.BLUE.color, atol=30)
+    colored, _ = ablation.draw("bare", photo, points, ablation.COLOR, np.random.default_rng(0))
+    assert np.ptp(colored, axis=2).max() > 0 == np.ptp(photo, axis=2).max()
 
 
 def test_patches_of_an_arm_end_with_it(ablation, tmp_path):
@@ -65,7 +65,7 @@ def test_what_is_remembered_is_right_with_random_folds_only(load):
     table = pd.DataFrame({"path": [str(number) for number in range(360)], "group": groups})
     features = np.eye(60)[groups] + rng.normal(0, 0.05, (360, 60))  # who it is can be seen, and nothing else
     coin = rng.permutation(np.arange(60) % 2)[groups]
-    found = leak.both_ways(table, features, lambda seed: coin, leak.JUDGES["nearest neighbour"], seeds=2)
+    found = leak.both_ways(table, features, lambda seed: coin, leak.JUDGES["nearest neighbor"], seeds=2)
     assert found["random"]["value"] > 0.95
     assert found["by group"]["value"] < 0.7
     assert found["difference"]["low"] > 0.2

@@ -172,7 +172,7 @@ def test_the_label_on_screen_is_right(open_panel, clips, label, words):
     assert panel_of(page).locator("video").evaluate("video => video.videoWidth") == 640
     page.wait_for_timeout(3000)
     expect_text(page, ".faces", f"1 face: {words}.")
-    assert serious_findings(page, ".maskdet") == [], "in JupyterLab's own colours; more in test_panel.py"
+    assert serious_findings(page, ".maskdet") == [], "in JupyterLab's own colors; more in test_panel.py"
     expect_text(page, "[role=status]", "Running")
     expect_text(page, ".figures", "frames/s")
     panel_of(page).get_by_role("button", name="Snapshot").click()

@@ -45,8 +45,8 @@ def detector(*boxes, **more):
     return MaskDetector(BlueIsMask(), FixedFaces(*boxes), LABELS["classes"], **more)
 
 
-def frame(height=100, width=120, colour=(0, 0, 0)):
-    return np.full((height, width, 3), colour, np.uint8)
+def frame(height=100, width=120, color=(0, 0, 0)):
+    return np.full((height, width, 3), color, np.uint8)
 
 
 def test_no_face_gives_an_empty_list():
@@ -65,11 +65,11 @@ def test_the_classifier_gets_the_crop_that_training_cut():
 
 def test_label_and_probability_belong_together():
     masked, bare = detector((10, 10, 20, 20)), detector((10, 10, 20, 20))
-    assert masked.detect(frame(colour=(0, 0, 230)))[0].label == "with_mask"
-    one = bare.detect(frame(colour=(230, 0, 51)))[0]
+    assert masked.detect(frame(color=(0, 0, 230)))[0].label == "with_mask"
+    one = bare.detect(frame(color=(230, 0, 51)))[0]
     assert one.label == "without_mask" and one.probability == pytest.approx(0.8, abs=0.01)
     bare.threshold = 0.15
-    one = bare.detect(frame(colour=(230, 0, 51)))[0]
+    one = bare.detect(frame(color=(230, 0, 51)))[0]
     assert one.label == "with_mask" and one.probability == pytest.approx(0.2, abs=0.01)
 
 
@@ -116,7 +116,7 @@ def test_milliseconds_add_up():
 THREE = ["with_mask", "without_mask", "worn_incorrectly"]
 
 
-class ColourSays:
+class ColorSays:
     """A classifier of three classes: blue is a mask, red a bare face, green a mask worn wrong."""
 
     input_size = 32
@@ -127,23 +127,23 @@ class ColourSays:
 
 
 def three(**more):
-    return MaskDetector(ColourSays(), FixedFaces((10, 10, 40, 40)), THREE, **more)
+    return MaskDetector(ColorSays(), FixedFaces((10, 10, 40, 40)), THREE, **more)
 
 
 def test_of_three_classes_the_likeliest_is_the_label():
-    for colour, label in [((0, 0, 200), 0), ((200, 0, 0), 1), ((0, 200, 0), 2), ((60, 90, 80), 2)]:
-        (one,) = three().detect(frame(colour=colour))
-        assert one.label == THREE[label] and one.probability == pytest.approx((max(colour) + 1) / (sum(colour) + 3))
-    (one,) = three(threshold=0.3).detect(frame(colour=(60, 90, 80)))
+    for color, label in [((0, 0, 200), 0), ((200, 0, 0), 1), ((0, 200, 0), 2), ((60, 90, 80), 2)]:
+        (one,) = three().detect(frame(color=color))
+        assert one.label == THREE[label] and one.probability == pytest.approx((max(color) + 1) / (sum(color) + 3))
+    (one,) = three(threshold=0.3).detect(frame(color=(60, 90, 80)))
     assert one.label == "with_mask" and one.probability == pytest.approx(81 / 233)
 
 
 def test_three_classes_in_a_video_change_soon_and_do_not_flicker():
     detector, labels = three(), []
     script = ["mask"] * 15 + ["wrong"] * 15 + ["bare"] * 15 + ["wrong"] * 2 + ["bare"] * 5 + ["mask"] * 15
-    colours = {"mask": (5, 5, 200), "wrong": (5, 200, 5), "bare": (200, 5, 5)}
+    colors = {"mask": (5, 5, 200), "wrong": (5, 200, 5), "bare": (200, 5, 5)}
     for word in script:
-        (one,) = detector.track(frame(colour=colours[word]))
+        (one,) = detector.track(frame(color=colors[word]))
         labels.append(one.label)
         assert 0 < one.probability < 1
     changes = [number for number in range(3, len(labels)) if labels[number] != labels[number - 1]]
@@ -153,7 +153,7 @@ def test_three_classes_in_a_video_change_soon_and_do_not_flicker():
 
 def test_unsure_between_three_classes():
     detector = three()
-    labels = {detector.track(frame(colour=(50, 50, 101)))[0].label for _ in range(10)}
+    labels = {detector.track(frame(color=(50, 50, 101)))[0].label for _ in range(10)}
     assert labels == {"unsure"}
 
 
@@ -255,7 +255,7 @@ def test_settled_faces_take_turns_and_the_first_doubt_gets_every_frame():
     looked_at = []
     for number in range(60):
         found.classifier.pixels = []
-        labels = {one.label for one in found.track(frame(colour=(0, 0, 230 if number < 30 else 20)), tracker)}
+        labels = {one.label for one in found.track(frame(color=(0, 0, 230 if number < 30 else 20)), tracker)}
         looked_at.append(len(found.classifier.pixels))
         assert number in (30, 31, 32, 33) or labels == {"with_mask" if number < 30 else "without_mask"}
     assert looked_at[:8] == [4] * 8, "a new face is looked at until its label is settled"
@@ -280,7 +280,7 @@ def actor():
 
 
 def crops_of(actor):
-    """Crops of the same face: bare, masked, and with a hand of the face's own colour before the mask."""
+    """Crops of the same face: bare, masked, and with a hand of the face's own color before the mask."""
     hand = actor.masked.copy()
     skin = np.median(actor.bare[40:60, 30:60].reshape(-1, 3), axis=0)
     for finger in range(4):
@@ -341,7 +341,7 @@ def test_between_searches_faces_move_on_as_before():
 def test_a_guessed_face_keeps_its_number_label_and_score_and_leaves_with_the_frame():
     found = MaskDetector(BlueIsMask(), MovingFace(step=3), LABELS["classes"])
     found.detect_every = 3
-    blue = frame(200, 50, colour=(0, 0, 240))
+    blue = frame(200, 50, color=(0, 0, 240))
     seen = [found.track(blue) for _ in range(6)]
     assert {one.track for faces in seen for one in faces} == {1}
     assert [faces[0].label for faces in seen[4:]] == ["with_mask"] * 2 and seen[4][0].face_score == 0.9
@@ -362,8 +362,8 @@ def test_a_face_that_is_gone_is_not_guessed():
 
 def test_between_the_ends_of_the_band_a_photos_face_gets_no_label():
     found = detector((20, 20, 40, 40), unsure=(0.25, 0.75))
-    labels = [found.detect(frame(colour=(0, 0, blue)))[0].label for blue in (20, 100, 160, 230)]
+    labels = [found.detect(frame(color=(0, 0, blue)))[0].label for blue in (20, 100, 160, 230)]
     assert labels == ["without_mask", "unsure", "unsure", "with_mask"]
-    assert found.detect(frame(colour=(0, 0, 100)))[0].probability == pytest.approx(1 - 100 / 255, abs=0.01)
+    assert found.detect(frame(color=(0, 0, 100)))[0].probability == pytest.approx(1 - 100 / 255, abs=0.01)
     found.unsure = None
-    assert found.detect(frame(colour=(0, 0, 100)))[0].label == "without_mask"
+    assert found.detect(frame(color=(0, 0, 100)))[0].label == "without_mask"

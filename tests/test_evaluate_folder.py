@@ -39,12 +39,12 @@ class BlueIsMask:
 
 @pytest.fixture
 def paint(write_photo):
-    """A function that writes a crop of one colour, sharply crossed out so that no two are copies."""
+    """A function that writes a crop of one color, sharply crossed out so that no two are copies."""
     rng = np.random.default_rng(0)
 
-    def write(path, colour, side=60):
+    def write(path, color, side=60):
         texture = rng.integers(0, 40, (12, 12, 1)).repeat(side // 12, axis=0).repeat(side // 12, axis=1)
-        return write_photo(path, (np.array(colour) * 0.8 + texture).astype(np.uint8))
+        return write_photo(path, (np.array(color) * 0.8 + texture).astype(np.uint8))
 
     return write
 
@@ -283,7 +283,7 @@ def test_reading_ahead_keeps_order_and_never_holds_more_than_it_may():
 
 
 class FindsSquares:
-    """A face detector: each square of one bright colour is a face."""
+    """A face detector: each square of one bright color is a face."""
 
     def detect(self, frame):
         import cv2
@@ -295,10 +295,10 @@ class FindsSquares:
 
 
 def street(*squares):
-    """A dark photo with coloured squares (colour, x, y, side)."""
+    """A dark photo with colored squares (color, x, y, side)."""
     photo = np.zeros((200, 300, 3), np.uint8)
-    for colour, x, y, side in squares:
-        photo[y : y + side, x : x + side] = colour
+    for color, x, y, side in squares:
+        photo[y : y + side, x : x + side] = color
     return photo
 
 

@@ -31,7 +31,7 @@ def test_three_classes_by_hand():
     called = np.array([0, 0, 0, 1, 1, 0, 2, 1])
     probabilities = np.eye(3)[called]
     assert evaluation.confusion(truth, probabilities).tolist() == [[3, 1, 0], [1, 1, 0], [0, 1, 1]]
-    assert [evaluation.recall(truth, probabilities, label) for label in range(3)] == [3 / 4, 1 / 2, 1 / 2]
+    assert [metrics.recall(truth, probabilities, label) for label in range(3)] == [3 / 4, 1 / 2, 1 / 2]
     assert evaluation.balanced_accuracy(truth, probabilities) == pytest.approx((3 / 4 + 1 / 2 + 1 / 2) / 3)
     # F1: 2·3 / (4 + 4), 2·1 / (2 + 3), 2·1 / (2 + 1).
     assert metrics.macro_f1(truth, probabilities) == pytest.approx((6 / 8 + 2 / 5 + 2 / 3) / 3)
@@ -63,7 +63,7 @@ def test_calibration_error_by_hand():
 
 
 def test_calibration_error_does_not_hang_on_the_order_of_equal_photos():
-    """A quantised classifier has few different probabilities, and photos come sorted by class."""
+    """A quantized classifier has few different probabilities, and photos come sorted by class."""
     truth = np.repeat([0, 1], 500)
     probabilities = np.tile([0.5, 0.5], (1000, 1))
     assert calibration.expected_calibration_error(truth, probabilities) == 0
@@ -94,14 +94,14 @@ def test_temperature_undoes_false_confidence(calibrated):
 def test_the_interval_of_a_calibration_error_holds_it(calibrated):
     truth, probabilities = (part[:300] for part in calibrated)
     metrics = {"error": calibration.expected_calibration_error}
-    plain, centred = (
+    plain, centerd = (
         evaluation.with_intervals(metrics, truth, probabilities, np.arange(300), n_resamples=200, centered=names)[
             "error"
         ]
         for names in ((), ("error",))
     )
     assert plain["low"] > 0.8 * plain["value"], "resampling makes it larger"
-    assert 0 <= centred["low"] < centred["value"] < centred["high"]
+    assert 0 <= centerd["low"] < centerd["value"] < centerd["high"]
 
 
 @pytest.fixture

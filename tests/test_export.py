@@ -5,6 +5,7 @@ import pytest
 
 from maskdet_utils import export, model
 from maskdet_utils.classifier import LiteClassifier, LiteNetwork
+from tools import quantize
 
 SIZE = 64
 
@@ -50,7 +51,7 @@ def test_nothing_but_the_file_is_left_behind(file):
 
 def test_fewer_digits_make_a_smaller_file_that_says_nearly_the_same(classifier):
     pixels = np.random.default_rng(0).uniform(0, 255, (24, SIZE, SIZE, 3)).astype(np.float32)
-    files = {precision: export.convert(classifier, precision, pixels) for precision in export.PRECISIONS}
+    files = {precision: quantize.convert(classifier, precision, pixels) for precision in quantize.PRECISIONS}
     sizes = {precision: len(content) / len(files["float32"]) for precision, content in files.items()}
     assert 0.45 < sizes["float16"] < 0.55 and sizes["dynamic"] < 0.35 and sizes["int8"] < 0.35
     exact = classifier.predict(pixels, verbose=0)
@@ -62,10 +63,10 @@ def test_fewer_digits_make_a_smaller_file_that_says_nearly_the_same(classifier):
 
 def test_what_cannot_be_converted_is_said(classifier):
     with pytest.raises(ValueError, match="No precision is called 'int4'. There are: float32"):
-        export.convert(classifier, "int4")
+        quantize.convert(classifier, "int4")
     for photos in (None, []):
         with pytest.raises(ValueError, match="needs photos to measure"):
-            export.convert(classifier, "int8", photos)
+            quantize.convert(classifier, "int8", photos)
 
 
 def test_any_network_runs_as_litert(classifier):

@@ -9,7 +9,7 @@ import pytest
 from maskdet_utils.photos import blur_sigma, noise_sigma
 from maskdet_utils.synthesis.masks import STYLES, WRONG_WAYS, Style, draw_mask, random_style
 
-BLUE = Style("surgical", "pleats", colour=(60, 120, 220), loops=False)
+BLUE = Style("surgical", "pleats", color=(60, 120, 220), loops=False)
 
 
 def rng(seed=0):
@@ -113,11 +113,11 @@ def test_height_moves_the_top_edge(photo, points):
     assert tops[0] > tops[1] > tops[2]
 
 
-def test_colour_shows(photo, points):
-    for colour in ((220, 40, 40), (40, 200, 40), (40, 40, 220)):
-        result, description = draw_mask(photo, points, Style("cloth", "plain", colour=colour), rng())
+def test_color_shows(photo, points):
+    for color in ((220, 40, 40), (40, 200, 40), (40, 40, 220)):
+        result, description = draw_mask(photo, points, Style("cloth", "plain", color=color), rng())
         mean = result[polygon(photo.shape, description)].mean(axis=0)
-        assert mean.argmax() == np.argmax(colour) and np.ptp(mean) > 40
+        assert mean.argmax() == np.argmax(color) and np.ptp(mean) > 40
 
 
 def test_light_of_the_face_carries_over(photo, points):
@@ -150,7 +150,7 @@ def test_random_styles_vary():
     styles = [random_style(rng(seed)) for seed in range(200)]
     assert {style.kind for style in styles} == set(STYLES)
     assert {style.loops for style in styles} == {True, False}
-    brightness = [np.mean(style.colour) for style in styles]
+    brightness = [np.mean(style.color) for style in styles]
     assert min(brightness) < 50 and max(brightness) > 220
     assert np.ptp([style.height for style in styles]) > 0.7
     with pytest.raises(KeyError):

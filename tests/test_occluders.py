@@ -1,4 +1,4 @@
-"""What is no mask: drawn where it belongs, in the right colours, without harm to the rest of the photo."""
+"""What is no mask: drawn where it belongs, in the right colors, without harm to the rest of the photo."""
 
 import json
 
@@ -43,13 +43,13 @@ def test_hand_and_microphone_hide_the_mouth_or_what_is_below_it(photo, points):
         assert np.mean(hits) > 0.8, kind
 
 
-def test_a_hand_has_the_colour_of_the_skin(photo, points):
-    for colour in ((1.0, 0.5, 0.3), (0.4, 0.6, 1.0)):
-        tinted = (photo * np.array(colour)).astype(np.uint8)
+def test_a_hand_has_the_color_of_the_skin(photo, points):
+    for color in ((1.0, 0.5, 0.3), (0.4, 0.6, 1.0)):
+        tinted = (photo * np.array(color)).astype(np.uint8)
         result, _ = draw_occluder(tinted, points, "hand", rng(1))
         there = (result != tinted).any(axis=2)
         mean = result[there].mean(axis=0)
-        assert mean / mean.max() == pytest.approx(np.array(colour) / max(colour), abs=0.12)
+        assert mean / mean.max() == pytest.approx(np.array(color) / max(color), abs=0.12)
 
 
 def test_a_beard_darkens_the_chin_and_leaves_the_lips(photo, points):

@@ -48,7 +48,7 @@ def address(tmp_path_factory, serve):
 
 @pytest.fixture
 def open_panel(chromium, address):
-    """A function that opens the panel in a window of this width and colour scheme, with Chromium's own test camera."""
+    """A function that opens the panel in a window of this width and color scheme, with Chromium's own test camera."""
     from playwright.sync_api import sync_playwright
 
     camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]

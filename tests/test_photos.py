@@ -60,17 +60,17 @@ def test_a_folder_with_bad_files_is_read_and_they_are_listed_by_name(class_folde
         assert bad[path.split("/")[1]] in reason
 
 
-def test_colour_photos_keep_their_colours(tmp_path, left_red_right_green):
+def test_color_photos_keep_their_colors(tmp_path, left_red_right_green):
     Image.fromarray(left_red_right_green).save(tmp_path / "photo.png")
     assert np.array_equal(read_photo(tmp_path / "photo.png"), left_red_right_green)
 
 
-def test_grey_photos_get_three_equal_channels(tmp_path):
-    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    Image.fromarray(grey).save(tmp_path / "grey.png")
-    photo = read_photo(tmp_path / "grey.png")
+def test_gray_photos_get_three_equal_channels(tmp_path):
+    gray = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    photo = read_photo(tmp_path / "gray.png")
     assert photo.shape == (16, 16, 3) and photo.dtype == np.uint8
-    assert all(np.array_equal(photo[..., channel], grey) for channel in range(3))
+    assert all(np.array_equal(photo[..., channel], gray) for channel in range(3))
 
 
 def test_transparent_pixels_become_white(tmp_path, left_red_right_green):

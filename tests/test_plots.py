@@ -50,7 +50,7 @@ def test_a_contact_sheet_shows_every_photo_with_its_title_and_the_credit():
     plt.close(figure)
 
 
-def test_training_and_validation_differ_in_more_than_colour():
+def test_training_and_validation_differ_in_more_than_color():
     history = {"loss": [1, 0.5], "val_loss": [1, 0.7], "accuracy": [0.5, 0.8], "val_accuracy": [0.5, 0.7]}
     figure = plots.show_training(history)
     for axis, name in zip(figure.axes, ("loss", "accuracy"), strict=True):

@@ -36,7 +36,7 @@ def test_without_a_repository_around_the_packages_own_is_taken(tmp_path, monkeyp
 
 
 def test_what_one_notebook_writes_the_next_one_finds(tmp_path):
-    runs.artefact(tmp_path, "01_load_the_data", "manifest.csv").write_text("path,label\n")
+    runs.artifact(tmp_path, "01_load_the_data", "manifest.csv").write_text("path,label\n")
     assert runs.require(tmp_path, "01_load_the_data", "manifest.csv").read_text() == "path,label\n"
     (tmp_path / "classifier.keras").touch()
     assert runs.require(tmp_path, "04_train_the_classifier", "classifier.keras") == tmp_path / "classifier.keras"

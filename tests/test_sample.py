@@ -106,13 +106,13 @@ def test_where_the_mask_is_it_does_tell_them_apart(pairs):
 
 
 @pytest.mark.filterwarnings("error")
-def test_tint_keeps_black_and_white_and_gives_colour():
-    grey = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-    tints = [sample.tint(grey, np.random.default_rng(seed)) for seed in range(20)]
+def test_tint_keeps_black_and_white_and_gives_color():
+    gray = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+    tints = [sample.tint(gray, np.random.default_rng(seed)) for seed in range(20)]
     assert all((tint[0, 0] == 0).all() and (tint[0, 255] == 255).all() for tint in tints)
     casts = [int(tint[0, 128, 0]) - int(tint[0, 128, 2]) for tint in tints]
     assert min(casts) >= 0 and max(casts) > 40 and len(set(casts)) > 10
-    assert np.array_equal(tints[3], sample.tint(grey, np.random.default_rng(3)))
+    assert np.array_equal(tints[3], sample.tint(gray, np.random.default_rng(3)))
 
 
 @pytest.fixture
@@ -164,16 +164,16 @@ def test_killed_in_the_middle_it_leaves_no_half_made_folder(tmp_path):
     assert not (tmp_path / "sample").exists()
 
 
-def test_colour_gives_skin_its_hue_and_keeps_the_shape_of_the_face(photo, points):
-    results = [sample.colour(photo, points, np.random.default_rng(seed)) for seed in range(20)]
+def test_color_gives_skin_its_hue_and_keeps_the_shape_of_the_face(photo, points):
+    results = [sample.color(photo, points, np.random.default_rng(seed)) for seed in range(20)]
     assert all(result.shape == photo.shape and result.dtype == np.uint8 for result in results)
     x, y = points[50, :2].astype(int)  # a cheek
     cheeks = np.array([result[y, x] for result in results], int)
     assert (cheeks[:, 0] >= cheeks[:, 2]).all(), "skin is redder than it is blue"
     assert np.ptp(cheeks.mean(axis=1)) > 30, "from pale to dark"
-    grey = photo.mean(axis=2).ravel()
-    assert all(np.corrcoef(result.mean(axis=2).ravel(), grey)[0, 1] > 0.6 for result in results)
-    assert np.array_equal(results[3], sample.colour(photo, points, np.random.default_rng(3)))
+    gray = photo.mean(axis=2).ravel()
+    assert all(np.corrcoef(result.mean(axis=2).ravel(), gray)[0, 1] > 0.6 for result in results)
+    assert np.array_equal(results[3], sample.color(photo, points, np.random.default_rng(3)))
 
 
 def test_of_three_processes_one_makes_it_and_the_others_wait(tmp_path):

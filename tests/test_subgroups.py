@@ -14,7 +14,7 @@ def stripes(height=240, width=240, dark=60, light=180):
     return crop
 
 
-def test_the_centre_of_a_crop_is_the_box_that_it_was_cut_around():
+def test_the_center_of_a_crop_is_the_box_that_it_was_cut_around():
     crop = np.arange(150 * 90 * 3, dtype=np.uint32).astype(np.uint8).reshape(150, 90, 3)
     assert subgroups.crop_center(crop, 0.25, 0).shape == (100, 60, 3)
     assert np.array_equal(subgroups.crop_center(crop, 0.25, 0), crop[25:125, 15:75])

@@ -107,10 +107,10 @@ def test_every_epoch_prints_one_line(separable, capsys):
 
 
 def test_fine_tuning_moves_the_upper_part_and_the_head_and_nothing_else(base, tmp_path, write_photo):
-    colours = [(30 * step, 20, 20) for step in range(4, 8)] + [(20, 20, 30 * step) for step in range(4, 8)]
+    colors = [(30 * step, 20, 20) for step in range(4, 8)] + [(20, 20, 30 * step) for step in range(4, 8)]
     paths = [
-        write_photo(tmp_path / f"{number}.png", np.full((SIZE, SIZE, 3), colour, np.uint8))
-        for number, colour in enumerate(colours)
+        write_photo(tmp_path / f"{number}.png", np.full((SIZE, SIZE, 3), color, np.uint8))
+        for number, color in enumerate(colors)
     ]
     targets = np.eye(2, dtype=np.float32)[[0] * 4 + [1] * 4]
     keras.utils.set_random_seed(3)
@@ -130,7 +130,7 @@ def test_fine_tuning_moves_the_upper_part_and_the_head_and_nothing_else(base, tm
     moved = {w.path for w in tuned.weights if not np.array_equal(w.numpy(), original[w.path])}
     below = {w.path for w in lower.weights}
     assert moved and not moved & below
-    assert not any("BN" in path or "_bn" in path for path in moved), "batch normalisation stays as it was"
+    assert not any("BN" in path or "_bn" in path for path in moved), "batch normalization stays as it was"
 
 
 def test_the_two_parts_of_the_base_make_the_base(base):
@@ -188,8 +188,8 @@ np.savez(f"{folder}/{devices}.npz", *classifier.get_weights())
 def test_the_same_training_runs_on_two_devices_with_the_same_result(tmp_path, write_photo):
     rng, rows = np.random.default_rng(0), []
     for number in range(40):
-        colour = (30, 30, 200) if number % 2 else (200, 30, 30)
-        photo = (np.array(colour) + rng.integers(0, 50, (SIZE, SIZE, 3))).astype(np.uint8)
+        color = (30, 30, 200) if number % 2 else (200, 30, 30)
+        photo = (np.array(color) + rng.integers(0, 50, (SIZE, SIZE, 3))).astype(np.uint8)
         file = write_photo(tmp_path / f"{number}.png", photo)
         rows.append((str(file), "ab"[number % 2], "train" if number < 28 else "validation"))
     pd.DataFrame(rows, columns=["file", "label", "split"]).to_csv(tmp_path / "photos.csv")

@@ -29,7 +29,7 @@ def read_all(path):
     return [frame for _, frame in open_source(str(path)).frames]
 
 
-def test_mp4_keeps_rate_size_count_and_colours(clip):
+def test_mp4_keeps_rate_size_count_and_colors(clip):
     source = open_source(str(clip))
     frames = [frame for _, frame in source.frames]
     assert (source.kind, source.rate, source.count, len(frames)) == ("video", 12.5, 30, 30)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from maskdet_utils import augment, evaluation, export, runs
+from maskdet_utils import augment, evaluation, runs
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, read_config
 from maskdet_utils.datasets import WORN_WRONG
 from maskdet_utils.evaluate.calibration import fit_temperature
@@ -20,6 +20,7 @@ from maskdet_utils.evaluate.folder import evaluate_folder
 from maskdet_utils.evaluation import score_text
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import fit_to_input, read_photo
+from tools.quantize import convert
 
 CARD = "docs/model_card.md"
 BEGIN, END = "<!-- figures: made by make release-model -->", "<!-- end of figures -->"
@@ -52,8 +53,8 @@ def release(run_dir, wild=None) -> dict:
 
     temperature = calibrate(classifier, parts["validation"], config)
     some = some_views(parts["train"]["file"], config["input_size"])
-    export.to_litert(classifier, RELEASED / CLASSIFIER, precision="int8", photos=some)
-    content = (RELEASED / CLASSIFIER).read_bytes()
+    content = convert(classifier, "int8", some)
+    write_file(RELEASED / CLASSIFIER, content)
     config = {**config, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
     runs.write_text(RELEASED / LABELS, json.dumps(config, indent=2) + "\n")
 

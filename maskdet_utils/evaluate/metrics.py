@@ -99,7 +99,7 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
     possible = {"accuracy", "expected_calibration_error"} if counts.any() else set()
     if np.count_nonzero(counts) > 1:
         possible |= {"balanced_accuracy", "macro_f1"} | ({"roc_auc"} if counts[0] else set())
-    recalls = {f"recall {name}": partial(evaluation.recall, label=n) for n, name in enumerate(classes) if counts[n]}
+    recalls = {f"recall {name}": partial(recall, label=n) for n, name in enumerate(classes) if counts[n]}
     asked_for = {name: metric for name, metric in metrics.items() if name in possible} | recalls
     found = _with_intervals(asked_for, truth, of_known, groups[known])
     answer = {
@@ -111,7 +111,7 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
         answer["confusion"] = evaluation.confusion(truth, of_known).tolist()
     if WORN_WRONG not in classes:
         wrong = labels == WORN_WRONG
-        metric = {"share": partial(evaluation.recall, label=0)}
+        metric = {"share": partial(recall, label=0)}
         share = _with_intervals(metric, np.zeros(wrong.sum(), int), probabilities[wrong], groups[wrong]).get("share")
         answer[f"{WORN_WRONG}_called_{classes[0]}"] = share
     return answer
@@ -219,3 +219,8 @@ def macro_f1(truth: np.ndarray, probabilities: np.ndarray) -> float:
     counts = evaluation.confusion(truth, probabilities)
     in_truth, called = counts.sum(axis=1), counts.sum(axis=0)
     return float((2 * counts.diagonal() / np.maximum(in_truth + called, 1))[in_truth > 0].mean())
+
+
+def recall(truth: np.ndarray, probabilities: np.ndarray, label: int) -> float:
+    """The share of the photos of class number `label` that are taken for it."""
+    return float((probabilities[truth == label].argmax(axis=1) == label).mean())

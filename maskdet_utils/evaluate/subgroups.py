@@ -42,8 +42,8 @@ def measure(crop: np.ndarray, margin: float) -> dict[str, float]:
     of a Gaussian in stretched pixels, 0.3 to 5 (see `photos.blur_sigma`): so small faces are blurred for being small,
     which is how a classifier sees them. Light and contrast are mean and standard deviation of the brightness, 0 to 255.
     """
-    grey = cv2.cvtColor(crop_center(fit_to_input(crop, SIDE), margin, 0), cv2.COLOR_RGB2GRAY).astype(np.float32)
-    return {"blur": blur_sigma(grey), "light": float(grey.mean()), "contrast": float(grey.std())}
+    gray = cv2.cvtColor(crop_center(fit_to_input(crop, SIDE), margin, 0), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return {"blur": blur_sigma(gray), "light": float(gray.mean()), "contrast": float(gray.std())}
 
 
 def head_turn(landmarks: np.ndarray | None) -> float:

@@ -37,9 +37,9 @@ def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: 
     wanted = {f"s{person:02d}": tuple(frames) for person, frames in zip(people, switches, strict=True)}
     detector, mesh = CenterFace(), FaceMesh()
     actors = {}
-    for person, number, grey in sample.att_photos():
+    for person, number, gray in sample.att_photos():
         if person in wanted and number == photo_number:
-            bare = sample.tint(grey, np.random.default_rng([seed, int(person[1:])]))
+            bare = sample.tint(gray, np.random.default_rng([seed, int(person[1:])]))
             masked, drawn = synthesize_photo(bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh)
             if not drawn:
                 raise ValueError(
@@ -52,7 +52,7 @@ def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: 
 def play(actors: Sequence[Actor], count: int, width: int = 640, height: int = 480) -> Iterator[tuple[np.ndarray, list]]:
     """Let the actors sway side by side before a wall, for `count` frames.
 
-    Gives for each frame the picture, RGB uint8 (height, width, 3), and for each actor (centre of the face (x, y) in
+    Gives for each frame the picture, RGB uint8 (height, width, 3), and for each actor (center of the face (x, y) in
     pixels, label): the truth that a detector is to find.
     """
     scene = _wall(width, height)
@@ -62,12 +62,12 @@ def play(actors: Sequence[Actor], count: int, width: int = 640, height: int = 48
         frame, truth = scene.copy(), []
         for place, actor in enumerate(actors):
             phase = 2 * np.pi * (number / 90 + place / len(actors))
-            centre = (place + 0.5 + 0.14 * np.sin(phase)) * space, (0.5 + 0.06 * np.sin(2 * phase + place)) * height
+            center = (place + 0.5 + 0.14 * np.sin(phase)) * space, (0.5 + 0.06 * np.sin(2 * phase + place)) * height
             label = actor.label(number)
             photo = actor.masked if label == "with_mask" else actor.bare
             size = face_width * (1 + 0.08 * np.sin(phase + 1))
-            _paste(frame, photo, centre, size, degrees=5 * np.sin(phase + 2))
-            truth.append((centre, label))
+            _paste(frame, photo, center, size, degrees=5 * np.sin(phase + 2))
+            truth.append((center, label))
         yield frame, truth
 
 
@@ -78,11 +78,11 @@ def _wall(width: int, height: int) -> np.ndarray:
     return np.broadcast_to(wall, (height, width, 3)).astype(np.uint8)
 
 
-def _paste(frame, photo, centre, size, degrees) -> None:
+def _paste(frame, photo, center, size, degrees) -> None:
     """Put a photo on the frame, `size` pixels wide, tilted, in an oval with a soft edge."""
     height, width = photo.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, size / width)
-    matrix[:, 2] += np.array(centre) - (width / 2, height / 2)
+    matrix[:, 2] += np.array(center) - (width / 2, height / 2)
     oval = np.zeros((height, width), np.float32)
     cv2.ellipse(
         oval, (width // 2, height // 2), (round(0.55 * width), round(0.58 * height)), 0, 0, 360, 1.0, cv2.FILLED

@@ -68,7 +68,7 @@ class Mp4Sink:
 
 
 class GifSink:
-    """Collects a GIF (256 colours a frame, all in memory until the end: for short clips)."""
+    """Collects a GIF (256 colors a frame, all in memory until the end: for short clips)."""
 
     def __init__(self, path: Path, rate: float):
         self.path, self.rate, self.frames = path, rate, []

@@ -7,13 +7,13 @@ const JPEG_QUALITY = 0.8;
 const ANSWER_SECONDS = 10; // a kernel that is silent for longer is busy or gone
 const FRAMES_A_SECOND = 25; // at most, from the sample clip and the kernel's camera
 
-// As in drawing.py: Okabe and Ito's colours, dark enough for white text. Words and line style say the same, for those
-// who cannot tell the colours apart.
+// As in drawing.py: Okabe and Ito's colors, dark enough for white text. Words and line style say the same, for those
+// who cannot tell the colors apart.
 const STYLES = {
-  0: { colour: "#0072B2", dash: [] },
-  1: { colour: "#B84A00", dash: [4, 2.5] },
-  2: { colour: "#A84C80", dash: [10, 2.5] },
-  unsure: { colour: "#5A5A5A", dash: [1, 2] },
+  0: { color: "#0072B2", dash: [] },
+  1: { color: "#B84A00", dash: [4, 2.5] },
+  2: { color: "#A84C80", dash: [10, 2.5] },
+  unsure: { color: "#5A5A5A", dash: [1, 2] },
 };
 
 const OTHERWISE = "Or choose the sample clip, or open a photo.";
@@ -52,9 +52,9 @@ export function drawFaces(context, faces, width, height, mirrored) {
     const [left, top, boxWidth, boxHeight] = face.box;
     const x = (mirrored ? 1 - left - boxWidth : left) * width;
     const y = top * height;
-    const strokes = [["#FFFFFF", line + 2, []], [style.colour, line, style.dash]]; // a white edge, for dark pictures
-    for (const [colour, lineWidth, dash] of strokes) {
-      context.strokeStyle = colour;
+    const strokes = [["#FFFFFF", line + 2, []], [style.color, line, style.dash]]; // a white edge, for dark pictures
+    for (const [color, lineWidth, dash] of strokes) {
+      context.strokeStyle = color;
       context.lineWidth = lineWidth;
       context.setLineDash(dash.map((length) => length * line));
       context.strokeRect(x, y, boxWidth * width, boxHeight * height);
@@ -63,7 +63,7 @@ export function drawFaces(context, faces, width, height, mirrored) {
     const labelWidth = context.measureText(label).width + letter / 2;
     const labelX = Math.max(0, Math.min(x - line / 2, width - labelWidth));
     const bottom = Math.max(1.4 * letter, y);
-    context.fillStyle = style.colour;
+    context.fillStyle = style.color;
     context.fillRect(labelX, bottom - 1.4 * letter, labelWidth, 1.4 * letter);
     context.fillStyle = "#FFFFFF";
     context.fillText(label, labelX + letter / 4, bottom - 0.4 * letter);

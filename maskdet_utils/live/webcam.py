@@ -7,7 +7,9 @@ never traits, because a notebook is saved with the traits of its widgets, and no
 delivers messages in a thread of their own, beside a running cell: hence the lock.
 """
 
+import contextlib
 import io
+import itertools
 import threading
 import time
 from collections.abc import Generator
@@ -228,19 +230,11 @@ def kernel_frames(source) -> Generator[bytes, None, None]:
 
 def _sample_clip() -> Generator[bytes, None, None]:
     actors = clips.cast_actors([22, 35], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
-    played = []
-    for frame, _ in clips.play(actors, 180):
-        played.append(to_jpeg(frame))
-        yield played[-1]
-    while True:
-        yield from played
+    yield from itertools.cycle(to_jpeg(frame) for frame, _ in clips.play(actors, 180))
 
 
 def _kernel_camera() -> Generator[bytes, None, None]:
-    frames = video.open_source("0").frames
-    try:
+    with contextlib.closing(video.open_source("0").frames) as frames:
         for _, frame in frames:
             yield to_jpeg(frame)
-    finally:
-        frames.close()
     raise video.VideoError("The camera of the kernel's computer gives no more pictures. Is it still plugged in?")

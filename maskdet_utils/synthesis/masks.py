@@ -45,28 +45,28 @@ WEARING = {
 # With the share of each.
 WRONG_WAYS = {"under_nose": 0.25, "on_lip": 0.25, "under_mouth": 0.1, "chin": 0.2, "one_ear": 0.12, "over_eyes": 0.08}
 
-# colours: RGB 0-255, None is any colour. bulge, width: their smallest and largest value, see Style.
+# colors: RGB 0-255, None is any color. bulge, width: their smallest and largest value, see Style.
 STYLES: dict[str, dict[str, Any]] = {
     "surgical": dict(
-        colours=[(240, 242, 242), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
+        colors=[(240, 242, 242), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
         patterns=["pleats"],
         bulge=(0.03, 0.08),
         width=(0.84, 1.0),
     ),
     "ffp2": dict(
-        colours=[(244, 244, 242), (244, 244, 242), (170, 172, 176), (44, 44, 48)],
+        colors=[(244, 244, 242), (244, 244, 242), (170, 172, 176), (44, 44, 48)],
         patterns=["fold"],
         bulge=(0.10, 0.20),
         width=(0.84, 0.98),
     ),
     "cloth": dict(
-        colours=[None, None, None, (235, 232, 226), (30, 30, 34)],
+        colors=[None, None, None, (235, 232, 226), (30, 30, 34)],
         patterns=["plain", "plain", "seam", "stripes", "dots", "checks", "blotches"],
         bulge=(0.03, 0.09),
         width=(0.84, 1.02),
     ),
     "gaiter": dict(
-        colours=[None, None, (30, 32, 38), (90, 92, 98)],
+        colors=[None, None, (30, 32, 38), (90, 92, 98)],
         patterns=["plain", "plain", "stripes", "checks"],
         bulge=(0.02, 0.06),
         width=(0.98, 1.06),
@@ -78,7 +78,7 @@ STYLES: dict[str, dict[str, Any]] = {
 class Style:
     """What a mask looks like.
 
-    kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots, checks or blotches. colour, second_colour:
+    kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots, checks or blotches. color, second_color:
     RGB, 0-255; the second one is the pattern's. wearing: a key of WEARING. height: 0 (top edge as low as that allows;
     if it is right, just above the tip of the nose) to 1 (as high; if it is right, just below the eyes). width: 1
     reaches the edge of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below it, both
@@ -87,8 +87,8 @@ class Style:
 
     kind: str
     pattern: str
-    colour: tuple = (240, 242, 242)
-    second_colour: tuple = (40, 60, 140)
+    color: tuple = (240, 242, 242)
+    second_color: tuple = (40, 60, 140)
     height: float = 0.6
     width: float = 0.95
     bulge: float = 0.06
@@ -97,8 +97,8 @@ class Style:
     wearing: str = "right"
 
 
-def random_colour(rng: np.random.Generator) -> tuple:
-    """Return any RGB colour (0-255), from pale to saturated and from dark to light."""
+def random_color(rng: np.random.Generator) -> tuple:
+    """Return any RGB color (0-255), from pale to saturated and from dark to light."""
     pixel = np.uint8([[[rng.integers(180), rng.beta(1, 1.3) * 230, rng.uniform(25, 245)]]])
     return tuple(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist())
 
@@ -115,13 +115,13 @@ def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str
     )  # a gaiter hangs from no ear
     kind = kind or str(rng.choice(list(STYLES), p=shares))
     choices = STYLES[kind]
-    colour = choices["colours"][rng.integers(len(choices["colours"]))] or random_colour(rng)
-    colour = np.clip(np.array(colour) + rng.normal(0, 6, 3), 8, 250).astype(int)
+    color = choices["colors"][rng.integers(len(choices["colors"]))] or random_color(rng)
+    color = np.clip(np.array(color) + rng.normal(0, 6, 3), 8, 250).astype(int)
     return Style(
         kind,
         str(rng.choice(choices["patterns"])),
-        tuple(colour.tolist()),
-        random_colour(rng),
+        tuple(color.tolist()),
+        random_color(rng),
         height=rng.uniform(0, 1),
         width=rng.uniform(*choices["width"]),
         bulge=rng.uniform(*choices["bulge"]),
@@ -223,7 +223,7 @@ def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
     """Draw the flat mask: (192, 192, 3) float32, RGB in 0 to 1, before any light falls on it."""
     row, column = np.ogrid[0 : 1 : TEXTURE_SIZE * 1j, 0 : 1 : TEXTURE_SIZE * 1j]
     relief = np.ones((TEXTURE_SIZE, TEXTURE_SIZE))  # folds, seams and hems, as factors of brightness
-    second = np.zeros(relief.shape, bool)  # where the second colour is
+    second = np.zeros(relief.shape, bool)  # where the second color is
     if style.pattern in ("stripes", "dots", "checks"):
         period, angle = rng.uniform(0.06, 0.2), rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
         along = (column * np.cos(angle) + row * np.sin(angle)) / period % 1
@@ -254,7 +254,7 @@ def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
         relief += 0.06 * (abs(row - 0.07) < 0.02) * (abs(column - 0.5) < 0.2)
     uneven = rng.normal(0, 0.03, (9, 9))
     relief += cv2.resize(uneven, relief.shape, interpolation=cv2.INTER_CUBIC)
-    cloth = np.where(second[..., None], style.second_colour, style.colour) / 255
+    cloth = np.where(second[..., None], style.second_color, style.color) / 255
     return (cloth * relief[..., None]).astype(np.float32)
 
 
@@ -266,11 +266,11 @@ def surface_light(photo: np.ndarray, mesh: np.ndarray, surface: np.ndarray) -> t
     """
     size = 64  # soft light needs no detail
     zoom = size / np.array(photo.shape[1::-1], np.float32)
-    grey = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (size, size), interpolation=cv2.INTER_AREA)
-    grey = grey.astype(np.float32)
-    white = float(np.clip(np.percentile(grey, 98) / 205, 0.4, 1.0))
-    skin = cv2.fillConvexPoly(np.zeros_like(grey), cv2.convexHull(np.int32(mesh[:, :2] * zoom)), 1)
-    soft = (cv2.GaussianBlur(grey * skin, (0, 0), 6) + 1) / (cv2.GaussianBlur(skin, (0, 0), 6) + 0.01)
+    gray = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (size, size), interpolation=cv2.INTER_AREA)
+    gray = gray.astype(np.float32)
+    white = float(np.clip(np.percentile(gray, 98) / 205, 0.4, 1.0))
+    skin = cv2.fillConvexPoly(np.zeros_like(gray), cv2.convexHull(np.int32(mesh[:, :2] * zoom)), 1)
+    soft = (cv2.GaussianBlur(gray * skin, (0, 0), 6) + 1) / (cv2.GaussianBlur(skin, (0, 0), 6) + 0.01)
 
     def soft_at(points):
         x, y = np.moveaxis((points[..., :2] * zoom).astype(np.float32), -1, 0)
@@ -306,7 +306,7 @@ def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> 
     return lines
 
 
-def render(surface, cloth, loops, *, loop_colour, loop_width, shape) -> np.ndarray:
+def render(surface, cloth, loops, *, loop_color, loop_width, shape) -> np.ndarray:
     """Lay the cloth (n, n, 3) over the surface and look at it from the front.
 
     Returns a layer (height, width, 4) float32, as large as `shape` says: RGB in 0 to 1 times opacity, then opacity.
@@ -319,9 +319,9 @@ def render(surface, cloth, loops, *, loop_colour, loop_width, shape) -> np.ndarr
     layer = np.zeros((large[1], large[0], 4), np.float32)
     for line in loops:
         points = np.round((line + 0.5) * zoom * 16).astype(np.int32)  # OpenCV takes sixteenths of a pixel
-        cv2.polylines(layer, [points], False, (*loop_colour, 1.0), max(1, round(loop_width * scale)), shift=4)
+        cv2.polylines(layer, [points], False, (*loop_color, 1.0), max(1, round(loop_width * scale)), shift=4)
 
-    # So many points of cloth that neighbours land on neighbouring pixels, even where it is stretched most.
+    # So many points of cloth that neighbors land on neighboring pixels, even where it is stretched most.
     steps = [np.linalg.norm(np.diff(surface[..., :2], axis=i), axis=-1).max() * zoom.max() for i in (0, 1)]
     rows, columns = (int(np.ceil(len(surface) * step * 1.05)) + 1 for step in steps)
     x, y, depth = cv2.split(cv2.resize(surface, (columns, rows)))
@@ -344,10 +344,10 @@ def blend(patch: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.
 
     Returns a new patch. Pixels that the layer does not cover stay exactly as they are.
     """
-    grey = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    layer = cv2.GaussianBlur(layer, (0, 0), blur_sigma(grey))
+    gray = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    layer = cv2.GaussianBlur(layer, (0, 0), blur_sigma(gray))
     opacity = layer[..., 3:]
-    grain = rng.standard_normal(grey.shape, np.float32)[..., None] * np.float32(noise_sigma(grey))
+    grain = rng.standard_normal(gray.shape, np.float32)[..., None] * np.float32(noise_sigma(gray))
     mixed = patch * (1 - opacity) + layer[..., :3] * 255 + grain * opacity
     return np.where(opacity > 1 / 255, np.clip(mixed, 0, 255).round(), patch).astype(np.uint8)
 
@@ -362,7 +362,7 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
     loops = ear_loops(mesh, surface, style.wearing) if style.loops or style.wearing == "one_ear" else []
     edge = outline(surface)
     description = {**asdict(style), "box": surrounding_box(edge, photo.shape), "outline": edge.round(1).tolist()}
-    # All work is done on the neighbourhood of the face: a large photo costs no more than a small one.
+    # All work is done on the neighborhood of the face: a large photo costs no more than a small one.
     around = np.concatenate([edge, *loops, mesh[:, :2]])
     x, y, width, height = surrounding_box(around, photo.shape, margin=4 + 0.05 * face_width)
     result = photo.copy()
@@ -371,12 +371,12 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
         mesh, surface = mesh - np.float32([x, y, 0]), surface - np.float32([x, y, 0])
         light, white = surface_light(patch, mesh, surface)
         cloth = draw_texture(style, rng) * cv2.resize(light, (TEXTURE_SIZE, TEXTURE_SIZE))[..., None]
-        loop_colour = np.array(style.colour if rng.random() < 0.5 else (235, 235, 235)) / 255 * white * 0.85
+        loop_color = np.array(style.color if rng.random() < 0.5 else (235, 235, 235)) / 255 * white * 0.85
         layer = render(
             surface,
             np.clip(cloth, 0, 1),
             [line - [x, y] for line in loops],
-            loop_colour=loop_colour.tolist(),
+            loop_color=loop_color.tolist(),
             loop_width=rng.uniform(0.01, 0.022) * face_width,
             shape=(height, width),
         )

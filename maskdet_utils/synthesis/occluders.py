@@ -55,10 +55,10 @@ def random_occluder(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generato
 
 
 def _hand(canvas, mesh, patch, zoom, rng) -> None:
-    """Three or four fingers across the mouth, in the colour of the cheeks, with a dark line between them."""
+    """Three or four fingers across the mouth, in the color of the cheeks, with a dark line between them."""
     (across, down, _), width = masks.face_axes(mesh)
     across, down = across[:2], down[:2]
-    skin = _skin_colour(mesh / zoom, patch) * rng.uniform(0.8, 1.1)
+    skin = _skin_color(mesh / zoom, patch) * rng.uniform(0.8, 1.1)
     angle = rng.choice([-1, 1]) * rng.uniform(0.2, 1.3)  # from upright to nearly level
     along = down * np.cos(angle) + across * np.sin(angle)
     beside = across * np.cos(angle) - down * np.sin(angle)
@@ -75,13 +75,13 @@ def _hand(canvas, mesh, patch, zoom, rng) -> None:
 def _microphone(canvas, mesh, patch, zoom, rng) -> None:
     """A dark ball before the mouth or the chin, on a handle that comes from below."""
     (across, down, _), width = masks.face_axes(mesh)
-    centre = mesh[14, :2] + (rng.uniform(0, 0.15) * down + rng.normal(0, 0.08) * across)[:2] * width
-    grey, radius = rng.uniform(0.05, 0.35), rng.uniform(0.13, 0.22) * width
-    end = centre + (down + rng.uniform(-0.7, 0.7) * across)[:2] * width * 1.5
-    _line(canvas, [centre, end], np.full(3, grey * 0.7), radius * 0.9)
-    cv2.circle(canvas, _whole(centre), max(1, round(radius)), (grey, grey, grey, 1), -1)
-    light = min(1, grey * 1.6)
-    cv2.circle(canvas, _whole(centre - 0.3 * radius), max(1, round(0.4 * radius)), (light, light, light, 1), -1)
+    center = mesh[14, :2] + (rng.uniform(0, 0.15) * down + rng.normal(0, 0.08) * across)[:2] * width
+    gray, radius = rng.uniform(0.05, 0.35), rng.uniform(0.13, 0.22) * width
+    end = center + (down + rng.uniform(-0.7, 0.7) * across)[:2] * width * 1.5
+    _line(canvas, [center, end], np.full(3, gray * 0.7), radius * 0.9)
+    cv2.circle(canvas, _whole(center), max(1, round(radius)), (gray, gray, gray, 1), -1)
+    light = min(1, gray * 1.6)
+    cv2.circle(canvas, _whole(center - 0.3 * radius), max(1, round(0.4 * radius)), (light, light, light, 1), -1)
 
 
 def _beard(canvas, mesh, patch, zoom, rng) -> None:
@@ -97,17 +97,17 @@ def _beard(canvas, mesh, patch, zoom, rng) -> None:
     canvas[..., :3], canvas[..., 3] = hair * opacity[..., None], opacity
 
 
-def _skin_colour(mesh, patch) -> np.ndarray:
-    """The median colour, RGB in 0 to 1, of the patch at the points of the mesh that are skin."""
+def _skin_color(mesh, patch) -> np.ndarray:
+    """The median color, RGB in 0 to 1, of the patch at the points of the mesh that are skin."""
     column, row = np.round(mesh[SKIN, :2]).astype(int).T
     inside = (column >= 0) & (column < patch.shape[1]) & (row >= 0) & (row < patch.shape[0])
     seen = patch[row[inside], column[inside]] if inside.any() else patch.reshape(-1, 3)
     return np.median(seen, axis=0) / 255
 
 
-def _line(canvas, points, colour, thickness) -> None:
+def _line(canvas, points, color, thickness) -> None:
     first, last = (_whole(point) for point in points)
-    cv2.line(canvas, first, last, (*np.clip(colour, 0, 1).tolist(), 1.0), max(1, round(thickness)))
+    cv2.line(canvas, first, last, (*np.clip(color, 0, 1).tolist(), 1.0), max(1, round(thickness)))
 
 
 def _whole(point) -> tuple[int, int]:

@@ -117,7 +117,7 @@ def _draw_plan(job, models) -> list[dict]:
     return rows
 
 
-def share_out(work, jobs: list, processes: int | None, total: int, title: str, side: int = 416):
+def share_out(work, jobs: list, processes: int | None, total: int, title: str, *, side: int = 416):
     """Give the answer of `work(job)` for each job in order, with a progress bar; the work is shared out.
 
     side: of the face detector, see `CenterFace`.
