@@ -3,7 +3,6 @@
 The source folder is the repository's root, so that a link between two files works here as it does on disk.
 """
 
-import inspect
 import json
 import os
 import re
@@ -38,12 +37,24 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx.ext.githubpages",
 ]
 root_doc = "docs/index"
 include_patterns = ["docs/**.md", "docs/api/*.rst", "notebooks/**.ipynb", "*.md", "data/README.md"]
-exclude_patterns = [".*", "**/.*", "build", "runs", "tests", "benchmarks", "maskdet_utils", "params", "data/*/**"]
+exclude_patterns = [
+    ".*",
+    "**/.*",
+    "build",
+    "runs",
+    "tests",
+    "benchmarks",
+    "maskdet_utils",
+    "tools",
+    "params",
+    "data/*/**",
+]
 templates_path = [str(ROOT / "docs" / "_templates")]
 
 # Every name of ours that a docstring mentions must exist; those of other packages are not looked up: that needs a network.
@@ -111,23 +122,14 @@ def _prepare(app, docname, source):
     source[0] = json.dumps(notebook)
 
 
-def _as_restructured_text(_app, _what, _name, documented, _options, lines):
-    """Docstrings are written as Markdown is, with `code`; a line that begins with a parameter's name and a colon begins
-    a paragraph, and arrows make a diagram.
-    """
-    function = documented.__init__ if inspect.isclass(documented) else documented
-    parameters = set(inspect.signature(function).parameters) if inspect.isroutine(function) else set()
+def _as_restructured_text(_app, _what, _name, _documented, _options, lines):
+    """Docstrings write `code` as Markdown does, and draw diagrams with arrows; Napoleon does the rest."""
     result = []
     for block in "\n".join(lines).split("\n\n"):
         if "──" in block:
             result += ["::", "", *("    " + line for line in block.splitlines()), ""]
             continue
-        block = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", block)
-        for line in block.splitlines():
-            if set(re.split(r", *", line.partition(":")[0])) <= parameters:
-                result.append("")
-            result.append(line.strip())
-        result.append("")
+        result += [*re.sub(r"(?<!`)`([^`]+)`(?!`)", r"\\ ``\1``\\ ", block).splitlines(), ""]
     lines[:] = result
 
 
@@ -139,7 +141,7 @@ def _formula(translator, node, as_block):
 
 def setup(app):
     app.connect("source-read", _prepare)
-    app.connect("autodoc-process-docstring", _as_restructured_text)
+    app.connect("autodoc-process-docstring", _as_restructured_text, priority=400)  # before Napoleon
     app.add_html_math_renderer(
         "mathml",
         (lambda translator, node: _formula(translator, node, False), None),

@@ -1,6 +1,9 @@
 """pyproject.toml, requirements.lock and environment.yml say the same, and every asked-for package has its reason."""
 
+import ast
+import json
 import re
+import sys
 import tomllib
 
 import pytest
@@ -42,6 +45,56 @@ def test_every_dependency_is_locked_in_a_version_that_fits_and_has_its_reason(as
 
 def str_in_pyproject(requirement):
     return next(line for line in REASONS if Requirement(line) == requirement)
+
+
+IMPORTED_AS = {  # where a package goes by another name on the index
+    "IPython": "ipython",
+    "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
+    "axe_playwright_python": "axe-playwright-python",
+    "cv2": "opencv-python",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+OUR_OWN = {"maskdet_utils", "tools", "benchmarks", "exercise_checks", "conftest"}
+
+
+def code_of(path):
+    if path.suffix == ".py":
+        return path.read_text(encoding="utf-8")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+def imported_packages(pattern):
+    """The packages that files import anywhere, also inside functions, by their names on the index."""
+    names = set()
+    for path in ROOT.glob(pattern):
+        for node in ast.walk(ast.parse(code_of(path))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split(".")[0])
+    assert names, f"nothing matches {pattern}"
+    return {IMPORTED_AS.get(name, name) for name in names - OUR_OWN - sys.stdlib_module_names}
+
+
+@pytest.mark.parametrize(
+    "pattern, extras",
+    [
+        ("maskdet_utils/**/*.py", []),
+        ("notebooks/**/*.ipynb", []),
+        ("notebooks/exercise_checks/*.py", []),
+        ("tools/*.py", []),
+        ("benchmarks/*.py", []),
+        ("tests/*.py", ["test"]),
+        ("docs/*.py", ["site"]),
+    ],
+)
+def test_every_package_that_is_imported_is_declared(pattern, extras):
+    lines = PROJECT["dependencies"] + [line for extra in extras for line in EXTRAS[extra]]
+    declared = {Requirement(line).name for line in lines}
+    assert imported_packages(pattern) <= declared
 
 
 def test_the_conda_environment_pins_the_same_versions_for_the_same_reasons():
