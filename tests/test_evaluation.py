@@ -94,14 +94,14 @@ def test_temperature_undoes_false_confidence(calibrated):
 def test_the_interval_of_a_calibration_error_holds_it(calibrated):
     truth, probabilities = (part[:300] for part in calibrated)
     metrics = {"error": calibration.expected_calibration_error}
-    plain, centerd = (
+    plain, centered = (
         evaluation.with_intervals(metrics, truth, probabilities, np.arange(300), n_resamples=200, centered=names)[
             "error"
         ]
         for names in ((), ("error",))
     )
     assert plain["low"] > 0.8 * plain["value"], "resampling makes it larger"
-    assert 0 <= centerd["low"] < centerd["value"] < centerd["high"]
+    assert 0 <= centered["low"] < centered["value"] < centered["high"]
 
 
 @pytest.fixture

@@ -82,8 +82,8 @@ def align(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     last row and column go on. The turn, scale and shift are those of least squares (Umeyama, 1991), in complex numbers.
     """
     found, wanted = landmarks[:, 0] + 1j * landmarks[:, 1], TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
-    centerd = found - found.mean()
-    factor = np.vdot(centerd, wanted - wanted.mean()) / np.vdot(centerd, centerd)
+    centered = found - found.mean()
+    factor = np.vdot(centered, wanted - wanted.mean()) / np.vdot(centered, centered)
     scale = abs(factor)
     turn = factor / scale
     shift = wanted.mean() / scale - turn * found.mean()
