@@ -126,7 +126,7 @@ def test_every_goal_of_the_lesson_is_tested_by_an_exercise_or_a_question(solutio
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """A clone that the installed package knows nothing of, as on Colab: only the current folder leads to it."""
+    """A clone that the installed package knows nothing about, as on Colab: only the current folder leads to it."""
     folder = tmp_path_factory.mktemp("clone")
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copytree(ROOT / "notebooks" / "exercise_checks", folder / "notebooks" / "exercise_checks")
