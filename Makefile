@@ -39,14 +39,14 @@ test: setup
 	$(IN_VENV) -m ruff check .
 	$(IN_VENV) -m ruff format --check .
 	$(IN_VENV) -m mypy
-	$(IN_VENV) -m maskdet_utils.notebooks --check
+	$(IN_VENV) -m tools.notebooks --check
 	$(IN_VENV) -m pytest tests -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
 
 lab: setup
 	@$(IN_VENV) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: setup
-	@$(IN_VENV) -m maskdet_utils.notebooks $(NB)
+	@$(IN_VENV) -m tools.notebooks $(NB)
 
 # WILD: class folders of face crops of other photos, to judge it by.
 release-model: setup
@@ -65,7 +65,7 @@ bench-training: setup
 	@$(IN_VENV) -m benchmarks.report
 
 exercises: setup
-	@$(IN_VENV) -m maskdet_utils.exercises $(NB)
+	@$(IN_VENV) -m tools.exercises $(NB)
 
 demo-gif: setup
 	@$(IN_VENV) -m tools.demo_gif docs/demo.gif

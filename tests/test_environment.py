@@ -144,7 +144,7 @@ def test_pre_commit_runs_what_make_test_runs():
     hooks = [hook for repo in config["repos"] for hook in repo["hooks"]]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     modules = [re.search(r"-m (\S+)", hook["entry"])[1] for hook in hooks]
-    assert {"ruff", "maskdet_utils.notebooks", "mypy"} <= set(modules)
+    assert {"ruff", "tools.notebooks", "mypy"} <= set(modules)
     assert all(f"$(IN_VENV) -m {module}" in makefile for module in modules)
     assert {repo["repo"] for repo in config["repos"]} == {"local"}, "nothing to fetch"
 

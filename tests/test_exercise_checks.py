@@ -1,15 +1,23 @@
 """The checks of the exercises: each typical mistake gets its own sentence, and no answer whatever stops a notebook."""
 
 import hashlib
+import importlib
 
 import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
+from exercise_checks import grading, lesson_00, lesson_02, lesson_09
 
-from maskdet_utils import exercise_checks, grading, masks
+from maskdet_utils.synthesis import masks
 
-CHECKS = {name: check for name, check in vars(exercise_checks).items() if hasattr(check, "__wrapped__")}
+LESSONS = sorted(path.stem for path in (ROOT / "notebooks" / "exercise_checks").glob("lesson_*.py"))
+CHECKS = {
+    name: check
+    for lesson in LESSONS
+    for name, check in vars(importlib.import_module(f"exercise_checks.{lesson}")).items()
+    if hasattr(check, "__wrapped__")
+}
 
 
 def said(capsys, check, *answers):
@@ -288,9 +296,9 @@ MISTAKES = [
     ("rain", [lambda photo, rng: photo // 2 + 128], "same in every photo"),
     ("rain", [lambda photo, rng: photo], "not raining"),
     ("rain", [lambda photo, rng: rng.integers(130, 256, photo.shape, dtype=np.uint8)], "are covered"),
-    ("style", [masks.Style("cloth", "checks", colour=(30, 40, 200))], "is blue"),
-    ("style", [masks.Style("cloth", "checks", colour=(0.8, 0.1, 0.1))], "not from 0 to 1"),
-    ("style", [masks.Style("cloth", "dots", colour=(200, 30, 40))], "'dots'"),
+    ("style", [masks.Style("cloth", "checks", color=(30, 40, 200))], "is blue"),
+    ("style", [masks.Style("cloth", "checks", color=(0.8, 0.1, 0.1))], "not from 0 to 1"),
+    ("style", [masks.Style("cloth", "dots", color=(200, 30, 40))], "'dots'"),
     ("style", [masks.Style("surgical", "checks")], "'surgical'"),
     ("image_size", [96], "3 × 3"),
     ("image_size", [130], "no multiple of 32"),
@@ -408,8 +416,8 @@ MISTAKES = [
     ("worth", [lambda arms: worth_of(arms, lambda a: a[0])], "first seed alone"),
     ("worth", [lambda arms: worth_of(arms, np.sum)], "not by +0.24"),
     ("worth", [lambda arms: list(worth_of(arms).values())], "not list"),
-    ("worth", [lambda arms: {"colour": 0.02}], "you give colour"),
-    ("worth", [lambda arms: {"many masks": 0.12, "grain": -0.01, "colour": 0.02}], "three arms of one seed"),
+    ("worth", [lambda arms: {"color": 0.02}], "you give color"),
+    ("worth", [lambda arms: {"many masks": 0.12, "grain": -0.01, "color": 0.02}], "three arms of one seed"),
     ("by_size", [lambda *a: [4 / 6, 6 / 8, None, None]], "plain accuracies"),
     ("by_size", [lambda *a: size_bands(*a, upper=True)], "its lower end"),
     ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[0])], "shares of masks found"),
@@ -540,9 +548,9 @@ def test_no_answer_whatever_stops_a_notebook_or_counts_as_right(name, answer, ca
 
 def test_what_goes_wrong_in_a_function_is_told_with_its_line(capsys):
     line = fails.__code__.co_firstlineno + 1
-    assert f"`fails` stops in line {line} of its cell: IndexError" in said(capsys, exercise_checks.flip, fails)
+    assert f"`fails` stops in line {line} of its cell: IndexError" in said(capsys, lesson_02.flip, fails)
     assert "`gives_nothing` gives nothing back yet. Give an answer. End with" in said(
-        capsys, exercise_checks.flip, gives_nothing
+        capsys, lesson_02.flip, gives_nothing
     )
 
 
@@ -605,12 +613,10 @@ def helmets(tmp_path, write_photo):
 
 def test_photos_of_ones_own_that_will_do(helmets, capsys):
     folder = helmets()
-    assert "40 of bare, 40 of helmet; 20 groups (groups.csv says which)" in said(
-        capsys, exercise_checks.own_photos, folder
-    )
+    assert "40 of bare, 40 of helmet; 20 groups (groups.csv says which)" in said(capsys, lesson_09.own_photos, folder)
     (folder / "groups.csv").unlink()
-    assert "80 groups (near copies only" in said(capsys, exercise_checks.own_photos, str(folder))
-    assert said(capsys, exercise_checks.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
+    assert "80 groups (near copies only" in said(capsys, lesson_09.own_photos, str(folder))
+    assert said(capsys, lesson_09.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
 
 
 @pytest.mark.parametrize(
@@ -624,24 +630,24 @@ def test_photos_of_ones_own_that_will_do(helmets, capsys):
     ],
 )
 def test_photos_of_ones_own_that_will_not_do(helmets, capsys, made, words):
-    sentence = said(capsys, exercise_checks.own_photos, helmets(**made))
+    sentence = said(capsys, lesson_09.own_photos, helmets(**made))
     assert sentence.startswith("NOT YET: ") and words in sentence
 
 
 def test_a_folder_that_is_not_there_is_told(capsys):
-    assert "is no folder" in said(capsys, exercise_checks.own_photos, "nowhere/photos")
+    assert "is no folder" in said(capsys, lesson_09.own_photos, "nowhere/photos")
 
 
 def test_a_giveaway_is_found(helmets, capsys):
     folder = helmets(brighter=60)
-    assert "right for 100 %" in said(capsys, exercise_checks.giveaway, np.mean, folder)
-    assert "looks at nothing" in said(capsys, exercise_checks.giveaway, lambda photo: 1, folder)
+    assert "right for 100 %" in said(capsys, lesson_09.giveaway, np.mean, folder)
+    assert "looks at nothing" in said(capsys, lesson_09.giveaway, lambda photo: 1, folder)
 
 
 def test_the_damaged_sentence_and_its_checksum_belong_together():
-    mended = exercise_checks.DAMAGED.replace("rose", "nose")
-    assert hashlib.sha256(mended.encode()).hexdigest() == exercise_checks.CHECKSUM
-    assert exercise_checks.DAMAGED in (ROOT / "notebooks/exercises/00_check_your_setup.ipynb").read_text("utf-8")
+    repaired = lesson_00.DAMAGED.replace("rose", "nose")
+    assert hashlib.sha256(repaired.encode()).hexdigest() == lesson_00.CHECKSUM
+    assert lesson_00.DAMAGED in (ROOT / "notebooks/exercises/00_check_your_setup.ipynb").read_text("utf-8")
 
 
 def test_arrays_are_the_same_but_for_rounding_and_only_if_their_shapes_agree():

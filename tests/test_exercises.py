@@ -2,13 +2,17 @@
 
 import re
 import shutil
+import subprocess
+import sys
+import tomllib
 
 import nbformat
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import exercises, notebooks, runs
-from maskdet_utils.notebooks import NotebookError
+from maskdet_utils import runs
+from tools import exercises, notebooks
+from tools.notebooks import NotebookError
 
 PAIRS = exercises.pairs()
 LESSONS = [pair for pair in PAIRS if (ROOT / "notebooks" / pair[0].name).is_file()]
@@ -115,6 +119,40 @@ def test_every_goal_of_the_lesson_is_tested_by_an_exercise_or_a_question(solutio
         for kind, listed in re.findall(r"(exercise|question)s? ((?:\d+(?:, | and )?)+)", where):
             assert set(re.findall(r"\d+", listed)) <= numbers[kind], f"{goal}: {where}"
         assert re.match("exercise|question", where), goal
+
+
+# Where the checks are
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """A clone that the installed package knows nothing about, as on Colab: only the current folder leads to it."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(ROOT / "notebooks" / "exercise_checks", folder / "notebooks" / "exercise_checks")
+    for kind in ("exercises", "solutions"):
+        (folder / "notebooks" / kind).mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("folder", ["notebooks/exercises", "notebooks/solutions", "notebooks", "."])
+def test_a_notebook_finds_its_checks_wherever_it_runs(pair, folder, clone):
+    """Jupyter runs a notebook in its own folder, Colab in notebooks/, other programs in the repository's root."""
+    cells = read(pair[1]).cells
+    [imports] = [cell.source for cell in cells if "exercise_checks" in cell.source]
+    names = sorted({name for cell in cells for name in CALL.findall(cell.source)})
+    code = f"{imports}\nprint(check.__file__, all(hasattr(check, name) for name in {names}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=clone / folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lesson = clone / "notebooks" / "exercise_checks" / f"lesson_{pair[0].name[:2]}.py"
+    assert done.stdout.strip() == f"{lesson} True"
+
+
+def test_the_wheel_has_neither_the_checks_nor_the_tools():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["setuptools"]["packages"] == ["maskdet_utils"], "named one by one, so nothing else is packed"
+    modules = {path.name for path in (ROOT / "maskdet_utils").glob("*.py")}
+    assert not modules & {"exercise_checks.py", "grading.py", "exercises.py", "notebooks.py"}
 
 
 # The closing project

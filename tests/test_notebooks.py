@@ -10,8 +10,9 @@ import papermill
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import notebooks, pipeline, runs
-from maskdet_utils.notebooks import ABSOLUTE_PATH, NotebookError, as_stored
+from maskdet_utils import pipeline, runs
+from tools import notebooks
+from tools.notebooks import ABSOLUTE_PATH, NotebookError, as_stored
 
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
 EXERCISES = sorted((ROOT / "notebooks").glob("*/*.ipynb"))

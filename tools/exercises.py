@@ -10,18 +10,17 @@ A notebook in notebooks/solutions/ is the source; the one of the same name in no
 Everything else, the checks above all, is the same in both. Both run from top to bottom: a check prints what is missing.
 """
 
-import argparse
 import copy
 import re
 import sys
-import time
 from pathlib import Path
 
 import nbformat
 
-from .notebooks import NotebookError, as_stored, execute, execute_in_place
-from .paths import repository_root
-from .runs import write_text
+from maskdet_utils.paths import repository_root
+from maskdet_utils.runs import write_text
+
+from .notebooks import NotebookError, as_stored, execute, execute_in_place, for_each_chosen
 
 MARKER = "# Write your code here."
 REPLACED = re.compile(r"^(\w+ = ).+  # exercise: (.+)$")
@@ -87,29 +86,20 @@ def difference(solutions: Path, exercises: Path) -> str | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make or check exercises; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m maskdet_utils.exercises",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    exercises_of = dict(pairs())
+
+    def check(solutions: Path) -> None:
+        if problem := difference(solutions, exercises_of[solutions]):
+            raise NotebookError(f"{problem}. Run: make exercises NB={solutions.name[:2]}")
+
+    return for_each_chosen(
+        list(exercises_of),
+        lambda solutions: make(solutions, exercises_of[solutions]),
+        check,
+        prog="python -m tools.exercises",
+        about=__doc__,
+        arguments=arguments,
     )
-    parser.add_argument("numbers", nargs="*", metavar="NN", help="which notebooks, such as 03 (default: all)")
-    parser.add_argument("--check", action="store_true", help="execute nothing; fail if exercises are not up to date")
-    options = parser.parse_args(arguments)
-    chosen = [pair for pair in pairs() if pair[0].name.startswith(tuple(options.numbers) or "")]
-    if not chosen:
-        parser.error(f"no notebook of solutions begins with {' or '.join(options.numbers)}")
-    for solutions, exercises in chosen:
-        start = time.perf_counter()
-        try:
-            if not options.check:
-                make(solutions, exercises)
-            elif problem := difference(solutions, exercises):
-                raise NotebookError(f"{problem}. Run: make exercises NB={solutions.name[:2]}")
-        except NotebookError as error:
-            print(f"solutions/{solutions.name}: {error}", file=sys.stderr)
-            return 1
-        print(f"{solutions.stem:32s}{time.perf_counter() - start:6.0f} s", flush=True)
-    return 0
 
 
 if __name__ == "__main__":

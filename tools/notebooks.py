@@ -9,8 +9,8 @@ from pathlib import Path
 
 import nbformat
 
-from .paths import repository_root
-from .runs import KERNEL_ARGUMENTS, write_text
+from maskdet_utils.paths import repository_root
+from maskdet_utils.runs import KERNEL_ARGUMENTS, write_text
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -94,30 +94,46 @@ def _without_noise(found: list) -> list:
     return kept
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Execute or check notebooks; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m maskdet_utils.notebooks", description=__doc__)
+def check_stored_form(path: Path) -> None:
+    """Raise `NotebookError` if a notebook is not in the form in which it should be stored."""
+    if as_stored(nbformat.read(path, as_version=4)) != path.read_text(encoding="utf-8"):
+        raise NotebookError(f"not in the form in which it should be stored. Run: make notebooks NB={path.name[:2]}")
+
+
+def for_each_chosen(notebooks: list[Path], make, check, *, prog: str, about: str, arguments: list[str] | None) -> int:
+    """The command line that both tools share: make the notebooks asked for, or only check them; returns the exit code.
+
+    make, check: functions of a notebook's path; the first `NotebookError` of either ends the command.
+    """
+    parser = argparse.ArgumentParser(prog=prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*", metavar="NN", help="which notebooks, such as 03 (default: all)")
-    parser.add_argument("--check", action="store_true", help="execute nothing; fail if one is not in its stored form")
+    parser.add_argument("--check", action="store_true", help="execute nothing; fail if one is not as it should be")
     options = parser.parse_args(arguments)
-    notebooks = sorted((repository_root() / "notebooks").glob("*.ipynb"))
     chosen = [path for path in notebooks if path.name.startswith(tuple(options.numbers) or "")]
     if not chosen:
         parser.error(f"no notebook begins with {' or '.join(options.numbers)}")
     for path in chosen:
         start = time.perf_counter()
         try:
-            if not options.check:
-                execute_in_place(path)
-            elif as_stored(nbformat.read(path, as_version=4)) != path.read_text(encoding="utf-8"):
-                raise NotebookError(
-                    f"not in the form in which it should be stored. Run: make notebooks NB={path.name[:2]}"
-                )
+            (check if options.check else make)(path)
         except NotebookError as error:
-            print(f"{path.name}: {error}", file=sys.stderr)
+            print(f"{path.relative_to(repository_root() / 'notebooks').as_posix()}: {error}", file=sys.stderr)
             return 1
         print(f"{path.stem:32s}{time.perf_counter() - start:6.0f} s", flush=True)
     return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Execute or check notebooks; returns the exit code."""
+    lessons = sorted((repository_root() / "notebooks").glob("*.ipynb"))
+    return for_each_chosen(
+        lessons,
+        execute_in_place,
+        check_stored_form,
+        prog="python -m tools.notebooks",
+        about=__doc__,
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":

@@ -16,18 +16,20 @@ def graded(check):
     Whatever it is given, it raises nothing. An answer None is one that has not been given yet.
     """
 
+    wanted = check.__doc__[0].lower() + check.__doc__[1:]
+
     @functools.wraps(check)
     def printed(*answers) -> None:
         try:
             if any(answer is None for answer in answers):
-                raise NotYet(f"put your answer in place of None: {check.__doc__[0].lower()}{check.__doc__[1:]}")
+                raise NotYet(f"put your answer in place of None: {wanted}")
             print(f"RIGHT: {check(*answers)}")
         except NotYet as problem:
             print(f"NOT YET: {problem}")
         except Exception as error:  # an answer may be anything at all, such as a word where a number was expected
             print(
                 f"NOT YET: this is not the kind of answer that can be checked ({type(error).__name__}: {error}). "
-                f"Wanted is {check.__doc__[0].lower()}{check.__doc__[1:]}"
+                f"Wanted is {wanted}"
             )
 
     return printed
