@@ -129,7 +129,7 @@ def reframe(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def closer(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Choose a closer frame that cuts off hair, ears, and chin: up to 1.65 times closer, with one side up to 15% more."""
+    """Choose a closer frame without hair, ears, and chin: up to 1.65 times closer, with one side up to 15% more."""
     height, width = photo.shape[:2]
     fraction, stretch = np.exp(-rng.uniform(0, 0.5)), np.exp(rng.uniform(-0.15, 0.15, size=2))
     rows, columns = np.maximum(8, np.round(fraction * np.minimum(1, stretch) * (height, width))).astype(int)

@@ -78,8 +78,8 @@ def load_classifier(model: str | Path, threads: int = 2) -> tuple:
     if path.suffix == ".tflite" and "sha256" in config and path.is_file():
         if hashlib.sha256(path.read_bytes()).hexdigest() != config["sha256"]:
             raise ClassifierError(
-                f"{path} is damaged: it is not the file that {LABELS} in the same folder describes. Install the package "
-                "again, or export the classifier again."
+                f"{path} is damaged: it is not the file that {LABELS} in the same folder describes. Install the "
+                "package again, or export the classifier again."
             )
     try:
         classifier = KerasClassifier(path) if path.suffix == ".keras" else LiteClassifier(path, num_threads=threads)
@@ -91,8 +91,8 @@ def load_classifier(model: str | Path, threads: int = 2) -> tuple:
     size = config["input_size"]
     if classifier.input_size != size:
         raise ClassifierError(
-            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} in the same folder says "
-            f"{size}: the two files are from different runs. Export the classifier again."
+            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} in the same folder "
+            f"says {size}: the two files are from different runs. Export the classifier again."
         )
     output_shape = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # also warms up the network
     if output_shape != (1, len(config["classes"])):
@@ -190,7 +190,7 @@ class LiteNetwork:
 
 
 class LiteClassifier(LiteNetwork):
-    """A LiteRT classifier as a function from pixels 0–255 `(batch, size, size, 3)` to probabilities `(batch, classes)`.
+    """A LiteRT classifier as a function from pixels 0–255 `(batch, size, size, 3)` to probabilities.
 
     Args:
         path: the .tflite file.
@@ -208,7 +208,11 @@ class LiteClassifier(LiteNetwork):
         self.input_size = int(self._input["shape_signature"][1])
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Return probabilities; raise `ValueError` if the pixels do not have the size the classifier was trained for."""
+        """Return probabilities float32 `(batch, classes)`.
+
+        Raises:
+            ValueError: the pixels do not have the size that the classifier was trained for.
+        """
         if pixels.shape[1:] != (self.input_size, self.input_size, 3):
             raise ValueError(f"This classifier takes {self.input_size}×{self.input_size} RGB; got {pixels.shape[1:]}.")
         return super().__call__(pixels)

@@ -56,8 +56,8 @@ class MaskDetector:
 
     Attributes:
         detect_every: `track` runs the face detector only in every `detect_every`-th frame. In between it assumes that
-            faces keep moving as before, so a new face may appear that many frames late. You may set this, `threshold`,
-            and `unsure` at any time.
+            faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
+            `threshold`, and `unsure` at any time.
         milliseconds: how long the last frame took, as {"faces", "classifier", "whole"}.
     """
 

@@ -80,7 +80,9 @@ def resamples(groups, n_resamples: int = 1000, seed: int = 0):
 
 
 def with_intervals(metrics: dict, truth, probabilities, groups, *, n_resamples=1000, seed=0, centered=()) -> dict:
-    """Compute scores and their 95% intervals: a percentile bootstrap over groups (Efron and Tibshirani, 1993, chapter 13).
+    """Compute scores and their 95% intervals.
+
+    The intervals are percentile bootstrap intervals over groups (Efron and Tibshirani, 1993, chapter 13).
 
     Args:
         metrics: a dict from names to functions of (truth, probabilities), such as those above.
@@ -89,8 +91,8 @@ def with_intervals(metrics: dict, truth, probabilities, groups, *, n_resamples=1
         groups: the group of each photo, such as the person, `(n,)`.
         n_resamples: how many resamples the intervals come from.
         seed: makes the intervals repeatable.
-        centered: the names of metrics that resampling itself makes larger, such as the calibration error. Their interval
-            is shifted until the resamples' median equals the value, but its low end stays at 0 or above.
+        centered: the names of metrics that resampling itself makes larger, such as the calibration error. Their
+            interval is shifted until the resamples' median equals the value, but its low end stays at 0 or above.
 
     Returns:
         `{"value", "low", "high"}` for each name in `metrics`.

@@ -186,7 +186,7 @@ DETECTORS: dict[str, Callable] = {
 _announced: set[str] = set()
 
 
-def face_detector(name: str = "auto"):
+def face_detector(name: str = "auto") -> CenterFace | YuNet | OpenCvSsd:
     """Make a face detector from its name.
 
     Args:

@@ -125,8 +125,8 @@ def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
         figure: the figure.
         run_dir: the run folder.
         name: of the file, without its suffix.
-        alt: the alt text. It goes into the file, for the run's page, and into the notebook's output, where screen readers
-            find it.
+        alt: the alt text. It goes into the file, for the run's page, and into the notebook's output, where screen
+            readers find it.
     """
     from .runs import FIGURES, open_run
 

@@ -16,21 +16,26 @@ class EpochPrinter(keras.callbacks.Callback):
         print(f"epoch {epoch + 1:2d}:  " + "  ".join(f"{name} {value:.3f}" for name, value in logs.items()))
 
 
-def compile_classifier(classifier, learning_rate: float = 1e-4) -> None:
-    """Compile a classifier with Adam, cross-entropy, and accuracy, as notebook 04 explains."""
+def compile_classifier(classifier: keras.Model, learning_rate=1e-4) -> None:
+    """Compile a classifier with Adam, cross-entropy, and accuracy, as notebook 04 explains.
+
+    Args:
+        classifier: any model with softmax outputs.
+        learning_rate: Adam's step size, a number or a Keras learning rate schedule.
+    """
     classifier.compile(
         optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"]
     )
 
 
-def early_stopping(patience: int = 5):
+def early_stopping(patience: int = 5) -> keras.callbacks.EarlyStopping:
     """Stop when the validation loss has not improved for `patience` epochs, and restore the best epoch's weights."""
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
 
 
 def feature_maps_of_views(
     network, paths, targets, n_views: int, seed: int, *, change=None, move=None, batch_size: int = 16
-):
+) -> tuple[np.ndarray, np.ndarray]:
     """Run `n_views` augmented views of each photo through a frozen network once, and keep the feature maps.
 
     Nothing is trained here, so the network runs as LiteRT, which is twice as fast. Threads read the next photos
@@ -86,7 +91,7 @@ def _run_views(network, paths: list, n_views: int, seed: int, change, move, batc
         yield start, lite(pixels / 127.5 - 1)
 
 
-def features_of_feature_maps(upper, feature_maps: np.ndarray, batch_size: int = 32) -> np.ndarray:
+def features_of_feature_maps(upper: keras.Model, feature_maps: np.ndarray, batch_size: int = 32) -> np.ndarray:
     """Run feature maps through the upper part of the base, and pool its outputs to features.
 
     Args:
@@ -153,12 +158,12 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
 
 def fine_tune(
     upper, head, feature_maps, targets, epochs: int, *, learning_rate: float = 3e-4, validation=None, callbacks=()
-):
+) -> keras.callbacks.History:
     """Train the upper part of the base together with the head, on feature maps that were computed once.
 
-    Batch normalization stays frozen: its statistics come from a million photos, ours would come from a few. The learning
-    rate rises during the first 5% of the steps and then falls to 0 along a cosine. So the last epoch is the best one,
-    and there is no early stopping.
+    Batch normalization stays frozen: its statistics come from a million photos, ours would come from a few. The
+    learning rate rises during the first 5% of the steps and then falls to 0 along a cosine. So the last epoch is the
+    best one, and there is no early stopping.
 
     Args:
         upper: the upper part of the base, see `model.split_base`. It is trained in place.
@@ -188,7 +193,7 @@ def fine_tune(
     return model.fit(batches, validation_data=validation_data, epochs=epochs, verbose=0, callbacks=list(callbacks))
 
 
-def correct_prior(head, targets: np.ndarray) -> float:
+def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:
     """Correct the head's prior: the first class becomes as likely as all the others together.
 
     A network learns how frequent each class was in training. We chose these frequencies ourselves, so they say nothing
