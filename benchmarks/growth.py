@@ -109,7 +109,7 @@ MEASURES = {"evaluate": judge_folder, "features": features_of_folder, "faces": c
 
 def measure(axis: str, point, answer) -> None:
     """What a process of its own does: one point, its seconds and its peak of memory in megabytes."""
-    faces._said.add("YuNet")  # one line would be printed for each process
+    faces._announced.add("YuNet")  # one line would be printed for each process
     seconds = MEASURES[axis](point)
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
     answer.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6))

@@ -1,6 +1,6 @@
-"""Using a classifier: load it, read its config, apply its threshold. Imports neither TensorFlow nor pandas.
+"""Use a classifier: load it, read its config, and apply its threshold. Imports neither TensorFlow nor pandas.
 
-A run folder and the released classifier look the same: `classifier.tflite` and `labels.json`, side by side.
+A run folder and the released classifier look the same: both hold `classifier.tflite` and `labels.json`.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ RELEASED = Path(__file__).parent / "released"  # comes with the package, see doc
 
 
 class ClassifierError(RuntimeError):
-    """A run folder does not hold a usable classifier; the message says what is wrong with it."""
+    """A run folder does not hold a usable classifier. The message says what is wrong with it."""
 
 
 DEFAULT_RUNS = ("runs/default", "runs/lab")
 
 
 def default_run() -> Path:
-    """The folder of the classifier that is used if none is named: your latest run's, else the released one."""
+    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
     for name in DEFAULT_RUNS:
         try:
             folder = resolve(name)
@@ -38,32 +38,48 @@ def default_run() -> Path:
 
 
 def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Scores `(n, classes)` the largest of which is the label: the first class where its probability reaches the threshold.
+    """Weight probabilities so that the largest score in each row is the label at a threshold other than 0.5.
 
-    With three classes, the odds of the first one are divided by those of the threshold, and the likeliest class wins.
+    With two classes, the first class wins where its probability reaches the threshold. With three, the odds of the
+    first class are divided by the odds of the threshold, and then the likeliest class wins.
+
+    Args:
+        probabilities: `(n, classes)`.
+        threshold: for the probability of the first class, 0 to 1.
+
+    Returns:
+        Scores `(n, classes)`. Their rows do not add up to 1.
     """
     return probabilities * np.array([1 - threshold] + [threshold] * (probabilities.shape[1] - 1))
 
 
-def load_classifier(model, threads: int = 2) -> tuple:
-    """The classifier of a run folder (`classifier.tflite`) or a .tflite or .keras file, and the `labels.json` beside it.
+def load_classifier(model: str | Path, threads: int = 2) -> tuple:
+    """Load a classifier and the `labels.json` in the same folder.
 
-    Returns a function from float32 pixels 0–255 `(batch, input_size, input_size, 3)` to probabilities `(batch,
-    classes)`, with an attribute `input_size`, and what `read_config` gives. Only a .keras file needs TensorFlow.
+    Args:
+        model: a run folder, which holds `classifier.tflite`, or a .tflite or .keras file. Only a .keras file needs
+            TensorFlow.
+        threads: how many CPU threads a .tflite file may use.
 
-    Raises `ClassifierError` if a file is missing or damaged, or the two do not fit each other.
+    Returns:
+        The classifier and its config. The classifier is a function from float32 pixels 0–255
+        `(batch, input_size, input_size, 3)` to probabilities `(batch, classes)`, and has an attribute `input_size`.
+        The config is the dict from `read_config`.
+
+    Raises:
+        ClassifierError: a file is missing or damaged, or the two files do not match.
     """
     path = Path(model)
     if path.suffix not in (".tflite", ".keras"):
         if path.is_file():
-            raise ClassifierError(f"{path} is no classifier. Name a run folder, a .tflite or a .keras file.")
+            raise ClassifierError(f"{path} is not a classifier. Name a run folder, a .tflite file, or a .keras file.")
         path = path / CLASSIFIER
     config = read_config(path.parent)
     if path.suffix == ".tflite" and "sha256" in config and path.is_file():
         if hashlib.sha256(path.read_bytes()).hexdigest() != config["sha256"]:
             raise ClassifierError(
-                f"{path} is damaged: it is not the file that {LABELS} beside it describes. Install the package again, "
-                "or make the classifier anew."
+                f"{path} is damaged: it is not the file that {LABELS} in the same folder describes. Install the "
+                "package again, or export the classifier again."
             )
     try:
         classifier = KerasClassifier(path) if path.suffix == ".keras" else LiteClassifier(path, num_threads=threads)
@@ -71,43 +87,51 @@ def load_classifier(model, threads: int = 2) -> tuple:
         if isinstance(error, FileNotFoundError):
             raise ClassifierError(str(error)) from None
         kind = "Keras" if path.suffix == ".keras" else "LiteRT"
-        raise ClassifierError(f"{path} is damaged: it is no {kind} classifier ({error}).") from None
+        raise ClassifierError(f"{path} is damaged: it is not a {kind} classifier ({error}).") from None
     size = config["input_size"]
     if classifier.input_size != size:
         raise ClassifierError(
-            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} beside it says {size}: "
-            "the two are from different runs. Export the classifier again."
+            f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} in the same folder "
+            f"says {size}: the two files are from different runs. Export the classifier again."
         )
-    outputs = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # and the first real frame will not wait
-    if outputs != (1, len(config["classes"])):
-        number = "two" if len(config["classes"]) == 2 else "three"
+    output_shape = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # also warms up the network
+    if output_shape != (1, len(config["classes"])):
+        n_classes = "two" if len(config["classes"]) == 2 else "three"
         raise ClassifierError(
-            f"{path} gives {outputs[-1]} probabilities for {number} classes. Export the classifier again."
+            f"{path} gives {output_shape[-1]} probabilities for {n_classes} classes. Export the classifier again."
         )
     return classifier, config
 
 
-def read_config(folder) -> dict:
-    """What a run's `labels.json` says: `classes` (two or three names), `input_size`, `threshold`, `crop_margin`.
+def read_config(folder: str | Path) -> dict:
+    """Read and check a run's `labels.json`.
 
-    It may say `sha256` of the `.tflite` file, which is then checked, and `unsure`: [low, high], probabilities of the first class between which nothing should be claimed.
+    Args:
+        folder: the run folder.
 
-    Raises `ClassifierError` if the file is missing, is no JSON or says something impossible.
+    Returns:
+        The config, a dict with `classes` (two or three names in output order), `input_size` (the side of the input in
+        pixels), `threshold` (for the probability of the first class), and `crop_margin` (the margin around a face on
+        each side, in box sizes). It may also hold `sha256`, which `load_classifier` compares with the .tflite file, and
+        `unsure`: [low, high], the probabilities of the first class between which the label should be "unsure".
+
+    Raises:
+        ClassifierError: the file is missing, is not JSON, or holds an impossible value.
     """
     path = Path(folder) / LABELS
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ClassifierError(
-            f"{path} is missing. Train a classifier first: maskdet pipeline, or 04_train_the_classifier.ipynb."
+            f"{path} is missing. Train a classifier first with `maskdet pipeline` or 04_train_the_classifier.ipynb."
         ) from None
-    except ValueError:  # no UTF-8 or no JSON
-        raise ClassifierError(f"{path} is damaged: it is no JSON. Export the classifier again.") from None
+    except ValueError:  # raised for bytes that are not UTF-8 as well as for text that is not JSON
+        raise ClassifierError(f"{path} is damaged: it is not JSON. Export the classifier again.") from None
 
-    def is_share(value):
+    def is_probability(value):
         return type(value) in (int, float) and 0 < value < 1
 
-    asked_for = {
+    requirements = {
         "classes": lambda names: (
             isinstance(names, list)
             and len(names) in (2, 3)
@@ -115,32 +139,35 @@ def read_config(folder) -> dict:
             and len(set(names)) == len(names)
         ),
         "input_size": lambda size: type(size) is int and size > 0,
-        "threshold": is_share,
+        "threshold": is_probability,
         "crop_margin": lambda value: type(value) in (int, float) and 0 <= value <= 2,
-        "unsure": lambda band: (
-            isinstance(band, list) and len(band) == 2 and all(map(is_share, band)) and band[0] <= band[1]
+        "unsure": lambda ends: (
+            isinstance(ends, list) and len(ends) == 2 and all(map(is_probability, ends)) and ends[0] <= ends[1]
         ),
     }
-    for name, is_possible in asked_for.items():
+    for name, is_possible in requirements.items():
         if name == "unsure" and isinstance(config, dict) and name not in config:
             continue
         if not isinstance(config, dict) or name not in config or not is_possible(config[name]):
-            raise ClassifierError(
-                f"{path} is damaged: its {name} is missing or impossible. Export the classifier again."
-            )
+            raise ClassifierError(f"{path} is damaged: `{name}` is missing or impossible. Export the classifier again.")
     return config
 
 
 def _existing(path) -> Path:
     if not Path(path).is_file():
         raise FileNotFoundError(
-            f"{path} is missing. Train and export a classifier first: 04_train_the_classifier.ipynb."
+            f"{path} is missing. Train and export a classifier first with 04_train_the_classifier.ipynb."
         )
     return Path(path)
 
 
 class LiteNetwork:
-    """A LiteRT network with one input and one output as a function from `(batch, …)` to float32 `(batch, …)`."""
+    """A LiteRT network with one input and one output, as a function from `(batch, …)` to float32 `(batch, …)`.
+
+    Args:
+        content: the bytes of a .tflite file.
+        num_threads: how many CPU threads the network may use.
+    """
 
     def __init__(self, content: bytes, num_threads: int = 2):
         from ai_edge_litert.interpreter import Interpreter
@@ -163,14 +190,29 @@ class LiteNetwork:
 
 
 class LiteClassifier(LiteNetwork):
-    """A LiteRT classifier as a function: pixels `(batch, size, size, 3)` in, probabilities `(batch, classes)` out."""
+    """A LiteRT classifier as a function from pixels 0–255 `(batch, size, size, 3)` to probabilities.
 
-    def __init__(self, path, num_threads: int = 2):
+    Args:
+        path: the .tflite file.
+        num_threads: how many CPU threads the network may use.
+
+    Attributes:
+        input_size: the side of the input in pixels.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+
+    def __init__(self, path: str | Path, num_threads: int = 2):
         super().__init__(_existing(path).read_bytes(), num_threads)
         self.input_size = int(self._input["shape_signature"][1])
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """Raises `ValueError` if `pixels` is not of the size that the classifier was trained for."""
+        """Return probabilities float32 `(batch, classes)`.
+
+        Raises:
+            ValueError: the pixels do not have the size that the classifier was trained for.
+        """
         if pixels.shape[1:] != (self.input_size, self.input_size, 3):
             raise ValueError(f"This classifier takes {self.input_size}×{self.input_size} RGB; got {pixels.shape[1:]}.")
         return super().__call__(pixels)
@@ -179,7 +221,7 @@ class LiteClassifier(LiteNetwork):
 class KerasClassifier:
     """A .keras file as a function, like `LiteClassifier`. Imports TensorFlow."""
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         path = _existing(path)
         from .model import keras
 
@@ -187,5 +229,5 @@ class KerasClassifier:
         self.input_size = int(self._model.input_shape[1])
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
-        """See `LiteClassifier`."""
+        """Return probabilities, see `LiteClassifier`."""
         return np.asarray(self._model.predict_on_batch(pixels.astype(np.float32)))

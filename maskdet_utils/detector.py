@@ -1,4 +1,4 @@
-"""Masks in any frame: a face detector and the classifier of a run, joined in one object. No TensorFlow is imported.
+"""Find masks in any frame: a face detector and a run's classifier in one object. Does not import TensorFlow.
 
 frame ──► face detector ──► boxes ──► crops + margin ──► classifier (one batch) ──► Detection
                                                               └──► Tracker ──► steady labels, for video
@@ -24,10 +24,12 @@ from .tracking import MASKED, Tracker
 class Detection:
     """A face in a frame, and whether it wears a mask.
 
-    box: (x, y, width, height) in whole pixels, within the frame. label: one of the run's classes, or "unsure".
-    probability: that of the label, 0 to 1; of "unsure", that of the likelier
-    class. face_score: how sure the face detector is that this is a face, 0 to 1. track: the number of the person in
-    this video; None from `MaskDetector.detect`.
+    Attributes:
+        box: (x, y, width, height) in whole pixels, inside the frame.
+        label: one of the run's classes, or "unsure".
+        probability: the probability of the label, 0 to 1. If the label is "unsure", that of the likeliest class.
+        face_score: the face detector's confidence that this is a face, 0 to 1.
+        track: the number of the person in this video. None from `MaskDetector.detect`.
     """
 
     box: tuple[int, int, int, int]
@@ -38,21 +40,30 @@ class Detection:
 
 
 class MaskDetector:
-    """Find faces and say of each whether it wears a mask.
+    """Find the faces in a frame and classify whether each of them wears a mask.
 
-    threshold: the first class is the label where its probability reaches this; may be set at any time. (With three
-    classes, the label is the likeliest one after the first class's odds were divided by those of the threshold.)
-    unsure: (low, high), probabilities of the first class between which `detect` gives no label but "unsure"; None for no
-    such band. (What `track` takes for sure, its `Tracker` says.) detect_every: in `track`, faces are looked for in every so-manieth frame only, and guessed to move on as before in
-    between; a new face is seen up to so many frames later.
-    milliseconds: what the last frame took, as {"faces", "classifier", "whole"}.
-    Several threads may share one object: they wait for each other.
+    Several threads may share one object. They wait for each other.
+
+    Args:
+        classifier: a `classifier.LiteClassifier`, or an object that can be called like one.
+        face_detector: any object with a method `detect(frame) -> list[Face]`.
+        classes: the names of the two or three classes in output order.
+        threshold: the first class is the label where its probability reaches this value. With three classes, the odds
+            of the first class are divided by the odds of the threshold, and then the likeliest class is the label.
+        crop_margin: how much of a face's surroundings the classifier sees on each side, in box sizes.
+        unsure: (low, high). Where the probability of the first class lies between the two, `detect` returns the label
+            "unsure". With None it always decides. `track` ignores this: its `Tracker` decides what is unsure.
+
+    Attributes:
+        detect_every: `track` runs the face detector only in every `detect_every`-th frame. In between it assumes that
+            faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
+            `threshold`, and `unsure` at any time.
+        milliseconds: how long the last frame took, as {"faces", "classifier", "whole"}.
     """
 
     def __init__(
         self, classifier, face_detector, classes, *, threshold: float = 0.5, crop_margin: float = 0.25, unsure=None
     ):
-        """classifier: an `classifier.LiteClassifier`, or what can be called like it. face_detector: has `detect`."""
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
         self.threshold, self.crop_margin = threshold, crop_margin
         self.detect_every, self.unsure = 1, unsure
@@ -62,13 +73,19 @@ class MaskDetector:
 
     @classmethod
     def load(cls, run_dir, face_detector="auto", threads: int = 2) -> "MaskDetector":
-        """Join a run's classifier (see `load_classifier`) with a face detector.
+        """Join a run's classifier with a face detector.
 
-        run_dir: relative to the repository's root, or absolute. face_detector: a name (see `faces.face_detector`) or
-        any object with `detect(frame) -> list[Face]`. threads: for the classifier.
+        Args:
+            run_dir: a run folder or a classifier's file (see `load_classifier`), relative to the repository's root or
+                absolute.
+            face_detector: a name (see `faces.face_detector`), or any object with a method
+                `detect(frame) -> list[Face]`.
+            threads: how many CPU threads the classifier may use.
 
-        Raises `ClassifierError` if a file is missing, damaged or does not fit the other one; `AssetError` if the face
-        detector's file cannot be had.
+        Raises:
+            ClassifierError: a file is missing or damaged, or the files do not match.
+            ValueError: no face detector has this name.
+            AssetError: the face detector's file is not available.
         """
         classifier, config = load_classifier(resolve(run_dir), threads)
         if isinstance(face_detector, str):
@@ -77,79 +94,107 @@ class MaskDetector:
         return cls(classifier, face_detector, config["classes"], **settings)
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
-        """The faces of one photo, RGB uint8 (height, width, 3); an empty list if there are none.
+        """Find and classify the faces in one photo.
 
-        Raises ValueError for anything but such a photo.
+        Args:
+            frame: RGB uint8 (height, width, 3).
+
+        Returns:
+            One detection per face. The list is empty if there are no faces.
+
+        Raises:
+            ValueError: `frame` is not such an array, or has no pixels.
         """
         with self._lock, self._timed():
             boxes, scores = self._find(frame)
             probabilities, _ = self.classify(frame, boxes)
-        found = []
+        detections = []
         for box, score, row in zip(boxes, scores, probabilities, strict=True):
             if self.unsure and self.unsure[0] < row[0] < self.unsure[1]:
-                found.append(Detection(box, "unsure", float(row.max()), score))
+                detections.append(Detection(box, "unsure", float(row.max()), score))
             else:
                 label = int(at_threshold(row[np.newaxis], self.threshold).argmax())
-                found.append(Detection(box, self.classes[label], float(row[label]), score))
-        return found
+                detections.append(Detection(box, self.classes[label], float(row[label]), score))
+        return detections
 
     def track(self, frame: np.ndarray, tracker: Tracker | None = None) -> list[Detection]:
-        """The faces of the next frame of a video: like `detect`, with a number for each person and steady labels.
+        """Find and classify the faces in the next frame of a video, with a number for each person and steady labels.
 
-        Labels and probabilities are smoothed over time; "unsure" stands where the frames so far do not say. Where a
-        label is settled, the classifier looks at that person in every other frame only. Give each video its own
-        `Tracker`; without one, all frames go to the object's own until `reset` is called.
+        Labels and probabilities are smoothed over time. The label is "unsure" where the frames so far do not decide.
+        Once a person's label is settled, the classifier sees that person only in every other frame.
+
+        Args:
+            frame: RGB uint8 (height, width, 3).
+            tracker: what is known about the people in this video. Give each video its own. Without one, all frames go
+                to the detector's own tracker until you call `reset`.
+
+        Returns:
+            One detection per face. The list is empty if there are no faces.
+
+        Raises:
+            ValueError: `frame` is not such an array, or has no pixels.
         """
         tracker = tracker or self._tracker
-        zero = _log_odds(self.threshold)
+        threshold = _log_odds(self.threshold)
         with self._lock, self._timed():
             boxes, scores, tracks = self._follow(frame, tracker)
             due = [(box, track) for box, track in zip(boxes, tracks, strict=True) if tracker.is_due(track)]
             probabilities, crops = self.classify(frame, [box for box, _ in due])
             for (_, track), row, crop in zip(due, probabilities.tolist(), crops, strict=True):
-                # What a mask worn wrong looks like is no help in telling a covered mask from a bare face.
+                # The look of a mask worn incorrectly does not help to tell a covered mask from a bare face.
                 looks_bare = row[1] == max(row[1:])
-                tracker.weigh(track, _log_odds(row[0]) - zero, crop if looks_bare else None, row[1:])
-        found = []
+                tracker.weigh(track, _log_odds(row[0]) - threshold, crop if looks_bare else None, row[1:])
+        detections = []
         for box, score, track in zip(boxes, scores, tracks, strict=True):
-            first = 1 / (1 + math.exp(-(track.log_odds + zero)))
+            mask_probability = 1 / (1 + math.exp(-(track.log_odds + threshold)))
             likeliest = max(track.others)
-            rest = (1 - first) * likeliest / sum(track.others)
+            other_probability = (1 - mask_probability) * likeliest / sum(track.others)
             if track.label is None:
-                found.append(Detection(box, "unsure", max(first, rest), score, track.number))
+                detections.append(
+                    Detection(box, "unsure", max(mask_probability, other_probability), score, track.number)
+                )
             elif track.label == MASKED:
-                found.append(Detection(box, self.classes[0], first, score, track.number))
+                detections.append(Detection(box, self.classes[0], mask_probability, score, track.number))
             else:
                 label = self.classes[1 + track.others.index(likeliest)]
-                found.append(Detection(box, label, rest, score, track.number))
-        return found
+                detections.append(Detection(box, label, other_probability, score, track.number))
+        return detections
 
     def reset(self) -> None:
-        """Forget the people of the video so far: what comes next is another one."""
+        """Forget the people of the video so far, because the next frame belongs to another video."""
         self._tracker = Tracker()
 
     def _follow(self, frame, tracker: Tracker) -> tuple[list, list, list]:
-        """The box and the score of each face of the next frame of a video, and whose it is."""
+        """Return the box, the score, and the track of each face in the next frame of a video."""
         if tracker.frame % self.detect_every == 0:
             boxes, scores = self._find(frame)
             return boxes, scores, tracker.follow(boxes, scores)
         _check(frame)
-        guessed = [(clip_box(track.box, frame.shape), track) for track in tracker.guess()]
-        tracks = [track for box, track in guessed if box]
-        for box, track in guessed:
+        predicted = [(clip_box(track.box, frame.shape), track) for track in tracker.guess()]
+        tracks = [track for box, track in predicted if box]
+        for box, track in predicted:
             track.box = box or track.box
         return [track.box for track in tracks], [track.score for track in tracks], tracks
 
     def _find(self, frame) -> tuple[list, list]:
-        """The box (whole pixels, within the frame) and the score of each face."""
+        """Return the box (in whole pixels, inside the frame) and the score of each face."""
         _check(frame)
         start = time.perf_counter()
-        seen = [(clip_box(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
+        clipped = [(clip_box(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
         self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
-        return [box for box, _ in seen if box], [score for box, score in seen if box]
+        return [box for box, _ in clipped if box], [score for box, score in clipped if box]
 
     def classify(self, frame: np.ndarray, boxes) -> tuple[np.ndarray, list]:
-        """The probabilities `(faces, classes)` and the fitted crop of each box of a frame, all of them in one batch."""
+        """Classify the faces in a frame, all of them in one batch.
+
+        Args:
+            frame: RGB uint8 (height, width, 3).
+            boxes: (x, y, width, height) of each face in pixels.
+
+        Returns:
+            Probabilities `(faces, classes)`, and the crops as the classifier sees them: a list of RGB uint8 arrays
+            (input_size, input_size, 3).
+        """
         start = time.perf_counter()
         size = self.classifier.input_size
         crops = [fit_to_input(crop_face(frame, box, self.crop_margin), size) for box in boxes]
@@ -171,11 +216,11 @@ class MaskDetector:
 
 
 def _check(frame) -> None:
-    """Raise ValueError for anything but a frame."""
+    """Raise `ValueError` if this is not a frame."""
     if not isinstance(frame, np.ndarray) or frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError("A frame is an RGB uint8 array (height, width, 3); see photos.read_photo.")
+        raise ValueError("A frame must be an RGB uint8 array (height, width, 3). Read photos with photos.read_photo.")
     if 0 in frame.shape:
-        raise ValueError(f"This frame has no pixels: {frame.shape[1]}×{frame.shape[0]}.")
+        raise ValueError(f"This frame has no pixels: its size is {frame.shape[1]}×{frame.shape[0]}.")
 
 
 def _log_odds(probability: float) -> float:

@@ -1,4 +1,4 @@
-"""How good is a classifier, and how sure can we be of that?"""
+"""Measure how good a classifier is, and how sure we can be of that."""
 
 import numpy as np
 
@@ -6,43 +6,68 @@ from .photos import fit_to_input, read_photo
 
 
 def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """The share of photos whose likeliest class (argmax) is the true one."""
+    """Return the fraction of photos whose likeliest class is the true one.
+
+    Args:
+        truth: the index of each photo's true class, int `(n,)`.
+        probabilities: `(n, classes)`.
+    """
     return float((probabilities.argmax(axis=1) == truth).mean())
 
 
 def balanced_accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """The mean of each class's own accuracy (its recall), so that a frequent class counts no more than a rare one.
+    """Return the mean of the recalls of the classes, so that a frequent class counts no more than a rare one.
 
-    Over the classes that occur in `truth`.
+    Args:
+        truth: the index of each photo's true class, int `(n,)`. A class that does not occur in it is left out.
+        probabilities: `(n, classes)`.
     """
     counts = confusion(truth, probabilities)
-    in_truth = counts.sum(axis=1)
-    return float((counts.diagonal() / np.maximum(in_truth, 1))[in_truth > 0].mean())
+    totals = counts.sum(axis=1)
+    return float((counts.diagonal() / np.maximum(totals, 1))[totals > 0].mean())
 
 
 def confusion(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Counts of photos, int `(true class, likeliest class)`."""
+    """Return the confusion matrix: the number of photos, int `(true class, likeliest class)`.
+
+    Args:
+        truth: the index of each photo's true class, int `(n,)`.
+        probabilities: `(n, classes)`.
+    """
     n_classes = probabilities.shape[1]
     cells = np.asarray(truth) * n_classes + probabilities.argmax(axis=1)
     return np.bincount(cells, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
 def roc_auc(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """The chance that a random photo of class 0 gets a higher probability of class 0 than a random one of another class.
+    """Return the area under the ROC curve of class 0 against all other classes.
 
-    Equal probabilities count half. The same as scikit-learn's `roc_auc_score`, in a tenth of the time: the intervals
-    below ask for it a thousand times.
+    It is the chance that a random photo of class 0 gets a higher probability of class 0 than a random photo of another
+    class. Equal probabilities count half. This gives the same value as scikit-learn's `roc_auc_score` in a tenth of the
+    time, because the intervals below call it a thousand times.
+
+    Args:
+        truth: the index of each photo's true class, int `(n,)`.
+        probabilities: `(n, classes)`.
     """
-    of_class_0, scores = np.asarray(truth) == 0, probabilities[:, 0]
-    others = np.sort(scores[~of_class_0])
-    below, not_above = (np.searchsorted(others, scores[of_class_0], side) for side in ("left", "right"))
-    return float((below + not_above).mean() / (2 * len(others)))
+    is_positive, scores = np.asarray(truth) == 0, probabilities[:, 0]
+    negatives = np.sort(scores[~is_positive])
+    below, not_above = (np.searchsorted(negatives, scores[is_positive], side) for side in ("left", "right"))
+    return float((below + not_above).mean() / (2 * len(negatives)))
 
 
 def resamples(groups, n_resamples: int = 1000, seed: int = 0):
-    """Give the places (int array) of the photos of one bootstrap resample after the other: whole groups are drawn.
+    """Yield bootstrap resamples that draw whole groups with replacement.
 
-    Photos of one person resemble each other: drawing photos one by one would promise too much.
+    Photos of one person resemble each other. Drawing single photos would make the intervals too narrow.
+
+    Args:
+        groups: the group of each photo, such as the person, `(n,)`.
+        n_resamples: how many resamples to draw.
+        seed: makes the resamples repeatable.
+
+    Yields:
+        The indices of the photos of one resample, an int array.
     """
     _, numbers = np.unique(np.asarray(groups), return_inverse=True)
     members, sizes = np.argsort(numbers, kind="stable"), np.bincount(numbers)
@@ -55,41 +80,56 @@ def resamples(groups, n_resamples: int = 1000, seed: int = 0):
 
 
 def with_intervals(metrics: dict, truth, probabilities, groups, *, n_resamples=1000, seed=0, centered=()) -> dict:
-    """Figures and their 95 % intervals: for each name in `metrics` `{"value", "low", "high"}`.
+    """Compute scores and their 95% intervals.
 
-    A metric is a function of (truth, probabilities), such as those above; `truth` is int `(n,)`, `probabilities` float
-    `(n, classes)`. The interval is a percentile bootstrap over groups (Efron and Tibshirani, 1993, chapter 13).
-    centered: names of figures that resampling itself makes larger, such as the calibration error; their interval is
-    moved so that the resamples' median lies on the value (down to 0 at most).
+    The intervals are percentile bootstrap intervals over groups (Efron and Tibshirani, 1993, chapter 13).
+
+    Args:
+        metrics: a dict from names to functions of (truth, probabilities), such as those above.
+        truth: the index of each photo's true class, int `(n,)`.
+        probabilities: float `(n, classes)`.
+        groups: the group of each photo, such as the person, `(n,)`.
+        n_resamples: how many resamples the intervals come from.
+        seed: makes the intervals repeatable.
+        centered: the names of metrics that resampling itself makes larger, such as the calibration error. Their
+            interval is shifted until the resamples' median equals the value, but its low end stays at 0 or above.
+
+    Returns:
+        `{"value", "low", "high"}` for each name in `metrics`.
     """
     truth, probabilities = np.asarray(truth), np.asarray(probabilities)
     n_classes = len(np.unique(truth))
     values = {name: [] for name in metrics}
-    for drawn in resamples(groups, 10 * n_resamples, seed):
-        some_truth, some_probabilities = truth[drawn], probabilities[drawn]
-        if np.count_nonzero(np.bincount(some_truth)) < n_classes:  # a resample that misses a class has no such figure
+    for rows in resamples(groups, 10 * n_resamples, seed):
+        drawn_truth, drawn_probabilities = truth[rows], probabilities[rows]
+        if np.count_nonzero(np.bincount(drawn_truth)) < n_classes:  # some metrics need every class
             continue
         for name, metric in metrics.items():
-            values[name].append(metric(some_truth, some_probabilities))
+            values[name].append(metric(drawn_truth, drawn_probabilities))
         if len(values[name]) == n_resamples:
             break
-    figures = {}
+    scores = {}
     for name, metric in metrics.items():
         value = metric(truth, probabilities)
-        low, middle, high = np.percentile(values[name], [2.5, 50, 97.5])
+        low, median, high = np.percentile(values[name], [2.5, 50, 97.5])
         if name in centered:
-            low, high = max(0.0, low + value - middle), high + value - middle
-        figures[name] = {"value": value, "low": float(low), "high": float(high)}
-    return figures
+            low, high = max(0.0, low + value - median), high + value - median
+        scores[name] = {"value": value, "low": float(low), "high": float(high)}
+    return scores
 
 
 def with_interval(metric, truth, probabilities, groups, **options) -> dict:
-    """One figure and its 95 % interval, `{"value", "low", "high"}`: see `with_intervals`."""
-    return with_intervals({"figure": metric}, truth, probabilities, groups, **options)["figure"]
+    """Compute one score and its 95% interval, `{"value", "low", "high"}`. See `with_intervals` for the parameters."""
+    return with_intervals({"score": metric}, truth, probabilities, groups, **options)["score"]
 
 
 def score_text(score: dict | None, digits: int = 3) -> str:
-    """A score and its interval as text, "0.993 (0.982–0.999)"; a dash for None, no brackets where nothing is known."""
+    """Format a score and its interval, such as "0.993 (0.982–0.999)".
+
+    Args:
+        score: `{"value", "low", "high"}`. If `low` is None, the interval is left out. None gives a dash.
+        digits: how many digits after the decimal point.
+    """
     if score is None:
         return "–"
     interval = f" ({score['low']:.{digits}f}–{score['high']:.{digits}f})" if score["low"] is not None else ""
@@ -97,19 +137,29 @@ def score_text(score: dict | None, digits: int = 3) -> str:
 
 
 def headline(truth, probabilities, groups, seed: int = 0) -> dict:
-    """The three figures that every run reports, each with its interval."""
+    """Compute the three scores that every run reports, each with its interval, see `with_intervals`."""
     metrics = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "roc_auc": roc_auc}
     return with_intervals(metrics, truth, probabilities, groups, seed=seed)
 
 
 def classify_photos(classifier, paths, image_size: int, batch_size: int = 64) -> np.ndarray:
-    """Probabilities `(n, classes)` for photos read from disk in batches; `classifier` is a Keras model or a `LiteClassifier`.
+    """Read photos from disk in batches and classify them.
 
-    Raises `PhotoError` for a photo that cannot be read.
+    Args:
+        classifier: a Keras model or a `LiteClassifier`.
+        paths: the photos.
+        image_size: the side of the classifier's input in pixels.
+        batch_size: how many photos are in memory at once.
+
+    Returns:
+        Probabilities `(n, classes)`, in the order of `paths`.
+
+    Raises:
+        PhotoError: a photo cannot be read.
     """
     from tqdm.auto import tqdm
 
-    # Called directly, a Keras model keeps the output of every layer until the last one is done: gigabytes.
+    # A Keras model that is called directly keeps the outputs of all layers until it is done, which takes gigabytes.
     predict = getattr(classifier, "predict_on_batch", classifier)
     batches = []
     for start in tqdm(range(0, len(paths), batch_size), desc="classifying", leave=False):

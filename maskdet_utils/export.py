@@ -1,4 +1,4 @@
-"""The classifier as a LiteRT file: a few megabytes that run without TensorFlow."""
+"""Export a classifier as a LiteRT file: a few megabytes that run without TensorFlow."""
 
 import contextlib
 import hashlib
@@ -10,18 +10,25 @@ from .classifier import LiteNetwork
 from .environment import quiet_stderr
 from .paths import write_file
 
-_converted: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # network → hash of its weights, LiteRT file
+_converted: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # network → (hash of its weights, LiteRT file)
 
 
 def to_litert(classifier, path) -> None:
-    """Write a Keras classifier as a LiteRT file that takes any batch size and float32 pixels."""
+    """Write a Keras classifier to `path` as a LiteRT file that takes float32 pixels and any batch size."""
     write_file(path, convert(classifier))
 
 
 def as_litert(network, num_threads: int = 2) -> LiteNetwork:
-    """A Keras network as it is now as a LiteRT function: the same numbers in half the time, for use without training.
+    """Convert a Keras network with its current weights to a LiteRT function, which takes half the time.
 
-    Conversion takes seconds, so a network whose weights are what they were the last time is not converted again.
+    A conversion takes seconds, so a network is converted again only if its weights have changed.
+
+    Args:
+        network: a Keras model with one input and one output.
+        num_threads: how many CPU threads the function may use.
+
+    Returns:
+        A function that gives the same outputs as the network at inference. It cannot be trained.
     """
     weights = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).digest()
     if _converted.get(network, (None,))[0] != weights:
@@ -30,27 +37,27 @@ def as_litert(network, num_threads: int = 2) -> LiteNetwork:
 
 
 def convert(network) -> bytes:
-    """The content of a LiteRT file with a Keras network: the same weights and calculations, in float32."""
+    """Convert a Keras network to the bytes of a LiteRT file, with the same weights and operations in float32."""
     with converter_for(network) as converter:
         return converter.convert()
 
 
 @contextlib.contextmanager
 def converter_for(network):
-    """TensorFlow's converter for a Keras network, silenced as long as the context lasts.
+    """Provide TensorFlow's converter for a Keras network, and silence it inside the `with` block.
 
-    It prints every variable's address and logs a temporary path, different ones in every run.
+    The converter prints the address of every variable and logs a temporary path. Both differ in every run.
     """
     import tensorflow as tf
 
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()), quiet_stderr():
-            # The same as `from_keras_model` in half the time: that one traces the network over and over.
+            # This takes half the time of `from_keras_model`, which traces the network several times.
             pixels = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="pixels")
             function = tf.function(lambda pixels: network(pixels, training=False)).get_concrete_function(pixels)
-            owner = tf.Module()
-            owner.weights = [weight.value for weight in network.weights]
-            yield tf.lite.TFLiteConverter.from_concrete_functions([function], owner)
+            module = tf.Module()
+            module.weights = [weight.value for weight in network.weights]
+            yield tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     finally:
         logging.disable(logging.NOTSET)

@@ -1,7 +1,7 @@
-"""Finding faces, their five landmarks and their 468-point mesh.
+"""Find faces, their five landmarks, and their 468-point mesh.
 
-Every detector here has a ``name`` and offers ``detect(frame) -> list[Face]``, best face first. A frame is RGB uint8
-(height, width, 3). `face_detector` makes one by its name.
+Every detector here has a `name` and a method `detect(frame) -> list[Face]`, which returns the best face first. A frame
+is RGB uint8 (height, width, 3). `face_detector` makes a detector from its name.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from .photos import letterbox, resize_fast
 class Face:
     """A face that a detector found in a frame.
 
-    box: (x, y, width, height) in pixels, floats; may reach over the frame's border.
-    score: the detector's confidence, 0 to 1.
-    landmarks: (5, 2) float array of (x, y) in pixels, or None if the detector gives none. Order: right eye,
-        left eye, nose, right mouth corner, left mouth corner. Right and left are the person's own, so in a picture
-        of an upright face the point nearer the image's left side comes first.
+    Attributes:
+        box: (x, y, width, height) in pixels, as floats. It may extend beyond the frame.
+        score: the detector's confidence, 0 to 1.
+        landmarks: (5, 2) float array of (x, y) in pixels, or None if the detector gives no landmarks. The order is
+            right eye, left eye, nose, right mouth corner, left mouth corner. Right and left are the person's own. So
+            in a photo of an upright face, the point closer to the left edge of the image comes first.
     """
 
     box: tuple[float, float, float, float]
@@ -34,17 +35,24 @@ class Face:
 
 
 class CenterFace:
-    """CenterFace (Xu et al., 2019, arXiv:1911.03599): a face is a peak of a heat map, with its size read off there.
+    """CenterFace (Xu et al., 2019, arXiv:1911.03599): each face is a peak in a heat map, and its size is read there.
 
-    side: the square that frames are fitted into, in pixels, a multiple of 32. Small photos are enlarged to it.
-    min_score, max_overlap: a face must score at least this; of two boxes overlapping more (intersection over union),
-        the better one stays.
-    square: whether the network sees the whole square. If not, it is spared the black part, and frames are shrunk in
-        a faster way: for live use.
+    Args:
+        side: the side in pixels of the square that frames are fitted into, a multiple of 32. Small photos are enlarged
+            to it.
+        min_score: the lowest score that counts as a face.
+        max_overlap: the largest intersection over union of two faces. If two boxes overlap more than this, the one
+            with the higher score stays.
+        square: whether the network sees the whole square. If not, the black padding is cut off and frames are shrunk
+            by a faster method, both for live use.
+
+    Raises:
+        ValueError: `side` is not a multiple of 32.
+        AssetError: the network's file is not available.
     """
 
     name = "CenterFace"
-    stride = 4  # the network's maps have one cell for each 4 x 4 pixels of its input
+    stride = 4  # the network's output maps have one cell for each 4×4 pixels of its input
     outputs = ["537", "538", "539", "540"]  # heat map, log size, offset, landmarks
 
     def __init__(self, side: int = 416, min_score: float = 0.5, max_overlap: float = 0.3, square: bool = True):
@@ -52,15 +60,15 @@ class CenterFace:
             raise ValueError(f"side must be a multiple of 32, not {side}")
         self.side, self.min_score, self.max_overlap, self.square = side, min_score, max_overlap, square
         self.path = str(assets.fetch("centerface"))
-        self.nets: dict = {}  # a network for each size of input, few as those are multiples of 32
+        self.nets: dict = {}  # one network per input shape; there are few, because sides are multiples of 32
 
     def detect(self, frame: np.ndarray) -> list[Face]:
-        """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
-        # A face that fills the whole frame is too large for the network: if it sees none, it looks from further away.
+        """Find the faces in an RGB uint8 frame (height, width, 3). The list is empty if there are none."""
+        # A face that fills the whole frame is too large for the network. If it finds none, show it the frame smaller.
         return self.look(frame, 1.0) or self.look(frame, 0.5)
 
     def look(self, frame: np.ndarray, filled: float) -> list[Face]:
-        """Run the network once, with the frame taking the share `filled` of its input's side."""
+        """Run the network once on the frame, scaled so that it takes up the fraction `filled` of the input's side."""
         canvas, scale = letterbox(frame, self.side, filled, fast=not self.square)
         if not self.square:
             height, width = (-(-side * self.side // max(frame.shape[:2]) // 32) * 32 for side in frame.shape[:2])
@@ -68,14 +76,14 @@ class CenterFace:
         net = self.net_for(canvas.shape)
         net.setInput(cv2.dnn.blobFromImage(canvas))
         boxes, scores, landmarks = self.decode(*net.forward(self.outputs))
-        keep = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.min_score, self.max_overlap)
+        kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.min_score, self.max_overlap)
         return [
             Face(tuple((boxes[i] / scale).tolist()), float(scores[i]), landmarks[i] / scale)
-            for i in np.asarray(keep, int).ravel()
+            for i in np.asarray(kept, int).ravel()
         ]
 
     def net_for(self, shape: tuple[int, int]) -> cv2.dnn.Net:
-        """The network for inputs of this shape. OpenCV's keeps to its first input's size: given another it goes wrong."""
+        """Return the network for inputs of this shape. OpenCV's networks fail on inputs of a second shape."""
         if shape not in self.nets:
             self.nets[shape] = cv2.dnn.readNetFromONNX(self.path)
         return self.nets[shape]
@@ -83,10 +91,18 @@ class CenterFace:
     def decode(
         self, heat: np.ndarray, log_size: np.ndarray, offset: np.ndarray, points: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Read boxes (n, 4), scores (n,) and landmarks (n, 5, 2), in input pixels, from the network's four maps.
+        """Read the faces from the network's four output maps.
 
-        Within a pair of channels y comes before x. Sizes are logarithms in cells, offsets are in cells from the
-        cell's corner to the face's center, landmarks in box sizes from the box's top left corner.
+        Within each pair of channels, y comes before x.
+
+        Args:
+            heat: (1, 1, rows, columns), the score of a face in each cell, 0 to 1.
+            log_size: (1, 2, rows, columns), the logarithm of the face's height and width in cells.
+            offset: (1, 2, rows, columns), from the cell's center to the face's center, in cells.
+            points: (1, 10, rows, columns), the landmarks from the box's top left corner, in box sizes.
+
+        Returns:
+            Boxes (n, 4), scores (n,), and landmarks (n, 5, 2), in pixels of the input.
         """
         row, column = np.nonzero(heat[0, 0] >= self.min_score)
         scores = heat[0, 0, row, column]
@@ -100,16 +116,19 @@ class CenterFace:
 
 
 class YuNet:
-    """YuNet (Wu et al., 2023, doi:10.1007/s11633-023-1423-y), by OpenCV: small, fast, and good at faces with masks.
+    """YuNet (Wu et al., 2023, doi:10.1007/s11633-023-1423-y) in OpenCV: small, fast, and good at faces with masks.
 
-    side: frames are shrunk to this many pixels on their longer side; small ones stay as they are.
-    min_score, max_overlap: as in CenterFace.
+    Args:
+        side: frames are shrunk to this many pixels on their longer side. Smaller frames stay as they are.
+        min_score: the lowest score that counts as a face.
+        max_overlap: the largest intersection over union of two faces, as in `CenterFace`.
 
-    Raises AssetError if its file cannot be had: no package index carries it.
+    Raises:
+        AssetError: the network's file is not available. No package index carries it.
     """
 
     name = "YuNet"
-    smallest = 64  # pixels of a side of the network's input
+    smallest = 64  # shortest side of the network's input, in pixels
 
     def __init__(self, side: int = 320, min_score: float = 0.6, max_overlap: float = 0.3):
         self.side = side
@@ -117,37 +136,38 @@ class YuNet:
         self.net = cv2.FaceDetectorYN.create(path, "", (side, side), min_score, max_overlap)
 
     def detect(self, frame: np.ndarray) -> list[Face]:
-        """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
+        """Find the faces in an RGB uint8 frame (height, width, 3). The list is empty if there are none."""
         scale = min(1.0, self.side / max(frame.shape[:2]))
         size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
         small = frame if scale == 1 else resize_fast(frame, size)
-        # Below some 16 pixels OpenCV 4.14 answers with what happened to be in memory.
-        right, below = max(0, self.smallest - size[0]), max(0, self.smallest - size[1])
-        small = cv2.copyMakeBorder(small, 0, below, 0, right, cv2.BORDER_CONSTANT) if right or below else small
+        # For inputs below about 16 pixels, OpenCV 4.14 returns uninitialized memory.
+        right, bottom = max(0, self.smallest - size[0]), max(0, self.smallest - size[1])
+        small = cv2.copyMakeBorder(small, 0, bottom, 0, right, cv2.BORDER_CONSTANT) if right or bottom else small
         self.net.setInputSize(small.shape[1::-1])
-        found = self.net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]
-        if found is None:
+        rows = self.net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1]  # per face: box, five landmarks, score
+        if rows is None:
             return []
-        found[:, :14] /= scale
-        return [Face(tuple(row[:4].tolist()), float(row[14]), row[4:14].reshape(5, 2)) for row in found]
+        rows[:, :14] /= scale
+        return [Face(tuple(row[:4].tolist()), float(row[14]), row[4:14].reshape(5, 2)) for row in rows]
 
 
 class OpenCvSsd:
-    """OpenCV's SSD face net, as the usual recipe runs it: the whole frame squeezed into 300 x 300 pixels.
+    """OpenCV's SSD face detector, run the usual way: the whole frame is squeezed into 300×300 pixels. No landmarks.
 
-    min_score: a face must score more than this. Gives no landmarks.
+    Args:
+        min_score: a face must score more than this.
     """
 
     name = "OpenCV SSD"
     side = 300
-    mean = (104.0, 177.0, 123.0)  # of the photos that it was trained on, BGR
+    mean = (104.0, 177.0, 123.0)  # BGR mean of the photos that the network was trained on
 
     def __init__(self, min_score: float = 0.5):
         self.min_score = min_score
         self.net = cv2.dnn.readNetFromCaffe(str(assets.fetch("ssd_layout")), str(assets.fetch("ssd")))
 
     def detect(self, frame: np.ndarray) -> list[Face]:
-        """Find the faces in an RGB uint8 frame (height, width, 3); an empty list if there are none."""
+        """Find the faces in an RGB uint8 frame (height, width, 3). The list is empty if there are none."""
         self.net.setInput(cv2.dnn.blobFromImage(frame, 1.0, (self.side, self.side), self.mean, swapRB=True))
         rows = self.net.forward()[0, 0]  # per face: image, class, score, left, top, right, bottom (0 to 1)
         height, width = frame.shape[:2]
@@ -157,45 +177,57 @@ class OpenCvSsd:
         return [Face(tuple(box), float(score)) for box, score in zip(corners.tolist(), rows[:, 2], strict=True)]
 
 
-# The sizes are for live use: the smallest that find nine in ten faces of 40 pixels in photos of 400.
+# The input sizes are for live use: the smallest ones that still find 9 of 10 faces of 40 pixels in photos of 400.
 DETECTORS: dict[str, Callable] = {
     "yunet": YuNet,
     "centerface": lambda: CenterFace(side=256, min_score=0.35, square=False),
     "ssd": OpenCvSsd,
 }
-_said: set[str] = set()
+_announced: set[str] = set()
 
 
-def face_detector(name: str = "auto"):
-    """Make a face detector: for live use "yunet", "centerface", "ssd", or "auto", the best of them that can be had.
+def face_detector(name: str = "auto") -> CenterFace | YuNet | OpenCvSsd:
+    """Make a face detector from its name.
 
-    "careful" is for photos: CenterFace at 640 pixels finds far more small faces and takes ten times as long. "auto"
-    says once which one it took. Raises ValueError for another name, AssetError if the files cannot be had.
+    Args:
+        name: "yunet", "centerface", or "ssd" for live use. "auto" takes YuNet if its file is available and CenterFace
+            otherwise, and prints once which one it took. "careful" is for photos: CenterFace at 640 pixels finds far
+            more small faces and takes ten times as long.
+
+    Returns:
+        A detector with a `name` and a method `detect(frame) -> list[Face]`.
+
+    Raises:
+        ValueError: no detector has this name.
+        AssetError: the detector's files are not available.
     """
     if name not in (*DETECTORS, "auto", "careful"):
-        raise ValueError(f"No face detector is called {name!r}. There are: auto, careful, {', '.join(DETECTORS)}.")
+        raise ValueError(f"No face detector is called {name!r}. Choose from: auto, careful, {', '.join(DETECTORS)}.")
     if name == "careful":
         return CenterFace(side=640)
     if name != "auto":
         return DETECTORS[name]()
     try:
-        found, reason = DETECTORS["yunet"](), ""
+        detector, note = DETECTORS["yunet"](), ""
     except assets.AssetError:
-        found, reason = DETECTORS["centerface"](), ", slower; for YuNet see `maskdet fetch yunet`"
-    if found.name not in _said:
-        _said.add(found.name)
-        print(f"Face detector: {found.name}{reason}.")
-    return found
+        detector, note = DETECTORS["centerface"](), ", slower; for YuNet see `maskdet fetch yunet`"
+    if detector.name not in _announced:
+        _announced.add(detector.name)
+        print(f"Face detector: {detector.name}{note}.")
+    return detector
 
 
 class FaceMesh:
     """MediaPipe's face mesh (Kartynnik et al., 2019, arXiv:1907.06724): 468 points of a face, with depth.
 
-    min_presence: the probability of there being a face at all that is asked for, 0 to 1.
+    Args:
+        min_presence: the lowest probability, 0 to 1, that there is a face in the crop at all. Below it, `find` returns
+            None.
+        num_threads: how many CPU threads the network may use.
     """
 
-    side = 192  # pixels of the network's square input
-    margin = 1.5  # the crop's side in face sizes, as MediaPipe cuts it
+    side = 192  # of the network's square input, in pixels
+    margin = 1.5  # the crop's side in face sizes, as in MediaPipe
 
     def __init__(self, min_presence: float = 0.5, num_threads: int = 2):
         from ai_edge_litert.interpreter import Interpreter
@@ -207,20 +239,28 @@ class FaceMesh:
             self.interpreter.allocate_tensors()
 
     def find(self, frame: np.ndarray, face: Face) -> np.ndarray | None:
-        """Return the mesh (468, 3) float32 of a detected face, or None if the network sees no face there.
+        """Find the mesh of a detected face.
 
-        The first two columns are x and y in frame pixels, the third is depth in the same unit: smaller is nearer to
-        the camera. Raises ValueError for a face without landmarks, which tell how the head is tilted.
+        Args:
+            frame: RGB uint8 (height, width, 3).
+            face: a face in this frame, with landmarks: they show how the head is tilted.
+
+        Returns:
+            The mesh (468, 3) float32, or None if the network sees no face there. The first two columns are x and y in
+            frame pixels. The third is depth in the same unit: smaller values are closer to the camera.
+
+        Raises:
+            ValueError: the face has no landmarks.
         """
         if face.landmarks is None:
-            raise ValueError("the face has no landmarks; take a detector that gives them, such as CenterFace")
+            raise ValueError("The face has no landmarks. Use a detector that finds them, such as CenterFace.")
         right_eye, left_eye = face.landmarks[:2]
         x, y, width, height = face.box
         crop = self.crop_matrix((x + width / 2, y + height / 2), left_eye - right_eye, self.margin * max(width, height))
         points, presence = self.run(frame, crop)
         if presence < self.min_presence:
             return None
-        # A second look, cut by the mesh of the first one: less shaken by an inexact box.
+        # A second run on a crop that follows the first mesh depends less on how exact the detector's box is.
         center = (points[:, :2].min(axis=0) + points[:, :2].max(axis=0)) / 2
         extent = np.ptp(points[:, :2], axis=0).max()
         points, presence = self.run(
@@ -229,7 +269,13 @@ class FaceMesh:
         return points if presence >= self.min_presence else None
 
     def crop_matrix(self, center: Sequence[float], eye_line: Sequence[float], size: float) -> np.ndarray:
-        """Return the 2 x 3 matrix from frame pixels to a square crop of `size` frame pixels with the eyes level."""
+        """Return the 2×3 matrix from frame pixels to the network's input: a square crop with the eyes level.
+
+        Args:
+            center: (x, y) of the crop's center, in frame pixels.
+            eye_line: (x, y) from the right eye to the left eye.
+            size: the crop's side, in frame pixels.
+        """
         angle = np.degrees(np.arctan2(eye_line[1], eye_line[0]))
         center = (float(center[0]), float(center[1]))
         matrix = cv2.getRotationMatrix2D(center, float(angle), self.side / size)
@@ -237,7 +283,15 @@ class FaceMesh:
         return matrix
 
     def run(self, frame: np.ndarray, crop: np.ndarray) -> tuple[np.ndarray, float]:
-        """Run the network on one crop; return the mesh (468, 3) float32 in frame pixels and the presence, 0 to 1."""
+        """Run the network on one crop.
+
+        Args:
+            frame: RGB uint8 (height, width, 3).
+            crop: the matrix from `crop_matrix`.
+
+        Returns:
+            The mesh (468, 3) float32 in frame pixels, and the probability that there is a face, 0 to 1.
+        """
         image = cv2.warpAffine(frame, crop, (self.side, self.side), borderMode=cv2.BORDER_REPLICATE)
         self.interpreter.set_tensor(
             self.interpreter.get_input_details()[0]["index"], image[np.newaxis].astype(np.float32) / 255
@@ -245,7 +299,7 @@ class FaceMesh:
         self.interpreter.invoke()
         mesh, logit = (self.interpreter.get_tensor(o["index"]) for o in self.interpreter.get_output_details())
         points = mesh.reshape(468, 3)
-        back = cv2.invertAffineTransform(crop)
-        scale = np.hypot(*back[:, 0])  # frame pixels per crop pixel, for the depth
-        points = np.column_stack([points[:, :2] @ back[:, :2].T + back[:, 2], points[:, 2] * scale])
+        inverse = cv2.invertAffineTransform(crop)
+        scale = np.hypot(*inverse[:, 0])  # depth is in crop pixels too; this is frame pixels per crop pixel
+        points = np.column_stack([points[:, :2] @ inverse[:, :2].T + inverse[:, 2], points[:, 2] * scale])
         return points.astype(np.float32), float(1 / (1 + np.exp(-logit.ravel()[0])))

@@ -1,4 +1,4 @@
-"""MobileNetV2 without its head, our new head, and the two joined into a classifier."""
+"""MobileNetV2 without its head, our new head, and the classifier that joins them."""
 
 from . import assets
 from .environment import quiet_stderr
@@ -8,20 +8,25 @@ with quiet_stderr():
     import tensorflow as tf
 
 FEATURES = 1280  # channels of MobileNetV2's last layer
-CUT = "block_12_add"  # the layer that ends the lower part of the base: above it lie the last four of its 17 blocks
+CUT = "block_12_add"  # the last layer of the base's lower part; the last 4 of its 17 blocks are above it
 
 
 def set_seed(seed: int) -> None:
-    """Same numbers in every run on one machine: seeds Python, NumPy and TensorFlow and asks for repeatable kernels."""
+    """Make runs on one machine repeatable: seed Python, NumPy, and TensorFlow, and use deterministic kernels."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
 
 def build_base(image_size: int) -> keras.Model:
-    """MobileNetV2 with ImageNet weights and no head, frozen.
+    """Build MobileNetV2 with ImageNet weights, without its head, and frozen.
 
-    Takes float32 `(batch, image_size, image_size, 3)` scaled to −1…1, gives `(batch, image_size/32, image_size/32,
-    1280)`. The weights are those trained at 224×224, at every size: convolutions do not care.
+    Args:
+        image_size: the side of the input in pixels. The weights come from training at 224×224, but convolutions work
+            at any size.
+
+    Returns:
+        A model from float32 `(batch, image_size, image_size, 3)`, scaled to −1…1, to float32 feature maps
+        `(batch, image_size/32, image_size/32, 1280)`.
     """
     base = keras.applications.MobileNetV2(
         input_shape=(image_size, image_size, 3),
@@ -34,21 +39,33 @@ def build_base(image_size: int) -> keras.Model:
 
 
 def split_base(base: keras.Model, at: str = CUT) -> tuple[keras.Model, keras.Model]:
-    """Cut the base in two, lower and upper part: `upper(lower(x))` is `base(x)`. Both share the base's layers.
+    """Cut the base into a lower and an upper part, which share its layers: `upper(lower(x))` is `base(x)`.
 
-    The lower part gives maps `(batch, image_size/16, image_size/16, 96)` if cut at `CUT`.
+    Args:
+        base: the model from `build_base`.
+        at: the name of the last layer of the lower part.
+
+    Returns:
+        The lower and the upper part. Cut at `CUT`, the lower part returns feature maps
+        `(batch, image_size/16, image_size/16, 96)`.
     """
     lower = keras.Model(base.input, base.get_layer(at).output, name="lower")
-    maps = keras.Input(lower.output_shape[1:], name="maps")
-    known = {lower.output.name: maps}
+    feature_maps = keras.Input(lower.output_shape[1:], name="maps")
+    known = {lower.output.name: feature_maps}
     for layer in base.layers[base.layers.index(base.get_layer(at)) + 1 :]:
         inputs = [known[tensor.name] for tensor in (layer.input if isinstance(layer.input, list) else [layer.input])]
         known[layer.output.name] = layer(inputs if len(inputs) > 1 else inputs[0])
-    return lower, keras.Model(maps, known[base.output.name], name="upper")
+    return lower, keras.Model(feature_maps, known[base.output.name], name="upper")
 
 
 def build_head(n_classes: int = 2, units: int = 128, dropout: float = 0.5) -> keras.Sequential:
-    """The new head: average pool, a fully connected layer, dropout, one softmax output per class."""
+    """Build the new head: average pooling, a dense layer with ReLU, dropout, and one softmax output per class.
+
+    Args:
+        n_classes: the number of outputs.
+        units: the width of the dense layer.
+        dropout: the fraction of its outputs that dropout sets to 0 during training.
+    """
     return keras.Sequential(
         [
             keras.layers.GlobalAveragePooling2D(name="pool"),
@@ -61,10 +78,16 @@ def build_head(n_classes: int = 2, units: int = 128, dropout: float = 0.5) -> ke
 
 
 def build_classifier(base: keras.Model, head: keras.Model) -> keras.Model:
-    """Base and head joined, with the scaling as first layer, so that training and live use cannot differ in it.
+    """Join base and head, with the scaling as the first layer, so that training and live use scale in the same way.
 
-    Takes RGB pixels 0–255 as float32 `(batch, size, size, 3)`, gives probabilities `(batch, classes)`. The base runs
-    in inference mode even while the head trains: its batch normalization keeps ImageNet's statistics.
+    The base runs in inference mode even while the head trains: its batch normalization keeps ImageNet's statistics.
+
+    Args:
+        base: the model from `build_base`.
+        head: the model from `build_head`.
+
+    Returns:
+        A model from RGB pixels 0–255, float32 `(batch, size, size, 3)`, to probabilities `(batch, classes)`.
     """
     pixels = keras.Input(base.input_shape[1:], name="pixels")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)

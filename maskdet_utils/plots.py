@@ -1,4 +1,4 @@
-"""Figures: one palette that color-blind readers can tell apart, one size of text, one way of saving."""
+"""Draw and save figures, with one text size and one palette that color-blind readers can tell apart."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 
-# Okabe and Ito, "Color Universal Design" (2008). Each class also has a line style and a marker of its own.
+# Okabe and Ito, "Color Universal Design" (2008). Each class also has its own line style and marker, for readers who
+# cannot see the colors.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#666666"
 CLASS_STYLES = [
     {"color": BLUE, "linestyle": "-", "marker": "o"},
@@ -16,7 +17,7 @@ CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
 
 
 def use_style() -> None:
-    """Set text size, grid and colors for every figure of a notebook."""
+    """Set the text size, grid, and colors of every figure in a notebook."""
     plt.rcParams.update(
         {
             "font.size": 11,
@@ -36,7 +37,18 @@ def show_photos(
     width: float = 9.0,
     credit: str = CREDIT,
 ) -> plt.Figure:
-    """A contact sheet of RGB photos (uint8, or float 0–255), with an optional title each; returns the figure."""
+    """Draw a contact sheet of photos.
+
+    Args:
+        photos: RGB `(height, width, 3)`, uint8 or float 0–255.
+        titles: one title per photo, or None.
+        columns: how many photos there are in each row.
+        width: of the figure, in inches.
+        credit: whom the photos are from, printed below them. Leave it empty for no credit.
+
+    Returns:
+        The figure.
+    """
     rows = -(-len(photos) // columns)
     cell = width / columns
     aspect = max(photo.shape[0] / photo.shape[1] for photo in photos)
@@ -56,7 +68,14 @@ def show_photos(
 
 
 def show_training(history: dict) -> plt.Figure:
-    """Loss and accuracy for each epoch, training against validation; returns the figure."""
+    """Plot loss and accuracy per epoch for the training set and the validation set.
+
+    Args:
+        history: the dict `history` of Keras's `History`: lists for `loss`, `accuracy`, `val_loss`, and `val_accuracy`.
+
+    Returns:
+        The figure.
+    """
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
     epochs = np.arange(1, len(history["loss"]) + 1)
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
@@ -69,12 +88,20 @@ def show_training(history: dict) -> plt.Figure:
 
 
 def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> plt.Figure:
-    """A confusion matrix `(true, predicted)` with its counts written in; returns the figure."""
+    """Draw a confusion matrix with the counts written in its cells.
+
+    Args:
+        counts: int `(true class, predicted class)`, see `evaluation.confusion`.
+        classes: the names of the classes, in the order of `counts`.
+
+    Returns:
+        The figure.
+    """
     figure, axis = plt.subplots(figsize=(4.6, 3.8))
     axis.imshow(counts, cmap="Blues", vmin=0)
     axis.grid(False)
     for row, column in np.ndindex(counts.shape):
-        dark = counts[row, column] > counts.max() / 2
+        is_dark = counts[row, column] > counts.max() / 2
         axis.text(
             column,
             row,
@@ -82,7 +109,7 @@ def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> plt.Figure:
             ha="center",
             va="center",
             fontsize=15,
-            color="white" if dark else "black",
+            color="white" if is_dark else "black",
         )
     axis.set(xticks=range(len(classes)), yticks=range(len(classes)), xlabel="predicted", ylabel="true")
     axis.set_xticklabels(classes)
@@ -92,9 +119,14 @@ def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> plt.Figure:
 
 
 def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
-    """Save a figure as `figures/<name>.png` of the run, with its alt text in the file and for the run's page.
+    """Save a figure as `figures/<name>.png` in a run folder, then show it in the notebook and close it.
 
-    The figure's alt text also goes into the notebook's output, so that a screen reader has something to read.
+    Args:
+        figure: the figure.
+        run_dir: the run folder.
+        name: of the file, without its suffix.
+        alt: the alt text. It goes into the file, for the run's page, and into the notebook's output, where screen
+            readers find it.
     """
     from .runs import FIGURES, open_run
 
@@ -110,11 +142,10 @@ def show(figure: plt.Figure, alt: str) -> None:
     from IPython.display import display
     from PIL import Image
 
-    drawn, packed = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", bbox_inches="tight")
+    rendered, compressed = io.BytesIO(), io.BytesIO()
+    figure.savefig(rendered, format="png", bbox_inches="tight")
     plt.close(figure)
-    Image.open(drawn).convert("RGB").quantize(256).save(
-        packed, "png", optimize=True
-    )  # a third of the size in the notebook
-    data = {"image/png": packed.getvalue(), "text/plain": f"[figure] {alt}"}
+    # A palette of 256 colors takes a third of the space in the notebook.
+    Image.open(rendered).convert("RGB").quantize(256).save(compressed, "png", optimize=True)
+    data = {"image/png": compressed.getvalue(), "text/plain": f"[figure] {alt}"}
     display(data, raw=True, metadata={"image/png": {"alt": alt}})

@@ -1,4 +1,4 @@
-"""Who is who from one frame to the next, and a label that does not flicker."""
+"""Recognize people from one frame to the next, and give each of them a label that does not flicker."""
 
 from dataclasses import dataclass, field
 
@@ -7,72 +7,104 @@ import numpy as np
 
 from .boxes import iou
 
-MASKED, BARE = 0, 1  # places among the classes
+MASKED, BARE = 0, 1  # indices of the classes
 
 
 @dataclass(eq=False)
 class Track:
     """One person in a video.
 
-    number: 1 for the first person, and so on. box: (x, y, width, height) where the face was last seen, or is guessed to
-    be. log_odds: of the first class against the others, smoothed over time. label: MASKED, BARE (any of the others) or
-    None, unsure. others: the probabilities of the other classes, smoothed over time: with three classes they say which
-    one it is.
+    Attributes:
+        number: 1 for the first person, and so on.
+        box: (x, y, width, height) in pixels, where the face was last seen or is predicted to be.
+        score: the face detector's score when the face was last seen.
+        seen: the box where the face was last seen, followed by the number of that frame. None if it is new.
+        motion: (x, y) in pixels per frame, between the last two times the face was seen.
+        log_odds: of the first class against the others, smoothed over time.
+        label: MASKED, BARE (any of the other classes), or None if unsure.
+        others: the probabilities of the other classes, smoothed over time. With three classes, they show which one of
+            the others it is.
+        missed: how many frames ago the face was last seen.
+        agreed: how many classifications in a row supported the label.
+        undecided: for how many frames in a row the log-odds supported neither class.
+        covered: for how many frames in a row something seemed to be held in front of the mask.
+        bare_look: the look of this person without a mask (see `look_of`), or None if it is not known.
     """
 
     number: int
     box: tuple[int, int, int, int] = (0, 0, 0, 0)
-    score: float = 1.0  # the face detector's, when it was last seen
-    seen: tuple[int, int, int, int, int] | None = None  # the box where it was last seen, and the number of the frame
-    motion: tuple[float, float] = (0.0, 0.0)  # pixels a frame, between the last two times that it was seen
+    score: float = 1.0
+    seen: tuple[int, int, int, int, int] | None = None
+    motion: tuple[float, float] = (0.0, 0.0)
     log_odds: float | None = None
     label: int | None = None
     others: list[float] | None = None
-    missed: int = 0  # frames since it was last seen
-    agreed: int = 0  # classifications in a row that spoke for the label
-    undecided: int = 0  # frames in a row in which log_odds spoke for neither class
-    covered: int = 0  # frames in a row in which something seemed to be held before the mask
-    bare_look: np.ndarray | None = None  # of this person without a mask, see look_of
+    missed: int = 0
+    agreed: int = 0
+    undecided: int = 0
+    covered: int = 0
+    bare_look: np.ndarray | None = None
 
 
 @dataclass(eq=False, kw_only=True)
 class Tracker:
-    """Recognize faces by the overlap of their boxes with those of the frame before, and smooth what is said of them.
+    """Recognize faces by the overlap of their boxes between frames, and smooth their log-odds over time.
 
-    A hand before a mask looks like bare skin to a classifier. But a mask that comes off shows the face that was there
-    before: while the eyes look as they did without a mask and the mouth does not, the label stays.
+    To a classifier, a hand in front of a mask looks like bare skin. But when a mask comes off, the face looks as it did
+    before the mask. So as long as the eyes look as they did without a mask and the mouth does not, the label stays.
+
+    Attributes:
+        min_iou: two boxes with at least this intersection over union are the same face.
+        patience: for how many frames a face may be out of sight (a turned head) and still be the same person.
+        weight: how much the newest frame counts, 0 to 1. 1 means no smoothing.
+        limit: the log-odds of a single frame are clipped to ± this value.
+        sure: a new label needs smoothed log-odds of at least this absolute value. Below it, the old label stays.
+        unsure: smoothed log-odds below this absolute value support neither class.
+        undecided: after more than this many such frames in a row, a person loses the label.
+        covered: for how many frames in a row something in front of a mask may look like a bare face.
+        settled: after this many classifications in a row that support the label, every other frame is enough.
+        frame: how many frames there were so far.
+        tracks: the people who are in sight now, or were in sight within the last `patience` frames.
     """
 
-    min_iou: float = 0.3  # intersection over union from which two boxes are one face
-    patience: int = 30  # frames for which a face may be out of sight (a turned head) and still be the same person
-    weight: float = 0.4  # how much the newest frame counts; 1 is no smoothing
-    limit: float = 3.0  # no single frame's log-odds count for more
-    sure: float = 1.0  # the smoothed log-odds, either way, that a new label asks for; below it the old one stays
-    unsure: float = 0.4  # a label whose log-odds stay below this …
-    undecided: int = 30  # … for more than this many frames is gone
-    covered: int = 60  # frames for which something held before a mask may look like a bare face
-    settled: int = 8  # classifications in a row for a label after which every other frame is enough
-    frame: int = 0  # frames so far
-    tracks: list[Track] = field(default_factory=list)  # everybody in sight, or out of sight for a short while
+    min_iou: float = 0.3
+    patience: int = 30
+    weight: float = 0.4
+    limit: float = 3.0
+    sure: float = 1.0
+    unsure: float = 0.4
+    undecided: int = 30
+    covered: int = 60
+    settled: int = 8
+    frame: int = 0
+    tracks: list[Track] = field(default_factory=list)
     _count: int = 0
 
     def follow(self, boxes, scores=None) -> list[Track]:
-        """Take the boxes (x, y, width, height) of the next frame; return the person each of them belongs to."""
+        """Match the faces of the next frame with the people of this video.
+
+        Args:
+            boxes: (x, y, width, height) of each face, in pixels.
+            scores: the face detector's scores, or None for 1.0 each.
+
+        Returns:
+            The track of each box, in the same order. A box that matches nobody starts a new track.
+        """
         pairs = dict(self._pair(boxes))
         self.frame += 1
         for track in self.tracks:
             track.missed += 1
-        found = [pairs.get(number) or self._new_track() for number in range(len(boxes))]
-        for track, box, score in zip(found, boxes, scores or [1.0] * len(boxes), strict=True):
+        matches = [pairs.get(index) or self._new_track() for index in range(len(boxes))]
+        for track, box, score in zip(matches, boxes, scores or [1.0] * len(boxes), strict=True):
             if track.seen:
                 frames = self.frame - track.seen[4]
                 track.motion = (box[0] - track.seen[0]) / frames, (box[1] - track.seen[1]) / frames
             track.box, track.score, track.missed, track.seen = tuple(box), score, 0, (*box, self.frame)
         self.tracks = [track for track in self.tracks if track.missed <= self.patience]
-        return found
+        return matches
 
     def guess(self) -> list[Track]:
-        """The people of the next frame without a look at it: everybody who is in sight moves on as before."""
+        """Predict the next frame without looking at it: everybody in sight keeps moving as before."""
         self.frame += 1
         in_sight = [track for track in self.tracks if not track.missed]
         for track in in_sight:
@@ -82,24 +114,29 @@ class Tracker:
         return in_sight
 
     def is_due(self, track: Track) -> bool:
-        """Whether this person should be classified in this frame: one with a settled label only in every other one.
+        """Return whether this person should be classified now: with a settled label, only in every other frame.
 
-        That halves the classifier's work; the first frame that speaks against the label unsettles it.
+        That halves the classifier's work. The first classification that does not support the label unsettles it.
         """
         return track.agreed < self.settled or (self.frame + track.number) % 2 == 0
 
     def weigh(self, track: Track, log_odds: float, crop=None, others=(1.0,)) -> None:
-        """Count a frame's evidence on a person: log-odds of the first class, the other classes' probabilities.
+        """Add a frame's evidence about a person.
 
-        crop: what they were told from, see `look_of`; None if it is no help in telling a covered mask from a bare face.
+        Args:
+            track: the person.
+            log_odds: of the first class against the others.
+            crop: what the classifier saw, see `look_of`. None if it does not help to tell a covered mask from a bare
+                face.
+            others: the probabilities of the other classes.
         """
-        odds, others = min(max(log_odds, -self.limit), self.limit), [max(other, 1e-6) for other in others]
+        log_odds, others = min(max(log_odds, -self.limit), self.limit), [max(other, 1e-6) for other in others]
         if track.log_odds is None:
-            track.log_odds = odds / 2  # one frame alone is not sure of much
+            track.log_odds = log_odds / 2  # a single frame is weak evidence
             track.others = others
-        speaks = None if abs(odds) < self.sure else MASKED if odds > 0 else BARE
-        track.agreed = track.agreed + 1 if speaks is not None and speaks == track.label else 0
-        self._average(track, odds, crop, others)
+        vote = None if abs(log_odds) < self.sure else MASKED if log_odds > 0 else BARE
+        track.agreed = track.agreed + 1 if vote is not None and vote == track.label else 0
+        self._average(track, log_odds, crop, others)
         self._decide(track)
 
     def _new_track(self) -> Track:
@@ -107,16 +144,16 @@ class Tracker:
         self.tracks.append(Track(self._count))
         return self.tracks[-1]
 
-    def _average(self, track: Track, odds: float, crop, others: list[float]) -> None:
-        """Mix the new evidence in, unless it says "bare" only because something covers the mask."""
-        if track.label == MASKED and odds < 0 and track.covered < self.covered and _is_covered(track.bare_look, crop):
+    def _average(self, track: Track, log_odds: float, crop, others: list[float]) -> None:
+        """Average the new evidence in, unless it suggests a bare face only because something covers the mask."""
+        if track.label == MASKED and log_odds < 0 and track.covered < self.covered and _occluded(track.bare_look, crop):
             track.covered += 1
             return
-        if odds > 0:
+        if log_odds > 0:
             track.covered = 0
-        track.log_odds += self.weight * (odds - track.log_odds)
+        track.log_odds += self.weight * (log_odds - track.log_odds)
         track.others = [old + self.weight * (new - old) for old, new in zip(track.others, others, strict=True)]
-        if track.label == BARE and odds <= -self.sure and crop is not None:
+        if track.label == BARE and log_odds <= -self.sure and crop is not None:
             if track.bare_look is None:
                 track.bare_look = look_of(crop)
             elif track.agreed % 4 == 0:  # faces do not change faster than that
@@ -132,13 +169,13 @@ class Tracker:
             track.label = None
 
     def _pair(self, boxes):
-        """Give (number of the box, its track), those that overlap most first, each box and each track once."""
-        # Plain Python: for a few faces numpy's calls take longer than the sums.
+        """Yield (index of the box, its track) by decreasing overlap, each box and each track at most once."""
+        # In plain Python, because for a few faces the overhead of NumPy calls exceeds the calculation itself.
         pairs = [
-            (share, row, column)
+            (overlap, row, column)
             for row, box in enumerate(boxes)
             for column, track in enumerate(self.tracks)
-            if (share := iou(box, track.box)) >= self.min_iou
+            if (overlap := iou(box, track.box)) >= self.min_iou
         ]
         rows, columns = set(), set()
         for _, row, column in sorted(pairs, key=lambda pair: -pair[0]):
@@ -149,20 +186,20 @@ class Tracker:
 
 
 def look_of(crop: np.ndarray) -> np.ndarray:
-    """What a face crop (square, RGB uint8, box and margin) looks like: a gray float32 picture (32, 32)."""
+    """Return the look of a face crop (square, RGB uint8, box and margin): a gray float32 picture (32, 32)."""
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
     return cv2.resize(gray, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
 
 
-def _is_covered(bare_look, crop, eyes: float = 0.8, mouth: float = 0.75) -> bool:
-    """Whether the eyes look as they did on the bare face, but nose and mouth do not (correlations, −1 to 1)."""
+def _occluded(bare_look, crop, eyes: float = 0.8, mouth: float = 0.75) -> bool:
+    """Return whether the eyes correlate with those of the bare face (−1 to 1), but the nose and mouth do not."""
     if bare_look is None or crop is None:
         return False
     look = look_of(crop)
-    return _likeness(bare_look, look, slice(4, 15)) >= eyes and _likeness(bare_look, look, slice(16, 29)) < mouth
+    return _similarity(bare_look, look, slice(4, 15)) >= eyes and _similarity(bare_look, look, slice(16, 29)) < mouth
 
 
-def _likeness(known: np.ndarray, look: np.ndarray, rows: slice, give: int = 2) -> float:
-    """How well some rows of a known look correlate with a new look, moved by up to `give` pixels to fit best."""
-    wider = look[rows.start - give : rows.stop + give, 6 - give : 26 + give]
-    return float(cv2.matchTemplate(wider, known[rows, 6:26], cv2.TM_CCOEFF_NORMED).max())
+def _similarity(known: np.ndarray, look: np.ndarray, rows: slice, shift: int = 2) -> float:
+    """Return the best correlation of some rows of a known look with a new look, over shifts of up to `shift` pixels."""
+    search_area = look[rows.start - shift : rows.stop + shift, 6 - shift : 26 + shift]
+    return float(cv2.matchTemplate(search_area, known[rows, 6:26], cv2.TM_CCOEFF_NORMED).max())

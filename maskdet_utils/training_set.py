@@ -1,4 +1,4 @@
-"""What notebook 04 trains on: photos, masks drawn on them, and the targets of both."""
+"""What notebook 04 trains on: photos, pictures with masks drawn on those photos, and the targets of both."""
 
 import numpy as np
 import pandas as pd
@@ -7,28 +7,42 @@ from . import datasets, public, sample
 from .datasets import MASK_CLASSES, WORN_WRONG
 from .synthesis import masks, synthesize
 
-# How much of a mask that ends just below the tip of the nose is "with mask", where worn wrong is no class. One that ends
-# just above it looks nearly the same: asking for 0 makes the network doubt proper masks.
+# The target of "with mask" for a mask that ends just below the tip of the nose, when there are two classes. A mask that
+# ends just above it looks nearly the same, so a target of 0 would make the network doubt masks that are worn correctly.
 UNDER_NOSE = 0.5
-REAL_SHARE = 1 / 6  # of the third class: so many photos for each drawn picture
+REAL_SHARE = 1 / 6  # photos of the third class per drawn picture of it
 
 
 def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """The photos (`file`, `label`, `split`, …) and those of the built-in sample, a fifth of which is for validation.
+    """Add the photos of the built-in sample, a fifth of them to the validation set and the others to the training set.
 
-    In the sample each bare photo has a masked twin, so it takes back some of what a scraped collection teaches wrongly.
+    In the sample, each bare photo has a masked twin. This corrects some of what a network learns wrongly from a
+    scraped collection.
+
+    Args:
+        photos: a table with the columns `file`, `label`, and `split`, and any others.
+        seed: makes the split of the sample repeatable.
+
+    Returns:
+        The table with the rows of the sample added.
     """
     folder = sample.build()
-    more, _ = datasets.read_class_folders(folder)
-    more["split"] = np.where(datasets.folds_by_group(more, seed) == 0, "validation", "train")
-    more["file"] = str(folder) + "/" + more["path"]
-    return pd.concat([photos, more], ignore_index=True)
+    sample_photos, _ = datasets.read_class_folders(folder)
+    sample_photos["split"] = np.where(datasets.folds_by_group(sample_photos, seed) == 0, "validation", "train")
+    sample_photos["file"] = str(folder) + "/" + sample_photos["path"]
+    return pd.concat([photos, sample_photos], ignore_index=True)
 
 
 def tell_worn_wrong(photos: pd.DataFrame) -> pd.DataFrame:
-    """The photos of the public data set with the third class as label where the audit saw a mask worn wrong.
+    """Give photos of the public data set the label of the third class where the audit saw a mask worn incorrectly.
 
-    photos: with `path` and `label`. Their publisher calls them "with mask", like all others that show one.
+    The publisher labels them "with mask", like every photo with a mask.
+
+    Args:
+        photos: a table with the columns `path` and `label`, and any others.
+
+    Returns:
+        A copy of the table with the new labels.
     """
     remarks = public.read_table().set_index("path")["remark"].reindex(photos["path"]).fillna("")
     return photos.assign(label=np.where(remarks.str.startswith(public.REMARK_WORN_WRONG), WORN_WRONG, photos["label"]))
@@ -37,41 +51,58 @@ def tell_worn_wrong(photos: pd.DataFrame) -> pd.DataFrame:
 def draw_pictures(
     photos: pd.DataFrame, classes, folder, n_drawn: int, seed: int, *, cut_faces: bool = False
 ) -> pd.DataFrame:
-    """Draw masks, masks worn wrong and occluders on the bare photos, see `synthesize.draw_variants`; nothing if the
-    classes are not those of masks.
+    """Draw masks worn correctly, masks worn incorrectly, and occluders on the bare photos.
 
-    photos: with `file` and `label`. n_drawn: masks worn right on each bare photo, and about as many other things.
-    cut_faces: also cut the faces out of wide photos, of both classes. Returns `file`, `drawn_on`, `drawn` and `label`,
-    that of the photo drawn on.
+    Args:
+        photos: a table with the columns `file` and `label`.
+        classes: the names of the classes in output order. If they are not the mask classes, nothing is drawn.
+        folder: where the pictures are written.
+        n_drawn: how many correctly worn masks are drawn on each bare photo, and about as many other things.
+        seed: makes the pictures repeatable.
+        cut_faces: whether faces are also cut out of wide photos, in the first two classes.
+
+    Returns:
+        A table with the columns `file`, `drawn_on`, and `drawn` (see `synthesize.draw_variants`), and `label`, the
+        label of the photo that was drawn on.
     """
     plan = {"right": n_drawn, "wrong": -(-3 * n_drawn // 5), "occluder": -(-n_drawn // 4), "nothing": int(cut_faces)}
     tables = []
-    for label, wanted in ((classes[0], {"nothing": int(cut_faces)}), (classes[1], plan)):
+    for label, counts in ((classes[0], {"nothing": int(cut_faces)}), (classes[1], plan)):
         files = photos["file"][photos["label"] == label]
-        is_asked_for = list(classes[:2]) == MASK_CLASSES and sum(wanted.values()) > 0
-        table = synthesize.draw_variants(files if is_asked_for else [], f"{folder}/{label}", wanted, seed)
+        is_needed = list(classes[:2]) == MASK_CLASSES and sum(counts.values()) > 0
+        table = synthesize.draw_variants(files if is_needed else [], f"{folder}/{label}", counts, seed)
         tables.append(table.assign(label=label))
     return pd.concat(tables, ignore_index=True)
 
 
 def pictures(photos: pd.DataFrame, drawn: pd.DataFrame, classes, n_drawn: int) -> tuple[list[str], np.ndarray]:
-    """All pictures to train or validate with: their files, and targets float32 `(n, classes)`, rows of probabilities.
+    """List all pictures of the training set or the validation set, with their targets.
 
     Bare photos are listed several times, so that there are about as many of them as of masks. So are photos of the
-    third class, if there is one: without real ones, "drawn" passes for "worn wrong", and "real" for "worn right".
+    third class, if there is one: without real ones, the network learns that "drawn" means "worn incorrectly" and "real"
+    means "worn correctly".
+
+    Args:
+        photos: a table with the columns `file` and `label`.
+        drawn: the table from `draw_pictures` for these photos.
+        classes: the names of the two or three classes in output order.
+        n_drawn: the same number as in `draw_pictures`.
+
+    Returns:
+        The files, and the targets float32 `(n, classes)`: each row holds the probabilities of the classes.
     """
-    bare = pd.concat([photos[["file", "label"]], drawn.query("drawn == 'nothing'")])
-    masked, bare = (bare["file"][bare["label"] == label].tolist() for label in classes[:2])
+    undrawn = pd.concat([photos[["file", "label"]], drawn.query("drawn == 'nothing'")])
+    masked, bare = (undrawn["file"][undrawn["label"] == label].tolist() for label in classes[:2])
     if len(drawn):
         bare = bare * (1 + n_drawn)
-    others = drawn.query("drawn != 'nothing'")
-    right = others["drawn"].map({"right": 1.0, "under_nose": UNDER_NOSE}).fillna(0.0).to_numpy()
-    worn_wrong = others["drawn"].isin(masks.WRONG_WAYS).to_numpy()
+    altered = drawn.query("drawn != 'nothing'")
+    altered_targets = altered["drawn"].map({"right": 1.0, "under_nose": UNDER_NOSE}).fillna(0.0).to_numpy()
+    worn_wrong = altered["drawn"].isin(masks.WRONG_WAYS).to_numpy()
 
-    first = np.concatenate([np.ones(len(masked)), np.zeros(len(bare)), right])
-    targets = np.zeros((len(first), len(classes)), np.float32)
-    targets[:, 0], targets[:, 1] = first, 1 - first
-    files = masked + bare + others["file"].tolist()
+    mask_targets = np.concatenate([np.ones(len(masked)), np.zeros(len(bare)), altered_targets])
+    targets = np.zeros((len(mask_targets), len(classes)), np.float32)
+    targets[:, 0], targets[:, 1] = mask_targets, 1 - mask_targets
+    files = masked + bare + altered["file"].tolist()
     if len(classes) == 3:
         targets[len(masked) + len(bare) :][worn_wrong] = (0, 0, 1)
         real = photos["file"][photos["label"] == classes[2]].tolist()

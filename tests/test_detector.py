@@ -169,7 +169,7 @@ def folder_with(tmp_path, labels, classifier=None):
     ("labels", "message"),
     [
         (None, "labels.json is missing. Train"),
-        ("{", "no JSON"),
+        ("{", "not JSON"),
         ([1], "classes"),
         ({**LABELS, "classes": ["one"]}, "classes"),
         ({**LABELS, "classes": ["one", "two", "two"]}, "classes"),
@@ -191,7 +191,7 @@ def test_a_damaged_classifier_is_named(tmp_path):
     for content in (b"", b"no network", other[: len(other) // 2]):
         with pytest.raises(ClassifierError, match="damaged"):
             MaskDetector.load(folder_with(tmp_path, LABELS, content), FixedFaces())
-    with pytest.raises(ClassifierError, match="takes 192×192 pixels, but labels.json beside it says 128"):
+    with pytest.raises(ClassifierError, match="takes 192×192 pixels, but labels.json in the same folder says 128"):
         MaskDetector.load(folder_with(tmp_path, {**LABELS, "input_size": 128}, other), FixedFaces())
     with pytest.raises(ClassifierError, match="two classes"):
         MaskDetector.load(folder_with(tmp_path, LABELS, other), FixedFaces())

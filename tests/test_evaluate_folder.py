@@ -413,7 +413,7 @@ def test_models_that_are_none(model_folder, folder, tmp_path):
         evaluate_folder(tmp_path / "nowhere", folder)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(
-        ClassifierError, match="notes.txt is no classifier. Name a run folder, a .tflite or a .keras file"
+        ClassifierError, match="notes.txt is not a classifier. Name a run folder, a .tflite file, or a .keras file"
     ):
         evaluate_folder(tmp_path / "notes.txt", folder)
     (tmp_path / "labels.json").write_text(json.dumps(LABELS))
@@ -421,7 +421,7 @@ def test_models_that_are_none(model_folder, folder, tmp_path):
         load_classifier(tmp_path / "other.tflite")
     whole = (model_folder / "classifier.keras").read_bytes()
     (tmp_path / "cut.keras").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ClassifierError, match="cut.keras is damaged: it is no Keras classifier"):
+    with pytest.raises(ClassifierError, match="cut.keras is damaged: it is not a Keras classifier"):
         load_classifier(tmp_path / "cut.keras")
     (tmp_path / "classifier.tflite").write_bytes((model_folder / "classifier.tflite").read_bytes())
     (tmp_path / "labels.json").write_text(json.dumps(LABELS | {"classes": THREE}))

@@ -152,7 +152,7 @@ def test_one_centerface_takes_frames_of_any_shape_in_turn(photos):
 
 
 def test_an_unknown_detector_is_named():
-    with pytest.raises(ValueError, match="There are: auto, careful, yunet, centerface, ssd"):
+    with pytest.raises(ValueError, match="Choose from: auto, careful, yunet, centerface, ssd"):
         faces.face_detector("haar")
 
 
@@ -168,7 +168,7 @@ def test_auto_falls_back_without_waiting_twice(tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("MASKDET_ASSET_DIR", raising=False)
     monkeypatch.delenv("MASKDET_OFFLINE", raising=False)
     monkeypatch.setattr(assets, "download", refuse)
-    monkeypatch.setattr(faces, "_said", set())
+    monkeypatch.setattr(faces, "_announced", set())
     assert isinstance(faces.face_detector("auto"), CenterFace) and len(attempts) == 1
     assert isinstance(faces.face_detector("auto"), CenterFace) and len(attempts) == 1
     assert capsys.readouterr().out.count("Face detector: CenterFace") == 1
