@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from maskdet_utils import evaluation
+from maskdet_utils.classifier import read_config
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.live.video import open_source
 from maskdet_utils.photos import find_photos
@@ -33,7 +34,7 @@ def classify(default_run):
     from maskdet_utils.model import keras
 
     classifier = keras.saving.load_model(default_run / "classifier.keras")
-    labels = classifier.read_config(default_run)
+    labels = read_config(default_run)
     assert labels["classes"] == CLASSES
 
     def probabilities(paths, names):
