@@ -76,7 +76,7 @@ def test_the_same_photo_in_both_classes_is_named_and_refused_unless_allowed(clas
 
 
 def test_no_folder(tmp_path):
-    assert "no folder" in refusal(tmp_path / "nowhere")
+    assert "is not a folder" in refusal(tmp_path / "nowhere")
 
 
 def test_one_class_or_three(class_folders):
@@ -127,7 +127,7 @@ def test_folds_cover_every_photo_once_and_no_group_twice(people):
 
 
 def test_a_split_that_cannot_be_is_refused(people):
-    with pytest.raises(DataError, match="Five groups"):
+    with pytest.raises(DataError, match="at least five groups"):
         split_by_group(people[people["group"] < 4].reset_index(drop=True), seed=0)
     one_class_in_one_group = people[(people["label"] == "a") | (people["group"] == 0)].reset_index(drop=True)
     with pytest.raises(DataError, match="lacks a class"):

@@ -175,7 +175,7 @@ def test_a_kept_part_of_something_else_is_not_believed(server, data_set):
     shutil.rmtree(data_set)
     kept.write_bytes(b"x" * 50_000)
     said = refusal()
-    assert "cut off or damaged" in said and "has been removed: run the command again" in said
+    assert "truncated, damaged, or not a zip archive" in said and "has been removed. Run the command again" in said
     assert is_whole(public.fetch())
 
 
@@ -247,16 +247,14 @@ def test_absent_files_are_counted_and_named_and_another_source_may_bring_them(ar
     archive.write_bytes(packed(without(*PATHS[:5])))
     public.fetch(archive)
     assert is_whole(data_set, without(*PATHS[:5]))
-    assert (
-        f"5 of 6 files were absent where this came from: {', '.join(PATHS[:3])} and 2 more." in capsys.readouterr().err
-    )
+    assert f"5 of 6 files are missing from the source: {', '.join(PATHS[:3])} and 2 more." in capsys.readouterr().err
     public.fetch()
-    assert "5 of 6 files were absent" in capsys.readouterr().err, "said again, but no reason to ask the network"
+    assert "5 of 6 files are missing" in capsys.readouterr().err, "said again, but no reason to ask the network"
 
     archive.write_bytes(packed(without(PATHS[0], PATHS[5])))
     public.fetch(archive)
     assert is_whole(data_set, without(PATHS[0])), "what the first archive brought is still there"
-    assert f"1 of 6 files were absent where this came from: {PATHS[0]}." in capsys.readouterr().err
+    assert f"1 of 6 files are missing from the source: {PATHS[0]}." in capsys.readouterr().err
 
 
 def test_a_damaged_or_lost_file_is_brought_back_and_strangers_stay(archive, server, data_set):
@@ -276,21 +274,30 @@ def test_a_damaged_or_lost_file_is_brought_back_and_strangers_stay(archive, serv
 
 ABSOLUTE = f"{tempfile.gettempdir()}/maskdet-evil"
 BAD = {
-    "cut off": (packed()[:-5000], "cut off or damaged, or no zip archive"),
-    "not an archive": (b"<html>Not found</html>", "cut off or damaged, or no zip archive"),
-    "damaged inside": (packed()[:100_000] + b"damaged" + packed()[100_007:], "cut off or damaged, or no zip archive"),
-    "other commit, says its comment": (packed(comment=OTHER_COMMIT), f"of commit {OTHER_COMMIT}; commit"),
+    "cut off": (packed()[:-5000], "truncated, damaged, or not a zip archive"),
+    "not an archive": (b"<html>Not found</html>", "truncated, damaged, or not a zip archive"),
+    "damaged inside": (
+        packed()[:100_000] + b"damaged" + packed()[100_007:],
+        "truncated, damaged, or not a zip archive",
+    ),
+    "other commit, says its comment": (packed(comment=OTHER_COMMIT), f"from commit {OTHER_COMMIT}, not from commit"),
     "other commit, says its folder": (
         packed(top=f"Face-Mask-Detection-{OTHER_COMMIT}", comment=""),
-        f"of commit {OTHER_COMMIT}; commit {public.COMMIT} is needed",
+        f"from commit {OTHER_COMMIT}, not from commit {public.COMMIT}",
     ),
-    "changed file": (packed({**CONTENTS, PATHS[4]: b"changed"}), f"refused, 1 of 6 .*: {PATHS[4]}"),
-    "larger than it should be": (packed({**CONTENTS, PATHS[4]: CONTENTS[PATHS[4]] + b"x" * 10**6}), "refused, 1 of 6"),
-    "climbs out": (packed(**{f"{public.NAME}/dataset/../../../evil": b"x"}), r"refused, it holds the path .*\.\./evil"),
-    "climbs out, Windows": (packed(**{"..\\..\\evil": b"x"}), "refused, it holds the path"),
-    "absolute": (packed(**{ABSOLUTE: b"x"}), f"refused, it holds the path '{re.escape(ABSOLUTE)}'"),
-    "absolute, Windows": (packed(**{"C:/evil": b"x"}), "refused, it holds the path 'C:/evil'"),
-    "something else": (packed({}, top="another"), "holds no file of the public data set"),
+    "changed file": (packed({**CONTENTS, PATHS[4]: b"changed"}), f"refused because 1 of 6 .*: {PATHS[4]}"),
+    "larger than it should be": (
+        packed({**CONTENTS, PATHS[4]: CONTENTS[PATHS[4]] + b"x" * 10**6}),
+        "refused because 1 of 6",
+    ),
+    "climbs out": (
+        packed(**{f"{public.NAME}/dataset/../../../evil": b"x"}),
+        r"refused because it contains the path .*\.\./evil",
+    ),
+    "climbs out, Windows": (packed(**{"..\\..\\evil": b"x"}), "refused because it contains the path"),
+    "absolute": (packed(**{ABSOLUTE: b"x"}), f"refused because it contains the path '{re.escape(ABSOLUTE)}'"),
+    "absolute, Windows": (packed(**{"C:/evil": b"x"}), "refused because it contains the path 'C:/evil'"),
+    "something else": (packed({}, top="another"), "contains no file of the public data set"),
 }
 
 
@@ -303,7 +310,7 @@ def test_a_bad_archive_is_refused_with_what_to_do_and_nothing_is_lost(archive, d
     before = files_in(tmp_path)
     said = refusal(bad)
     assert re.search(words, said) and str(bad) in said
-    assert f"Take the archive from {public.URL}" in said or f"take it from {public.URL}" in said
+    assert f"Download the archive from {public.URL}" in said
     assert is_whole(data_set) and files_in(tmp_path) == before and bad.read_bytes() == content
     assert not Path(ABSOLUTE).exists()
 
@@ -313,10 +320,10 @@ def test_a_folder_with_a_changed_file_or_of_another_commit_is_refused(tmp_path, 
     for path, content in CONTENTS.items():
         (source / "dataset" / path).parent.mkdir(parents=True, exist_ok=True)
         (source / "dataset" / path).write_bytes(content)
-    assert f"is of commit {OTHER_COMMIT}" in refusal(source)
+    assert f"is from commit {OTHER_COMMIT}" in refusal(source)
     source = source.rename(tmp_path / "checkout")
     (source / "dataset" / PATHS[3]).write_bytes(b"changed")
-    assert f"refused, 1 of 6 files are not those of commit {public.COMMIT}: {PATHS[3]}." in refusal(source)
+    assert f"refused because 1 of 6 files are not those of commit {public.COMMIT}: {PATHS[3]}." in refusal(source)
     assert not data_set.exists() and os.listdir(data_set.parent) == [".public.lock"]
 
 
@@ -327,7 +334,7 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path):
 def test_a_full_disk_is_noticed_before(archive, data_set, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     said = refusal(archive)
-    assert "is full" in said and "0 MB are free" in said and "Make room, then run the command again" in said
+    assert "is full" in said and "0 MB are free" in said and "Free some space and run the command again" in said
     assert not data_set.exists()
 
 
@@ -344,7 +351,7 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(archive, server, data_set
     with monkeypatch.context() as patched:
         patched.setattr(public, "download", full) if while_downloading else patched.setattr(Path, "write_bytes", full)
         said = refusal()
-    assert "is full (" in said and "Make room, then run the command again. Nothing was changed." in said
+    assert "is full (" in said and "Free some space and run the command again. Nothing was changed." in said
     assert files_in(data_set) == before and set(os.listdir(data_set.parent)) == {"public", ".public.lock"}
     assert is_whole(public.fetch()) and len(server.asked) == 1, "the archive that had come is not fetched twice"
 

@@ -31,7 +31,7 @@ def test_without_a_repository_around_the_packages_own_is_taken(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert paths.repository_root() == ROOT
     monkeypatch.setattr(paths, "__file__", str(tmp_path / "site-packages" / "maskdet_utils" / "paths.py"))
-    with pytest.raises(FileNotFoundError, match="Change into the folder that you cloned"):
+    with pytest.raises(FileNotFoundError, match="Change to the folder that you cloned"):
         paths.repository_root()
 
 
@@ -133,13 +133,13 @@ def test_values_on_the_command_line_win_over_the_profile(small_repository):
 
 def test_an_unknown_parameter_or_profile_is_an_error(small_repository):
     with pytest.raises(
-        RunError, match="No notebook knows the parameter image_sise. Known are: die, fail, pause, run_dir, seed"
+        RunError, match="No notebook has the parameter image_sise. Available are: die, fail, pause, run_dir, seed"
     ):
         pipeline.run_pipeline("tiny", {"image_sise": 96})
     (small_repository / "params" / "typo.yaml").write_text("sede: 1\n")
     with pytest.raises(RunError, match="sede"):
         pipeline.run_pipeline("typo")
-    with pytest.raises(RunError, match="no profile 'huge'. There are: tiny, typo"):
+    with pytest.raises(RunError, match="no profile 'huge'. Available are: tiny, typo"):
         pipeline.run_pipeline("huge")
     assert not (small_repository / "runs").exists()
 
@@ -161,7 +161,7 @@ def test_a_failing_notebook_is_named_and_leaves_the_last_good_run_alone(good_run
     with pytest.raises(RunError) as error:
         pipeline.run_pipeline("tiny", {"fail": True})
     assert "01_second.ipynb failed: AssertionError: this went wrong" in str(error.value)
-    kept = re.search(r"as far as it came: (.+)", str(error.value))[1]
+    kept = re.search(r"The notebook up to the error: (.+)", str(error.value))[1]
     assert nbformat.read(kept, as_version=4).cells[-1].outputs[0].ename == "AssertionError"
     assert is_intact(good_run)
 
