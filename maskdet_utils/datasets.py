@@ -62,7 +62,7 @@ def read_class_folders(folder: str | Path, allow_conflicts: bool = False) -> tup
             }
         )
     manifest = pd.DataFrame(rows, columns=["path", "label", "pixels", "hash"])
-    manifest, conflicts = _set_conflicts_aside(manifest, allow_conflicts)
+    manifest, conflicts = _leave_out_conflicts(manifest, allow_conflicts)
     left_out = pd.DataFrame(left_out + conflicts, columns=["path", "reason"])
     for name in classes:
         count = int((manifest["label"] == name).sum())
@@ -91,7 +91,7 @@ def _class_names(folder: Path) -> list[str]:
     return names
 
 
-def _set_conflicts_aside(manifest: pd.DataFrame, allow_conflicts: bool) -> tuple[pd.DataFrame, list[dict]]:
+def _leave_out_conflicts(manifest: pd.DataFrame, allow_conflicts: bool) -> tuple[pd.DataFrame, list[dict]]:
     classes_per_photo = manifest.groupby("pixels")["label"].transform("nunique")
     conflicts = manifest[classes_per_photo > 1].sort_values("pixels")
     if len(conflicts) and not allow_conflicts:
@@ -199,7 +199,7 @@ def read_csv(file: str | Path, **options) -> pd.DataFrame:
     try:
         return pd.read_csv(file, **options)
     except FileNotFoundError:
-        raise DataError(f"There is no {file}.") from None
+        raise DataError(f"{file} does not exist. Check the path.") from None
     except (ValueError, OSError) as error:  # for example not a CSV, not UTF-8, or a folder
         raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
 

@@ -63,7 +63,7 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
         raise PhotoError("no such file") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
-    except Exception as error:  # Pillow's decoders raise many kinds of errors for broken files
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
         reason = "empty file" if Path(path).stat().st_size == 0 else f"not a readable photo ({error})"
         raise PhotoError(reason.replace(str(path), Path(path).name)) from None
 

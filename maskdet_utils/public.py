@@ -133,7 +133,7 @@ def blob_hash(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def _is_right(content: bytes | None, row) -> bool:
+def _is_correct(content: bytes | None, row) -> bool:
     return content is not None and len(content) == row.bytes and blob_hash(content) == row.blob
 
 
@@ -145,7 +145,7 @@ def _absent(folder: Path, table: pd.DataFrame) -> list[str] | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     here = (row for row in table.itertuples() if row.path not in set(absent))
-    return absent if commit == COMMIT and all(_is_right(_content(folder / row.path), row) for row in here) else None
+    return absent if commit == COMMIT and all(_is_correct(_content(folder / row.path), row) for row in here) else None
 
 
 def _content(path: Path) -> bytes | None:
@@ -192,11 +192,11 @@ def _downloaded(target: Path) -> Path:
         raise AssetError(_explain("skipped because MASKDET_OFFLINE=1"))
     # Each process downloads to a file name of its own, so that two processes never write to the same file.
     partial, mine = (target.with_name(f"{target.name}.{suffix}") for suffix in ("part", f"{os.getpid()}.part"))
-    for left in (partial, *target.parent.glob(f"{target.name}.*.part")):
+    for leftover in (partial, *target.parent.glob(f"{target.name}.*.part")):
         # A younger file may belong to a process that is still writing it.
-        if left == partial or time.time() - left.stat().st_mtime > 2 * TIMEOUT:
+        if leftover == partial or time.time() - leftover.stat().st_mtime > 2 * TIMEOUT:
             with contextlib.suppress(FileNotFoundError):
-                os.replace(left, mine)
+                os.replace(leftover, mine)
                 break
     try:
         download(URL, mine, TIMEOUT, resume=True)
@@ -246,12 +246,12 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
         with _open(source) as read:
             for row in tqdm(list(table.itertuples()), desc="public data set", unit="photo", leave=False):
                 content = read(row.path, row.bytes)
-                if content is not None and not _is_right(content, row):
+                if content is not None and not _is_correct(content, row):
                     changed.append(row.path)
                     continue
                 if content is None:
                     content = _content(folder / row.path)
-                    if not _is_right(content, row):
+                    if not _is_correct(content, row):
                         absent.append(row.path)
                         continue
                     reused += 1
