@@ -1,18 +1,18 @@
-"""The plumbing behind the face-mask notebooks.
+"""The code behind the face-mask notebooks.
 
-Importing this package imports neither TensorFlow nor OpenCV: a notebook pays for what it uses, when it uses it.
+Importing this package loads neither TensorFlow nor OpenCV. A notebook loads what it uses, when it uses it.
 """
 
 import os
 
-# TensorFlow reads this once, when it is first imported: without it, its start-up notes fill the first cell of a notebook.
+# TensorFlow reads this once, on its first import. Without it, startup messages fill the first cell of a notebook.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    """`from maskdet_utils import MaskDetector` loads OpenCV and LiteRT then, not with the package."""
+    """Load `MaskDetector`, and OpenCV and LiteRT with it, only when somebody imports it."""
     if name == "MaskDetector":
         from .detector import MaskDetector
 

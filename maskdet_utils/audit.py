@@ -1,10 +1,10 @@
-"""What the audit of the public data set found, as tables; `tools/audit_public.py` is the audit itself."""
+"""The results of the audit of the public data set, as tables. The audit itself is `tools/audit_public.py`."""
 
 import pandas as pd
 
 from .public import REMARK_WORN_WRONG
 
-# Who is on a photo, or in which sitting it was taken, where the file's name tells: 0_0_<name>_0123.jpg, <date>-<time>.jpg
+# Some file names say who is in the photo, or in which session it was taken: 0_0_<name>_0123.jpg, <date>-<time>.jpg.
 NAMED = r"^\d+_\d+_([a-z]+)_\d+\.jpg$|^(\d{4}-\d\d-\d\d)-\d{6}\b"
 
 
@@ -12,7 +12,14 @@ READY_MADE = r"(?i)^augmented_"
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
-    """How many photos of each class, and how many groups, each part of the split has, excluded ones aside."""
+    """Count the photos of each class and the groups in the training, validation, and test set.
+
+    Args:
+        table: The manifest, see `public.read_table`. Excluded photos are not counted.
+
+    Returns:
+        One row per set ("train", "validation", "test"), with a column for each class and a column `groups`.
+    """
     used = table[table["exclude"] == ""]
     counts = pd.crosstab(used["split"], used["label"]).reindex(["train", "validation", "test"])
     counts["groups"] = used.groupby("split")["group"].nunique()
@@ -20,7 +27,14 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def findings(table: pd.DataFrame) -> pd.DataFrame:
-    """What the audit found, in numbers of files of each class; a file may be counted in several rows."""
+    """Count what the audit found. A file may be counted in several rows.
+
+    Args:
+        table: The manifest, see `public.read_table`.
+
+    Returns:
+        One row per finding, with the number of files of each class.
+    """
     names = table["path"].str.split("/").str[1]
     found = {
         "exact copies of another file": table["blob"].duplicated(),
@@ -38,10 +52,16 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def leak(table: pd.DataFrame, seeds=range(5)) -> dict[str, float]:
-    """What a random, stratified split with a fifth for testing leaks, as the mean over `seeds`.
+    """Measure how much a random, stratified split leaks that puts a fifth of the photos in the test set.
 
-    Returns two shares of the test photos: those of which a copy (in the wide sense) is in the training part, and those
-    of whose group (copies, and photos of the same person) some photo is. Files that were not looked at are left out.
+    Args:
+        table: The manifest, see `public.read_table`. Files that nobody has looked at are left out.
+        seeds: The seeds of the random splits.
+
+    Returns:
+        Two fractions of the test photos, 0 to 1, each the mean over `seeds`. "a copy": a copy or near copy is in the
+        training set. "the same person or a copy": a photo of the same group (copies, and photos of the same person) is
+        in the training set.
     """
     from sklearn.model_selection import train_test_split
 
@@ -50,15 +70,22 @@ def leak(table: pd.DataFrame, seeds=range(5)) -> dict[str, float]:
         "a copy": looked_at["copy_of"].where(looked_at["copy_of"] != "", looked_at["path"]),
         "the same person or a copy": looked_at["group"],
     }
-    shares = []
+    fractions = []
     for seed in seeds:
         train, test = train_test_split(looked_at.index, test_size=0.2, stratify=looked_at["label"], random_state=seed)
-        shares.append({name: float(key[test].isin(key[train]).mean()) for name, key in keys.items()})
-    return pd.DataFrame(shares).mean().to_dict()
+        fractions.append({name: float(key[test].isin(key[train]).mean()) for name, key in keys.items()})
+    return pd.DataFrame(fractions).mean().to_dict()
 
 
 def exclusions(table: pd.DataFrame) -> pd.DataFrame:
-    """How many files of each class are not used, by reason; the last rows say how many are, and how many there are."""
+    """Count the files of each class that are not used, by reason.
+
+    Args:
+        table: The manifest, see `public.read_table`.
+
+    Returns:
+        One row per reason, then the rows "used" and "all files", with a column for each class and a column `both`.
+    """
     counts = pd.crosstab(table["exclude"].replace("", "used"), table["label"])
     counts = counts.reindex([*sorted(set(counts.index) - {"used"}), "used"])
     counts.loc["all files"] = counts.sum()

@@ -1,4 +1,4 @@
-"""Boxes of faces, (x, y, width, height) in pixels of the frame: cut, clip, overlap, match."""
+"""Face boxes, (x, y, width, height) in pixels of the frame: clip, crop, overlap, and match them."""
 
 from collections.abc import Sequence
 
@@ -6,32 +6,51 @@ import numpy as np
 
 
 def clip_box(box: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int, int] | None:
-    """The part of a box (x, y, width, height) within a frame of this shape, in whole pixels; None if nothing is."""
+    """Clip a box to a frame and round it to whole pixels.
+
+    Args:
+        box: (x, y, width, height) in pixels.
+        shape: The frame's (height, width), as at the start of its array's shape.
+
+    Returns:
+        The part of the box inside the frame, or None if the whole box lies outside.
+    """
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(shape[1], round(box[0] + box[2])), min(shape[0], round(box[1] + box[3]))
     return (left, top, right - left, bottom - top) if right > left and bottom > top else None
 
 
 def crop_face(frame: np.ndarray, box: Sequence[float], margin: float) -> np.ndarray:
-    """Cut a box (x, y, width, height, in pixels) out of a frame, with `margin` box sizes more on each side.
+    """Crop a face out of a frame, with a margin on each side.
 
-    What the classifier sees of a face, in training, evaluation and live use alike: all of them come through here (and
-    then through `photos.fit_to_input`). The frame's edge cuts it off. Returns a view, at least 1 pixel large.
-    Raises ValueError if nothing of the box is in the frame.
+    This is what the classifier sees of a face. Training, evaluation, and live use all crop with this function, and then
+    resize with `photos.fit_to_input`.
+
+    Args:
+        frame: Pixels, `(height, width, 3)`.
+        box: (x, y, width, height) in pixels.
+        margin: What to add on each side, as a fraction of the box's width and height. The crop ends at the frame's
+            edge.
+
+    Returns:
+        A view into the frame, at least 1 pixel wide and high.
+
+    Raises:
+        ValueError: The box with its margin lies outside the frame, or its width or height is not positive.
     """
     x, y, width, height = box
-    wider = (x - margin * width, y - margin * height, width * (1 + 2 * margin), height * (1 + 2 * margin))
-    inside = clip_box(wider, frame.shape) if width > 0 and height > 0 else None
+    expanded = (x - margin * width, y - margin * height, width * (1 + 2 * margin), height * (1 + 2 * margin))
+    inside = clip_box(expanded, frame.shape) if width > 0 and height > 0 else None
     if inside is None:
         raise ValueError(
-            f"Nothing of the box {tuple(box)} is in this frame of {frame.shape[1]}×{frame.shape[0]} pixels."
+            f"The box {tuple(box)} does not overlap this frame of {frame.shape[1]}×{frame.shape[0]} pixels."
         )
     left, top, width, height = inside
     return frame[top : top + height, left : left + width]
 
 
-def iou(box, other) -> float:
-    """Intersection over union of two boxes (x, y, width, height); for arrays of boxes see `iou_matrix`."""
+def iou(box: Sequence[float], other: Sequence[float]) -> float:
+    """Intersection over union of two boxes (x, y, width, height). For arrays of boxes, see `iou_matrix`."""
     width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
     height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     if width <= 0 or height <= 0:
@@ -39,14 +58,21 @@ def iou(box, other) -> float:
     return width * height / (box[2] * box[3] + other[2] * other[3] - width * height)
 
 
-MIN_IOU = 0.5  # intersection over union, as usual since PASCAL VOC (Everingham et al., 2010)
+MIN_IOU = 0.5  # the usual threshold since PASCAL VOC (Everingham et al., 2010)
 
 
 def match(found: np.ndarray, marked: np.ndarray, min_iou: float = MIN_IOU) -> np.ndarray:
-    """For each found box the number of the marked box that it lies on, −1 for none; no marked box is given twice.
+    """Match found boxes with marked boxes (the ground truth), one to one.
 
-    found, marked: (x, y, width, height), (n, 4) and (m, 4). Pairs overlap by at least `min_iou`; of all ways to
-    pair them up, the one with the largest overlap in sum.
+    Of all ways to pair them up, this function takes the one with the largest sum of overlaps.
+
+    Args:
+        found: (x, y, width, height) of each detected face, `(n, 4)`.
+        marked: (x, y, width, height) of each ground-truth face, `(m, 4)`.
+        min_iou: The smallest intersection over union at which two boxes may be paired.
+
+    Returns:
+        For each found box, the index of its marked box, or −1 if it has none: int `(n,)`.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -61,10 +87,18 @@ def match(found: np.ndarray, marked: np.ndarray, min_iou: float = MIN_IOU) -> np
 
 
 def iou_matrix(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of each of n boxes (x, y, width, height) with each of m others, as (n, m)."""
+    """Intersection over union of each box with each other box.
+
+    Args:
+        boxes: (x, y, width, height), `(n, 4)`.
+        others: (x, y, width, height), `(m, 4)`.
+
+    Returns:
+        Float `(n, m)`, 0 to 1.
+    """
     low = np.maximum(boxes[:, None, :2], others[:, :2])
     high = np.minimum((boxes[:, :2] + boxes[:, 2:])[:, None], others[:, :2] + others[:, 2:])
     sides = np.maximum(high - low, 0)
-    common = sides[..., 0] * sides[..., 1]
-    total = (boxes[:, 2] * boxes[:, 3])[:, None] + others[:, 2] * others[:, 3] - common
-    return common / np.maximum(total, 1e-9)
+    intersection = sides[..., 0] * sides[..., 1]
+    union = (boxes[:, 2] * boxes[:, 3])[:, None] + others[:, 2] * others[:, 3] - intersection
+    return intersection / np.maximum(union, 1e-9)

@@ -1,4 +1,4 @@
-"""From class folders to a manifest, an honest split, and a stream of batches that never fills the memory."""
+"""From class folders to a manifest, a split without leaks, and a stream of batches that needs little memory."""
 
 import hashlib
 import os
@@ -11,26 +11,33 @@ import pandas as pd
 from .photos import PhotoError, find_photos, fit_to_input, read_photo
 
 MASK_CLASSES = ["with_mask", "without_mask"]
-WORN_WRONG = "worn_incorrectly"  # the third class, if there is one
-MIN_PHOTOS = 10  # per class: fewer cannot be split into training, validation and test
-GROUPS_FILE = "groups.csv"  # optional, in a data set's folder: columns path, group
-# Two photos whose 256-bit difference hashes differ in at most this many bits are taken for copies of one another.
+WORN_WRONG = "worn_incorrectly"  # the third class of classifiers with three classes
+MIN_PHOTOS = 10  # per class: with fewer, no split into training, validation, and test set is possible
+GROUPS_FILE = "groups.csv"  # optional, in a data set's folder, with the columns path and group
+# Two photos count as near copies if their 256-bit difference hashes differ in at most this many bits.
 NEAR_COPY_BITS = 20
 
 
 class DataError(ValueError):
-    """A data set that cannot be used as it is; the message says what was expected and what was found."""
+    """A data set cannot be used as it is. The message says what was expected and what was found."""
 
 
-def read_class_folders(folder, allow_conflicts: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Look at every photo of a folder of two class folders once.
+def read_class_folders(folder: str | Path, allow_conflicts: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read every photo in two class folders once and list them in a manifest.
 
-    Returns two tables. The manifest: `path` (relative to `folder`, with forward slashes), `label` (the class
-    folder's name) and `group` (photos that must stay on one side of a split: those of one person if the folder holds
-    a `groups.csv` that says so, else copies and near copies of one another). And what was left out: `path`, `reason`.
+    Args:
+        folder: The folder that contains the two class folders, and maybe a `groups.csv` (see `read_groups`).
+        allow_conflicts: Whether to leave out photos that are in both classes, instead of raising an error.
 
-    Raises `DataError` if the folder or a class is missing, a class has fewer than 10 readable photos, or the same
-    photo lies in both classes (unless `allow_conflicts`, which leaves such photos out).
+    Returns:
+        Two tables: the manifest, and the photos left out (`path`, `reason`). The manifest's columns are `path`
+        (relative to `folder`, with forward slashes), `label` (the class folder's name), and `group`. Photos with the
+        same group must stay on one side of a split. The groups come from `groups.csv`, for example one per person.
+        Without this file, a photo's group contains its copies and near copies.
+
+    Raises:
+        DataError: The folder or a class is missing, a class has fewer than 10 readable photos, the same photo is in
+            both classes (unless `allow_conflicts`), or `groups.csv` is not usable.
     """
     from tqdm.auto import tqdm
 
@@ -55,13 +62,13 @@ def read_class_folders(folder, allow_conflicts: bool = False) -> tuple[pd.DataFr
             }
         )
     manifest = pd.DataFrame(rows, columns=["path", "label", "pixels", "hash"])
-    manifest, conflicts = _set_conflicts_aside(manifest, allow_conflicts)
+    manifest, conflicts = _leave_out_conflicts(manifest, allow_conflicts)
     left_out = pd.DataFrame(left_out + conflicts, columns=["path", "reason"])
     for name in classes:
         count = int((manifest["label"] == name).sum())
         if count < MIN_PHOTOS:
             raise DataError(
-                f"{folder / name} holds {count} readable photos; at least {MIN_PHOTOS} a class are needed to train, validate and test."
+                f"{folder / name} holds {count} readable photos. Add some: each class needs at least {MIN_PHOTOS}."
             )
     if (folder / GROUPS_FILE).is_file():
         manifest["group"] = read_groups(folder / GROUPS_FILE, folder, manifest["path"])[0]["group"]
@@ -73,7 +80,7 @@ def read_class_folders(folder, allow_conflicts: bool = False) -> tuple[pd.DataFr
 def _class_names(folder: Path) -> list[str]:
     if not folder.is_dir():
         raise DataError(
-            f"{folder} is no folder. Expected a folder that holds two class folders, such as with_mask/ and without_mask/."
+            f"{folder} is not a folder. Expected a folder that holds two class folders, such as with_mask/ and without_mask/."
         )
     names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(names) != 2:
@@ -84,30 +91,46 @@ def _class_names(folder: Path) -> list[str]:
     return names
 
 
-def _set_conflicts_aside(manifest: pd.DataFrame, allow_conflicts: bool) -> tuple[pd.DataFrame, list[dict]]:
-    labels_per_photo = manifest.groupby("pixels")["label"].transform("nunique")
-    conflicts = manifest[labels_per_photo > 1].sort_values("pixels")
+def _leave_out_conflicts(manifest: pd.DataFrame, allow_conflicts: bool) -> tuple[pd.DataFrame, list[dict]]:
+    classes_per_photo = manifest.groupby("pixels")["label"].transform("nunique")
+    conflicts = manifest[classes_per_photo > 1].sort_values("pixels")
     if len(conflicts) and not allow_conflicts:
-        named = ", ".join(conflicts["path"][:6])
+        examples = ", ".join(conflicts["path"][:6])
         raise DataError(
-            f"The same photo lies in both classes: {named}{' …' if len(conflicts) > 6 else ''}. "
+            f"The same photo is in both classes: {examples}{' …' if len(conflicts) > 6 else ''}. "
             "Remove the wrong ones, or allow conflicts (allow_conflicts = True) to leave all of them out."
         )
-    reasons = [{"path": path, "reason": "the same photo lies in both classes"} for path in conflicts["path"]]
+    reasons = [{"path": path, "reason": "the same photo is in both classes"} for path in conflicts["path"]]
     return manifest.drop(conflicts.index).reset_index(drop=True), reasons
 
 
 def difference_hash(photo: np.ndarray, side: int = 16) -> np.ndarray:
-    """256 bits that stay (nearly) the same when a photo is resized or saved again: is each point brighter than its left neighbor?
+    """Compute a hash that stays nearly the same when a photo is resized or saved again.
 
-    Returns uint64 `(4,)`. After N. Krawetz, "Kind of like that" (2013), here with 16×16 comparisons.
+    The photo is shrunk to `side` rows of `side` + 1 points. Each bit says whether a point is brighter than its left
+    neighbor. After N. Krawetz, "Kind of like that" (2013), here with 16×16 comparisons.
+
+    Args:
+        photo: RGB uint8 `(height, width, 3)`.
+        side: The square root of the number of bits.
+
+    Returns:
+        The 256 bits, uint64 `(4,)`.
     """
     gray = cv2.resize(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), (side + 1, side), interpolation=cv2.INTER_AREA)
     return np.packbits(gray[:, 1:] > gray[:, :-1]).view(np.uint64)
 
 
 def near_copies(hashes: np.ndarray, max_bits: int = NEAR_COPY_BITS) -> np.ndarray:
-    """Number the groups of near copies: `hashes` is uint64 `(n, 4)`, the answer int `(n,)`, equal within a group."""
+    """Group photos with their near copies. A near copy of a near copy is in the same group, too.
+
+    Args:
+        hashes: See `difference_hash`, uint64 `(n, 4)`.
+        max_bits: Two photos are near copies if their hashes differ in at most this many bits.
+
+    Returns:
+        The number of each photo's group, int `(n,)`.
+    """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
@@ -122,31 +145,31 @@ def near_copies(hashes: np.ndarray, max_bits: int = NEAR_COPY_BITS) -> np.ndarra
 
 
 def copy_groups(hashes) -> list[str]:
-    """Name each photo's group of near copies; hashes: see `difference_hash`."""
+    """Give each photo the name of its group of near copies. For the hashes, see `difference_hash`."""
     return [f"copies{number:05d}" for number in near_copies(np.stack(hashes))]
 
 
 def read_groups(file: str | Path, folder: str | Path, paths) -> tuple[pd.DataFrame, str]:
-    """The rows of a CSV that say which photos belong together (one person, one source), in the order of `paths`.
+    """Read which photos belong together (one person, one source) from a CSV file.
 
     Args:
-        file: a CSV with a column `path`, relative to `folder` or to the CSV's own folder, and a column `group` or
+        file: A CSV with a column `path`, relative to `folder` or to the CSV's own folder, and a column `group` or
             `source_photo`.
-        folder: where the photos are.
-        paths: of the photos, relative to `folder`.
+        folder: The folder with the photos.
+        paths: The paths of the photos, relative to `folder`.
 
     Returns:
-        The table, with all columns of the CSV as text and `group` among them, and the name of the column that `group`
-        was read from.
+        A table with one row per photo, in the order of `paths`, and the name of the column that the groups were read
+        from. The table has all columns of the CSV as text, and a column `group`.
 
     Raises:
-        DataError: the CSV cannot be read, lacks a column, or says nothing about a photo.
+        DataError: The CSV cannot be read, lacks a column, or has no row for a photo.
     """
     file, folder = Path(file), Path(folder)
     table = read_csv(file, dtype=str)
     column = next((name for name in ("group", "source_photo") if name in table), None)
     if "path" not in table or column is None:
-        raise DataError(f"{file} needs the columns path and group (or source_photo); it has {', '.join(table)}.")
+        raise DataError(f"{file} needs the columns path and group (or source_photo), but it has {', '.join(table)}.")
     row_of = {}
     for base in (file.parent, folder):
         row_of |= {_place(base, path): row for row, path in enumerate(table["path"].astype(str))}
@@ -154,7 +177,7 @@ def read_groups(file: str | Path, folder: str | Path, paths) -> tuple[pd.DataFra
     missing = [path for path, row in zip(paths, rows, strict=True) if row is None]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise DataError(f"{file} says nothing about {missing[0]}{more}.")
+        raise DataError(f"{file} has no row for {missing[0]}{more}.")
     table["group"] = table[column].astype(str)
     return table.iloc[rows].reset_index(drop=True), column
 
@@ -164,17 +187,34 @@ def _place(base: Path, path: str) -> str:
 
 
 def read_csv(file: str | Path, **options) -> pd.DataFrame:
-    """A CSV file as a table, see `pandas.read_csv`; raises `DataError` if it is missing or cannot be read as one."""
+    """Read a CSV file as a table.
+
+    Args:
+        file: The CSV file.
+        **options: Options of `pandas.read_csv`.
+
+    Raises:
+        DataError: The file is missing or cannot be read as a CSV file.
+    """
     try:
         return pd.read_csv(file, **options)
     except FileNotFoundError:
-        raise DataError(f"There is no {file}.") from None
-    except (ValueError, OSError) as error:  # no CSV, no UTF-8, a folder
+        raise DataError(f"{file} does not exist. Check the path.") from None
+    except (ValueError, OSError) as error:  # for example not a CSV, not UTF-8, or a folder
         raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
 
 
 def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.ndarray:
-    """Number each photo's fold, 0 to `n_folds`−1: about equal in size and class balance, no group in two folds."""
+    """Divide photos into folds of about equal size and class balance, without any group in two folds.
+
+    Args:
+        manifest: A table with the columns `path`, `label`, and `group`.
+        seed: The seed of the random order.
+        n_folds: How many folds to make.
+
+    Returns:
+        The number of each photo's fold, 0 to `n_folds` − 1: int `(n,)`.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     folds = np.empty(len(manifest), dtype=int)
@@ -185,28 +225,48 @@ def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.nd
 
 
 def split_by_group(manifest: pd.DataFrame, seed: int) -> pd.Series:
-    """Say for each photo "train", "validation" or "test": a fifth is test, a fifth of the rest validation.
+    """Divide photos into a training, a validation, and a test set, without any group in two sets.
 
-    No group is on two sides. Raises `DataError` if there are fewer than 5 groups, or a part lacks a class.
+    A fifth of the photos is for testing, and a fifth of the rest is for validation.
+
+    Args:
+        manifest: A table with the columns `path`, `label`, and `group`.
+        seed: The seed of the random order.
+
+    Returns:
+        "train", "validation", or "test" for each photo.
+
+    Raises:
+        DataError: There are fewer than 5 groups, or one of the three sets lacks a class.
     """
     if manifest["group"].nunique() < 5:
-        raise DataError(f"Five groups at least are needed for a split by group; found {manifest['group'].nunique()}.")
+        raise DataError(f"A split by group needs at least five groups. Found: {manifest['group'].nunique()}.")
     split = pd.Series("train", index=manifest.index, name="split")
     split[folds_by_group(manifest, seed) == 0] = "test"
     rest = manifest[split == "train"]
     split[rest.index[folds_by_group(rest, seed) == 0]] = "validation"
-    classes_per_part = manifest["label"].groupby(split).nunique()
-    if len(classes_per_part) < 3 or classes_per_part.min() < manifest["label"].nunique():
-        raise DataError("The photos hang together in so few groups that some part of the split lacks a class.")
+    classes_per_set = manifest["label"].groupby(split).nunique()
+    if len(classes_per_set) < 3 or classes_per_set.min() < manifest["label"].nunique():
+        raise DataError("The photos form so few groups that the training, validation, or test set lacks a class.")
     return split
 
 
 def stream(paths, targets, image_size: int, *, batch_size: int = 32, seed: int = 0, shuffle: bool = False, change=None):
-    """Read photos in batches, on the fly: the memory in use does not depend on how many there are.
+    """Read photos in batches during training, so that the memory in use does not depend on the number of photos.
 
-    Returns a `tf.data.Dataset` of (pixels float32 0–255 `(batch, image_size, image_size, 3)`, targets float32
-    `(batch, classes)`). With `shuffle`, the order is another one in every pass. `change(photo, rng) -> photo`, if
-    given, alters each photo as it is read, differently in every pass. `seed` repeats all of it.
+    Args:
+        paths: The photos' paths.
+        targets: One row per photo, `(n, classes)`.
+        image_size: The side of the classifier's input in pixels.
+        batch_size: How many photos a batch contains.
+        seed: The seed of the order and of the changes. The same seed gives the same photos again.
+        shuffle: Whether to shuffle the photos, in a new order in every pass.
+        change: A function `change(photo, rng) -> photo` that alters each photo after it is read, differently in every
+            pass.
+
+    Returns:
+        A `tf.data.Dataset` of (pixels, targets): float32 `(batch, image_size, image_size, 3)`, 0 to 255, and float32
+        `(batch, classes)`.
     """
     import tensorflow as tf
 

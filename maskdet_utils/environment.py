@@ -1,4 +1,4 @@
-"""The machine around the course: versions, system libraries, disk, and what C++ libraries print about themselves."""
+"""The computer: package versions, system libraries, free disk space, and the log messages of C++ libraries."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def quiet_stderr(kept_in: int | None = None) -> Iterator[None]:
-    """Send what this process and those it starts write to standard error into an open file, or to nowhere.
+    """Redirect standard error of this process and of those it starts into an open file, or drop it.
 
-    Python's own errors are raised as ever. TensorFlow and LiteRT print their first notes before any setting of theirs
-    is read; in JupyterLab these would stand in a red box.
+    Exceptions in Python are raised as usual. TensorFlow and LiteRT print their first messages before they read any
+    setting. In JupyterLab these messages would appear in a red box.
 
     Args:
-        kept_in: a file descriptor open for writing; without it the text is dropped.
+        kept_in: A file descriptor open for writing. Without it, the text is dropped.
     """
     sys.stderr.flush()
     before = os.dup(2)
@@ -32,7 +32,14 @@ def quiet_stderr(kept_in: int | None = None) -> Iterator[None]:
 
 
 def versions(requirements: list[str] | None = None) -> list[tuple[str, str, str, bool]]:
-    """(package, version wanted, version found, fits) for Python and each package that this project asks for."""
+    """Compare the versions of Python and of each required package with what this project needs.
+
+    Args:
+        requirements: Requirement strings such as "numpy>=2". Without them, those of this package.
+
+    Returns:
+        One row per package: (package, version wanted, version found or "missing", whether it fits).
+    """
     from packaging.requirements import Requirement
 
     rows = [("python", ">=3.11,<3.14", ".".join(map(str, sys.version_info[:3])), (3, 11) <= sys.version_info < (3, 14))]
@@ -50,17 +57,21 @@ def versions(requirements: list[str] | None = None) -> list[tuple[str, str, str,
 
 
 def system_libraries() -> str | None:
-    """One sentence with the command that mends it if OpenCV cannot load for lack of a system library, else None."""
+    """Check that OpenCV finds its system libraries.
+
+    Returns:
+        None if it does. Otherwise a sentence that names the missing library and the command that installs it.
+    """
     try:
         import cv2  # noqa: F401
     except ImportError as error:
         if ".so" not in str(error):
             raise
         library = str(error).split(":")[0]
-        return f"OpenCV needs {library}, which this system lacks. On Debian or Ubuntu: sudo apt-get install libgl1 libglib2.0-0"
+        return f"OpenCV needs {library}, which is not installed. On Debian or Ubuntu, run: sudo apt-get install libgl1 libglib2.0-0"
     return None
 
 
 def free_disk_gb(folder: str | Path) -> float:
-    """Free space on the disk that holds `folder`, in gigabytes."""
+    """Free space in gigabytes on the disk that holds `folder`."""
     return shutil.disk_usage(Path(folder)).free / 1e9

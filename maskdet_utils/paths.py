@@ -1,4 +1,4 @@
-"""Where things are: the repository, its folders, the cache of fetched files; and how a file gets there whole."""
+"""Paths of the repository, its folders, and the cache, and ways to write files and folders in one step."""
 
 import os
 import shutil
@@ -8,21 +8,24 @@ from pathlib import Path
 
 
 def repository_root() -> Path:
-    """The folder that holds `notebooks/` and `pyproject.toml`: above the current folder, else above this package.
+    """Find the folder that holds `notebooks/` and `pyproject.toml`.
 
-    Raises `FileNotFoundError` when the package was installed without the repository and none is around.
+    The current folder and those above it come first, then the folder that holds this package.
+
+    Raises:
+        FileNotFoundError: The package was installed without the repository, and the current folder is not in it.
     """
     package_parent = Path(__file__).resolve().parent.parent
     for folder in (Path.cwd(), *Path.cwd().parents, package_parent):
         if (folder / "pyproject.toml").is_file() and (folder / "notebooks").is_dir():
             return folder
     raise FileNotFoundError(
-        "The notebooks are not here. Change into the folder that you cloned (it holds notebooks/ and pyproject.toml)."
+        "The notebooks are not here. Change to the folder that you cloned (it contains notebooks/ and pyproject.toml)."
     )
 
 
 def cache_folder() -> Path:
-    """Where fetched files are kept: `MASKDET_CACHE` if set, else this system's cache folder. Created if absent."""
+    """The folder for fetched files: `MASKDET_CACHE`, or else the system's cache folder. It is created if missing."""
     import platformdirs
 
     folder = Path(os.environ.get("MASKDET_CACHE") or platformdirs.user_cache_dir("maskdet", appauthor=False))
@@ -31,13 +34,13 @@ def cache_folder() -> Path:
 
 
 def resolve(path: str | Path) -> Path:
-    """An absolute path as it is; a relative one counted from the repository's root, not from the current folder."""
+    """Make a path absolute. A relative path starts at the repository's root, not at the current folder."""
     path = Path(path).expanduser()
     return path if path.is_absolute() else repository_root() / path
 
 
 def write_file(path: str | Path, content: bytes) -> None:
-    """Write a file in one step: a reader sees the old one or the new one, never half of it. Makes its folder."""
+    """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -52,14 +55,22 @@ def write_file(path: str | Path, content: bytes) -> None:
 
 
 def one_at_a_time(target: Path):
-    """A context in which no other process that asks for the same is: it waits. Leaves `.<target's name>.lock` behind."""
+    """A lock on a file or folder, to be used in a `with` statement. Other processes that ask for it wait.
+
+    It leaves the file `.<name of target>.lock` behind, next to the target.
+    """
     from filelock import FileLock
 
     return FileLock(target.with_name(f".{target.name}.lock"))
 
 
 def swap_in(staging: Path, target: Path) -> None:
-    """Let a finished folder take the place of `target`, which until then stays as it is; both on the same disk."""
+    """Replace a folder with a finished one in two quick moves.
+
+    Args:
+        staging: The finished folder, on the same disk as `target`. It is moved.
+        target: The folder to replace. It stays as it is until then, and it need not exist.
+    """
     old = target.parent / f".{target.name}.old"
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
@@ -69,12 +80,14 @@ def swap_in(staging: Path, target: Path) -> None:
 
 
 def remove_leftovers(target: Path, older_than: float = 24 * 3600) -> None:
-    """Remove the staging folders `.<target's name>.*` that killed processes left behind, and mend a broken swap.
+    """Remove what killed processes left behind: their staging folders `.<name of target>.*`, and a half-finished swap.
 
-    A folder younger than `older_than` seconds may belong to a process that is still at work, and stays.
+    Args:
+        target: The folder that the processes wanted to make.
+        older_than: Minimum age in seconds. A younger folder stays, because its process may still be running.
     """
     old = target.parent / f".{target.name}.old"
-    if old.exists() and not target.exists():  # killed between the two moves of the swap
+    if old.exists() and not target.exists():  # the process was killed between the two moves of `swap_in`
         os.replace(old, target)
     for folder in target.parent.glob(f".{target.name}.*"):
         if time.time() - folder.stat().st_mtime > older_than:

@@ -1,4 +1,4 @@
-"""Photos as RGB uint8: read any kind, resize them in one way everywhere, measure blur and noise."""
+"""Photos as RGB uint8 arrays: read any format, resize the same way everywhere, estimate blur and noise."""
 
 import warnings
 from collections import deque
@@ -10,19 +10,19 @@ import cv2
 import numpy as np
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
-# A 100-megapixel photo takes 300 MB as an array; beyond that a file is more likely a mistake or an attack than a photo.
+# A 100-megapixel photo takes up 300 MB as an array. A larger file is more likely a mistake or an attack than a photo.
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
 
 
 class PhotoError(ValueError):
-    """A file that is not a usable photo; the message says why."""
+    """A file is not a usable photo. The message says why."""
 
 
 def find_photos(folder: str | Path) -> list[Path]:
-    """All files below `folder` (hidden ones aside) whose name ends like a photo's, sorted by path.
+    """Find all photos in a folder and its subfolders by file name extension, sorted by path.
 
-    Sorted, because the order in which a file system lists its files differs between machines.
+    Hidden files and folders are skipped. The paths are sorted because file systems list files in different orders.
     """
     folder = Path(folder)
     found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
@@ -32,16 +32,22 @@ def find_photos(folder: str | Path) -> list[Path]:
 def read_photo(path, at_least: int | None = None) -> np.ndarray:
     """Read a photo as RGB uint8 `(height, width, 3)`, turned upright by its EXIF tag.
 
-    Gray, palette, CMYK and 16-bit photos are converted; transparent pixels become white. `at_least` (pixels) lets
-    a large JPEG be decoded at a fraction of its size, never below `at_least` on its short side.
+    Grayscale, palette, CMYK, and 16-bit photos are converted. Transparent pixels become white.
 
-    Raises `PhotoError` if the file is missing, empty, broken, no photo, below 8 pixels or above 100 megapixels.
+    Args:
+        path: The photo, as a path or an open binary file.
+        at_least: If given, a large JPEG is decoded at a fraction of its size, which is faster. Its short side still
+            has at least this many pixels.
+
+    Raises:
+        PhotoError: The file is missing, empty, damaged, or not a photo, or the photo has a side of fewer than 8 pixels
+            or more than 100 megapixels.
     """
     from PIL import Image, ImageOps
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit, below, is the stricter one
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit below is stricter
             with Image.open(path) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
@@ -57,23 +63,32 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
         raise PhotoError("no such file") from None
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
-    except Exception as error:  # Pillow's decoders raise many kinds of errors for broken files
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
         reason = "empty file" if Path(path).stat().st_size == 0 else f"not a readable photo ({error})"
         raise PhotoError(reason.replace(str(path), Path(path).name)) from None
 
 
 def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:
-    """Give each item with `read(item)`, in order, while two threads work up to `depth` items ahead: memory stays flat."""
-    waiting: deque = deque()
+    """Read items in two threads ahead of the caller, so that reading and computing overlap and memory use stays flat.
+
+    Args:
+        read: A function that reads one item. It runs in a thread.
+        items: What to read.
+        depth: How many items the threads may read ahead.
+
+    Yields:
+        Each item with `read(item)`, in the order of `items`.
+    """
+    pending: deque = deque()
     with ThreadPoolExecutor(2) as pool:
         try:
             for item in items:
-                waiting.append((item, pool.submit(read, item)))
-                if len(waiting) > depth:
-                    done, answer = waiting.popleft()
-                    yield done, answer.result()
-            for done, answer in waiting:
-                yield done, answer.result()
+                pending.append((item, pool.submit(read, item)))
+                if len(pending) > depth:
+                    oldest, future = pending.popleft()
+                    yield oldest, future.result()
+            for oldest, future in pending:
+                yield oldest, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -81,12 +96,11 @@ def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:
 def _to_rgb(image) -> np.ndarray:
     from PIL import Image
 
-    if image.mode.startswith(
-        ("I", "F")
-    ):  # 16-bit and floating-point gray: Pillow's own conversion would clip it to white
+    # Pillow's own conversion would clip 16-bit and floating-point grayscale to white.
+    if image.mode.startswith(("I", "F")):
         values = np.asarray(image, dtype=np.float32)
-        brightest = 65535.0 if values.max() > 255 else 255.0
-        gray = np.clip(values * (255.0 / brightest), 0, 255).astype(np.uint8)
+        white_level = 65535.0 if values.max() > 255 else 255.0
+        gray = np.clip(values * (255.0 / white_level), 0, 255).astype(np.uint8)
         return np.repeat(gray[:, :, None], 3, axis=2)
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -96,25 +110,35 @@ def _to_rgb(image) -> np.ndarray:
 
 
 def resize_fast(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize a frame to size (width, height), fast: by whole numbers with area averaging, then the rest bilinear.
+    """Resize a frame quickly: shrink it by whole factors with area averaging, then do the rest with bilinear resizing.
 
-    Area averaging by a fraction takes ten times as long, and the networks see no difference. Some pixels at the right
-    and lower edge are lost, fewer than the whole numbers.
+    Area averaging by a fractional factor takes ten times as long and makes no difference to the networks. At the right
+    and bottom edges a few pixels are cut off: fewer than the whole factor.
+
+    Args:
+        frame: Pixels, `(height, width)` or `(height, width, channels)`.
+        size: The new (width, height) in pixels.
     """
     height, width = frame.shape[:2]
-    across, down = max(1, width // size[0]), max(1, height // size[1])
-    if across > 1 or down > 1:
-        smaller = width // across, height // down
-        frame = frame[: smaller[1] * down, : smaller[0] * across]
+    factor_x, factor_y = max(1, width // size[0]), max(1, height // size[1])
+    if factor_x > 1 or factor_y > 1:
+        smaller = width // factor_x, height // factor_y
+        frame = frame[: smaller[1] * factor_y, : smaller[0] * factor_x]
         frame = cv2.resize(frame, smaller, interpolation=cv2.INTER_AREA)
     return cv2.resize(frame, size, interpolation=cv2.INTER_LINEAR)
 
 
 def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = False) -> tuple[np.ndarray, float]:
-    """Fit a frame into the top left corner of a black square of `side` pixels, keeping its proportions.
+    """Fit a frame into the top left corner of a black square, keeping its aspect ratio.
 
-    filled: the share of the square's side that the frame's longer side takes. fast: see `resize_fast`. Returns the square
-    (side, side, 3) and the scale: pixels of the square per pixel of the frame.
+    Args:
+        frame: RGB or BGR uint8 `(height, width, 3)`.
+        side: The side of the square in pixels.
+        filled: The fraction of the square's side that the frame's longer side takes up.
+        fast: Whether to resize with `resize_fast`.
+
+    Returns:
+        The square, uint8 `(side, side, 3)`, and the scale: pixels of the square per pixel of the frame.
     """
     height, width = frame.shape[:2]
     scale = side * filled / max(height, width)
@@ -127,12 +151,18 @@ def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = Fa
 
 
 def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
-    """Stretch a face crop to the classifier's input, RGB uint8 `(size, size, 3)`: the one place that does so.
+    """Stretch a face crop to the classifier's input size, without a letterbox.
 
-    Bilinear; a photo of at least twice the size is first shrunk by a whole number with area averaging, as bilinear
-    would skip pixels (see `resize_fast`: shrinking by a fraction with area averaging takes ten times as long). No
-    letterbox. A classifier is sensitive to how its photos were resized, so training, evaluation and live use all come
-    through here.
+    A classifier is sensitive to how its photos were resized. Therefore training, evaluation, and live use all resize
+    with this function and no other. The resizing is bilinear. A photo of at least twice the size is first shrunk by
+    a whole factor with area averaging, because bilinear resizing alone would skip pixels (see `resize_fast`).
+
+    Args:
+        photo: RGB uint8 `(height, width, 3)`.
+        size: The side of the classifier's input in pixels.
+
+    Returns:
+        RGB uint8 `(size, size, 3)`.
     """
     if min(photo.shape[:2]) >= size:
         return resize_fast(photo, (size, size))
@@ -140,25 +170,34 @@ def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
 
 
 def blur_sigma(gray: np.ndarray) -> float:
-    """Estimate the blur of a gray float32 photo at its sharpest edges: a Gaussian's standard deviation in pixels.
+    """Estimate the blur of a photo at its sharpest edges.
 
-    One more blur of 1 pixel lowers the slope of an edge by a ratio that tells the blur it had before (Zhuo and Sim,
-    "Defocus map estimation from a single image", 2011).
+    Blur the photo once more, by 1 pixel: the gradient at an edge falls by a ratio, and from this ratio follows how
+    blurred the edge was before (Zhuo and Sim, "Defocus map estimation from a single image", 2011).
+
+    Args:
+        gray: The photo in grayscale, float32 `(height, width)`.
+
+    Returns:
+        The standard deviation of the Gaussian blur in pixels, 0.3 to 5.
     """
-    slope, weaker = (
+    gradient, reblurred_gradient = (
         np.hypot(cv2.Sobel(image, -1, 1, 0), cv2.Sobel(image, -1, 0, 1))
         for image in (gray, cv2.GaussianBlur(gray, (0, 0), 1))
     )
-    strong = slope >= 0.6 * np.percentile(slope, 99.5)
-    ratio = np.median(slope[strong] / (weaker[strong] + 1e-6))
-    sobel = 0.6  # pixels squared: the measuring filter blurs, too
-    return float(np.sqrt(np.clip(1 / max(ratio**2 - 1, 0.04) - sobel, 0.09, 25)))
+    strong = gradient >= 0.6 * np.percentile(gradient, 99.5)
+    ratio = np.median(gradient[strong] / (reblurred_gradient[strong] + 1e-6))
+    sobel_variance = 0.6  # pixels squared: the Sobel filter itself blurs, too
+    return float(np.sqrt(np.clip(1 / max(ratio**2 - 1, 0.04) - sobel_variance, 0.09, 25)))
 
 
 def noise_sigma(gray: np.ndarray) -> float:
-    """Estimate the standard deviation of a gray float32 photo's noise, in gray levels (after Immerkaer, 1996).
+    """Estimate the standard deviation of a photo's noise in gray levels (after Immerkaer, 1996).
 
-    The filter gives nothing on flat parts and straight edges, and the median passes over what other detail there is.
+    The filter's response is zero on flat areas and straight edges. The median ignores most of the remaining detail.
+
+    Args:
+        gray: The photo in grayscale, float32 `(height, width)`.
     """
     response = cv2.filter2D(gray, -1, np.float32([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]))
     return float(np.median(np.abs(response)) / (0.6745 * 6))

@@ -1,4 +1,4 @@
-"""Run all notebooks headless, and write the page of the run: what `maskdet pipeline` does."""
+"""Run all notebooks without a browser and write a web page about the run: what `maskdet pipeline` does."""
 
 import ast
 import shutil
@@ -29,20 +29,28 @@ figcaption { color: #444; }
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
-    """Run notebooks 00–06 headless with `params/<profile>.yaml`; returns the run folder `runs/<profile>`.
+    """Run notebooks 00–06 with the parameters in `params/<profile>.yaml`.
 
-    Everything is made in a staging folder that takes the run folder's place only when all notebooks have passed: a
-    failed or interrupted run leaves the last good one alone.
+    Everything is written to a staging folder, which replaces the run folder only after all notebooks have passed.
+    Therefore a failed or interrupted run never damages the last good one.
 
-    Raises `RunError` for an unknown profile or parameter, and for a notebook that failed.
+    Args:
+        profile: The name of the parameter file, without its ending.
+        overrides: Parameters that replace those of the profile.
+
+    Returns:
+        The run folder, `runs/<profile>`.
+
+    Raises:
+        RunError: The profile or a parameter is unknown, or a notebook failed.
     """
     root = repository_root()
     parameters = {**read_profile(profile), **(overrides or {})}
     known = {name: parameters_of(root / "notebooks" / f"{name}.ipynb") for name in PIPELINE}
     unknown = sorted(set(parameters) - {"run_dir"} - {name for names in known.values() for name in names})
     if unknown:
-        everything = sorted({name for names in known.values() for name in names})
-        raise RunError(f"No notebook knows the parameter {', '.join(unknown)}. Known are: {', '.join(everything)}.")
+        available = sorted({name for names in known.values() for name in names})
+        raise RunError(f"No notebook has the parameter {', '.join(unknown)}. Available are: {', '.join(available)}.")
 
     target = root / "runs" / profile
     remove_leftovers(target)
@@ -63,7 +71,7 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
 
 
 def parameters_of(notebook: Path) -> dict:
-    """The parameters of a notebook and their default values, as its cell tagged `parameters` sets them."""
+    """Read a notebook's parameters and their default values from its cell tagged `parameters`."""
     import nbformat
 
     cells = nbformat.read(notebook, as_version=4).cells
@@ -73,18 +81,22 @@ def parameters_of(notebook: Path) -> dict:
 
 
 def read_profile(profile: str) -> dict:
-    """The parameters in `params/<profile>.yaml`. Raises `RunError` if there is no such file."""
+    """Read the parameters in `params/<profile>.yaml`.
+
+    Raises:
+        RunError: There is no such file. The message lists the profiles that exist.
+    """
     import yaml
 
     path = repository_root() / "params" / f"{profile}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise RunError(f"There is no profile {profile!r}. There are: {names}.")
+        raise RunError(f"There is no profile {profile!r}. Available are: {names}.")
     return yaml.safe_load(path.read_text()) or {}
 
 
 def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
-    """Run one notebook into the staging folder; returns its seconds."""
+    """Run one notebook and save it in the staging folder. Returns the time in seconds."""
     import papermill
     from nbclient.exceptions import DeadKernelError
 
@@ -105,10 +117,10 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
         except DeadKernelError:
             print("failed", file=sys.stderr)
             log.seek(0)
-            last_words = log.read().decode(errors="replace")[-2000:].strip()
+            last_output = log.read().decode(errors="replace")[-2000:].strip()
             raise RunError(
                 f"{notebook.name} failed: its process died"
-                + (f". The last that it printed:\n{last_words}" if last_words else ", most likely for lack of memory.")
+                + (f". Its last output:\n{last_output}" if last_output else ", most likely because memory ran out.")
             ) from None
         except papermill.PapermillExecutionError as error:
             print("failed", file=sys.stderr)
@@ -117,7 +129,7 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
             shutil.copytree(staging, failed)
             raise RunError(
                 f"{notebook.name} failed: {error.ename}: {error.evalue}\n"
-                f"The notebook as far as it came: {failed / notebook.name}"
+                f"The notebook up to the error: {failed / notebook.name}"
             ) from None
     seconds = time.perf_counter() - start
     print(f"{seconds:6.0f} s", file=sys.stderr)
@@ -125,7 +137,7 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
 
 
 def _peak_memory() -> dict:
-    """The largest resident size that any notebook's process reached, in megabytes; unknown on Windows."""
+    """The peak resident memory of the largest notebook process in megabytes, or nothing on Windows."""
     if sys.platform == "win32":
         return {}
     import resource
@@ -135,7 +147,7 @@ def _peak_memory() -> dict:
 
 
 def write_page(run_dir: str | Path) -> Path:
-    """Write `index.html` of a run from its `metrics.json`, `figures/` and executed notebooks; returns its path."""
+    """Write a run's `index.html` from its `metrics.json`, `figures/`, and executed notebooks. Returns its path."""
     run_dir = Path(run_dir)
     metrics = read_metrics(run_dir)
     classes = " or ".join(name.replace("_", " ") for name in metrics.get("classes", ["a classifier"]))
@@ -145,9 +157,9 @@ def write_page(run_dir: str | Path) -> Path:
         f'<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
         f"<h1>{escape(title)}</h1>",
-        f"<p>Trained on {metrics['n_train']} photos, stopped by {metrics['n_validation']}, judged on {metrics['n_test']} "
-        f"that it never saw. Left out as unusable: {metrics['left_out']['count']}. Seed {metrics['seed']}.</p>",
-        _figures_table(metrics),
+        f"<p>Trained on {metrics['n_train']} photos, with {metrics['n_validation']} for early stopping, and tested on "
+        f"{metrics['n_test']} that it never saw. Unusable photos: {metrics['left_out']['count']}. Seed {metrics['seed']}.</p>",
+        _scores_table(metrics),
         "<h2>Notebooks of this run</h2>",
         _notebooks_table(metrics),
         "<h2>Figures</h2>",
@@ -159,7 +171,7 @@ def write_page(run_dir: str | Path) -> Path:
     return run_dir / "index.html"
 
 
-def _figures_table(metrics: dict) -> str:
+def _scores_table(metrics: dict) -> str:
     names = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "roc_auc": "area under the ROC curve"}
     rows = "".join(
         f"<tr><th scope='row'>{label}</th><td class='number'>{metrics[name]['value']:.4f}</td>"
@@ -167,9 +179,9 @@ def _figures_table(metrics: dict) -> str:
         for name, label in names.items()
     )
     return (
-        "<table><caption>On the test part of the split. An interval that shrinks to a point does not mean certainty: "
-        "it means too few test photos to meet a rare mistake.</caption>"
-        f"<thead><tr><th>figure</th><th>value</th><th>95 % interval</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table><caption>Scores on the test set. An interval that shrinks to a point does not mean certainty: "
+        "there are too few test photos for a rare mistake to occur.</caption>"
+        f"<thead><tr><th>score</th><th>value</th><th>95% interval</th></tr></thead><tbody>{rows}</tbody></table>"
     )
 
 
@@ -189,5 +201,5 @@ def _figure(path: Path) -> str:
 
 def _footer(metrics: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
-    memory = f" Largest process: {metrics['peak_memory_mb']} MB." if "peak_memory_mb" in metrics else ""
+    memory = f" Peak memory: {metrics['peak_memory_mb']} MB." if "peak_memory_mb" in metrics else ""
     return f"<p><small>{escape(versions)}.{memory} All numbers: <a href='metrics.json'>metrics.json</a>.</small></p>"

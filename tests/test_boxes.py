@@ -1,4 +1,4 @@
-"""Found faces against marked boxes, by examples that one can count."""
+"""Found faces against marked boxes, with examples that you can count by hand."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def count(found, found_labels, marked, marked_labels, smallest=0):
     return metrics.count_boxes(found, found_labels, marked, marked_labels, CLASSES, smallest=smallest).tolist()
 
 
-def test_each_found_face_gets_the_box_that_it_lies_on_and_no_box_is_given_twice():
+def test_each_found_face_is_matched_to_its_box_and_no_box_is_used_twice():
     marked = np.array([MASKED, BARE])
     found = np.array([(104, 2, 40, 40), (500, 0, 40, 40), (2, 0, 40, 40), (6, 0, 40, 40)])
     assert boxes.match(found, marked).tolist() == [1, -1, 0, -1]
@@ -22,45 +22,45 @@ def test_each_found_face_gets_the_box_that_it_lies_on_and_no_box_is_given_twice(
 
 
 @pytest.mark.parametrize(("shift", "partner"), [(13, 0), (14, -1)])
-def test_a_pair_overlaps_by_half(shift, partner):
-    # 27 of 53 columns are common: 0.51; 26 of 54: 0.48.
+def test_a_pair_overlaps_by_at_least_half(shift, partner):
+    # 27 of 53 columns overlap (0.51), or 26 of 54 (0.48).
     assert boxes.match(np.array([(shift, 0, 40, 40)]), np.array([MASKED])).tolist() == [partner]
 
 
-def test_of_two_ways_to_pair_up_the_better_one_is_taken():
+def test_the_better_of_two_ways_to_pair_up_is_chosen():
     marked = np.array([(0, 0, 40, 40), (10, 0, 40, 40)])
     found = np.array([(8, 0, 40, 40), (17, 0, 40, 40)])
     assert boxes.match(found, marked).tolist() == [0, 1]
 
 
-def test_right_found_and_marked():
-    # One is found and labelled right, one found and labelled wrong, one not found; one is no face.
+def test_correct_found_and_marked_faces_are_counted():
+    # One is found with the correct label, one is found with a wrong label, one is not found, and one is not a face.
     marked, labels = [MASKED, BARE, (300, 0, 40, 40)], ["with_mask", "without_mask", "with_mask"]
-    found, said = [MASKED, BARE, (400, 0, 40, 40)], ["with_mask", "with_mask", "without_mask"]
-    counts = count(found, said, marked, labels)
+    found, predictions = [MASKED, BARE, (400, 0, 40, 40)], ["with_mask", "with_mask", "without_mask"]
+    counts = count(found, predictions, marked, labels)
     assert counts == [[1, 2, 2], [0, 1, 1], [2, 3, 3]]
     assert metrics.precision_recall_f1(np.array(counts[0])).tolist() == [1 / 2, 1 / 2, 1 / 2]
     assert metrics.precision_recall_f1(np.array(counts[1])).tolist() == [0, 0, 0]
     assert metrics.precision_recall_f1(np.array(counts))[2].tolist() == [2 / 3, 2 / 3, 2 / 3]
 
 
-def test_what_the_classifier_does_not_know_is_neutral():
+def test_faces_of_an_unknown_class_are_neutral():
     marked, labels = [MASKED, WRONG], ["with_mask", "worn_incorrectly"]
     ideal = [[1, 1, 1], [0, 0, 0], [1, 1, 1]]
     assert count([MASKED], ["with_mask"], marked, labels) == ideal
     assert count([MASKED, WRONG], ["with_mask", "with_mask"], marked, labels) == ideal
-    # A second box on the same face counts as little as the first one.
+    # A second box on the same face is just as neutral as the first one.
     assert count([MASKED, WRONG, (204, 0, 40, 40)], ["with_mask"] * 3, marked, labels) == ideal
 
 
-def test_tiny_boxes_are_neutral_if_one_wants():
+def test_tiny_boxes_can_be_made_neutral():
     marked, labels = [MASKED, (100, 0, 15, 30)], ["with_mask", "without_mask"]
-    found, said = [MASKED, (100, 0, 15, 30), (500, 0, 12, 12), (600, 0, 50, 50)], ["with_mask"] * 4
-    assert count(found, said, marked, labels) == [[1, 4, 1], [0, 0, 1], [2, 4, 2]]
-    assert count(found, said, marked, labels, smallest=20) == [[1, 2, 1], [0, 0, 0], [1, 2, 1]]
+    found, predictions = [MASKED, (100, 0, 15, 30), (500, 0, 12, 12), (600, 0, 50, 50)], ["with_mask"] * 4
+    assert count(found, predictions, marked, labels) == [[1, 4, 1], [0, 0, 1], [2, 4, 2]]
+    assert count(found, predictions, marked, labels, smallest=20) == [[1, 2, 1], [0, 0, 0], [1, 2, 1]]
 
 
-def test_photos_without_a_box_or_a_find():
+def test_photos_without_marked_or_found_boxes():
     assert count([], [], [], []) == [[0, 0, 0]] * 3
     assert count([], [], [MASKED], ["with_mask"]) == [[0, 0, 1], [0, 0, 0], [0, 0, 1]]
     assert count([MASKED], ["with_mask"], [], []) == [[0, 1, 0], [0, 0, 0], [0, 1, 0]]

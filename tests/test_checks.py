@@ -1,4 +1,4 @@
-"""Checks that notebooks show to their readers."""
+"""The checks that notebooks show their readers."""
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ def test_same_arrays_means_bit_for_bit():
     assert not checks.same_arrays(arrays, arrays[:1])
 
 
-def test_groups_on_two_sides_are_seen():
+def test_a_group_on_two_sides_of_a_split_is_detected():
     split = pd.DataFrame({"group": ["a", "a", "b"], "split": ["train", "train", "test"]})
     assert checks.no_group_on_two_sides(split)
     split.loc[1, "split"] = "test"
@@ -34,7 +34,7 @@ def test_versions_of_this_environment_fit():
     assert all(fits for *_, fits in rows)
 
 
-def test_wrong_and_missing_versions_are_seen():
+def test_wrong_and_missing_versions_are_detected():
     rows = environment.versions(["numpy<1", "no-such-package>=1", "numpy>=2", 'numpy<1 ; python_version < "3"'])
     assert [(name, fits) for name, _, _, fits in rows[1:]] == [
         ("numpy", False),
@@ -44,6 +44,6 @@ def test_wrong_and_missing_versions_are_seen():
     assert rows[2][2] == "missing"
 
 
-def test_opencv_loads_here_and_there_is_room(tmp_path):
+def test_opencv_loads_here_and_the_disk_has_space(tmp_path):
     assert environment.system_libraries() is None
     assert 0 < environment.free_disk_gb(tmp_path) < 1e6

@@ -60,8 +60,8 @@ def test_what_fails_says_why_and_exits_with_1(run_maskdet, tmp_path, class_folde
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr
 
-    assert "There are: default, full, public, quick" in said("pipeline", "--profile", "slow")
-    assert "No notebook knows the parameter image_sise" in said("pipeline", "-p", "image_sise", "96")
+    assert "Available are: default, full, public, quick" in said("pipeline", "--profile", "slow")
+    assert "No notebook has the parameter image_sise" in said("pipeline", "-p", "image_sise", "96")
     assert "nowhere" in said("synthesize", tmp_path / "nowhere", tmp_path / "out")
 
 

@@ -1,4 +1,4 @@
-"""Class folders → manifest → split → batches: what is promised, and what is said when a folder is not as it should be."""
+"""Class folders → manifest → split → batches, and the errors for folders that are not as they should be."""
 
 import re
 import subprocess
@@ -64,37 +64,37 @@ def test_near_copies_are_counted_in_bits_and_chained():
 
 
 def test_the_same_photo_in_both_classes_is_named_and_refused_unless_allowed(class_folders, write_photo):
-    twin = np.array(Image.open(class_folders / "with_mask" / "00.png"))
-    write_photo(class_folders / "without_mask" / "twin.png", twin)
-    said = refusal(class_folders)
-    assert "with_mask/00.png" in said and "without_mask/twin.png" in said
+    copy = np.array(Image.open(class_folders / "with_mask" / "00.png"))
+    write_photo(class_folders / "without_mask" / "copy.png", copy)
+    message = refusal(class_folders)
+    assert "with_mask/00.png" in message and "without_mask/copy.png" in message
 
     manifest, left_out = read_class_folders(class_folders, allow_conflicts=True)
-    assert set(left_out["path"]) == {"with_mask/00.png", "without_mask/twin.png"}
+    assert set(left_out["path"]) == {"with_mask/00.png", "without_mask/copy.png"}
     assert not set(left_out["path"]) & set(manifest["path"])
     assert len(manifest) == 23
 
 
-def test_no_folder(tmp_path):
-    assert "no folder" in refusal(tmp_path / "nowhere")
+def test_a_folder_that_does_not_exist(tmp_path):
+    assert "is not a folder" in refusal(tmp_path / "nowhere")
 
 
 def test_one_class_or_three(class_folders):
     (class_folders / "worn_wrong").mkdir()
-    said = refusal(class_folders)
-    assert "two class folders" in said and "worn_wrong" in said
+    message = refusal(class_folders)
+    assert "two class folders" in message and "worn_wrong" in message
     (class_folders / "worn_wrong").rmdir()
     (class_folders / "without_mask").rename(class_folders / ".hidden")
-    said = refusal(class_folders)
-    assert "two class folders" in said and said.endswith("Found: with_mask.")
+    message = refusal(class_folders)
+    assert "two class folders" in message and message.endswith("Found: with_mask.")
 
 
 @pytest.mark.parametrize("kept", [0, 9])
 def test_an_empty_class_or_one_with_fewer_than_ten_photos(class_folders, kept):
     for path in sorted((class_folders / "without_mask").iterdir())[kept:]:
         path.unlink()
-    said = refusal(class_folders)
-    assert f"without_mask holds {kept} readable photos" in said and "at least 10" in said
+    message = refusal(class_folders)
+    assert f"without_mask holds {kept} readable photos" in message and "at least 10" in message
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_split_keeps_groups_together_and_classes_balanced(people):
     assert (split.groupby("split")["label"].value_counts(normalize=True) == 0.5).all()
 
 
-def test_split_is_repeated_by_its_seed_only(people):
+def test_only_the_same_seed_gives_the_same_split(people):
     assert split_by_group(people, 0).equals(split_by_group(people, 0))
     assert not split_by_group(people, 0).equals(split_by_group(people, 1))
 
@@ -126,8 +126,8 @@ def test_folds_cover_every_photo_once_and_no_group_twice(people):
     assert np.bincount(folds).min() >= 0.15 * len(people)
 
 
-def test_a_split_that_cannot_be_is_refused(people):
-    with pytest.raises(DataError, match="Five groups"):
+def test_an_impossible_split_is_refused(people):
+    with pytest.raises(DataError, match="at least five groups"):
         split_by_group(people[people["group"] < 4].reset_index(drop=True), seed=0)
     one_class_in_one_group = people[(people["label"] == "a") | (people["group"] == 0)].reset_index(drop=True)
     with pytest.raises(DataError, match="lacks a class"):
@@ -161,7 +161,7 @@ def everything(photos):
     return np.concatenate([pixels for pixels, _ in batches]), np.concatenate([targets for _, targets in batches])
 
 
-def test_stream_gives_the_photos_as_read_and_fitted(ten_photos):
+def test_stream_gives_the_photos_as_read_and_resized(ten_photos):
     paths, targets = ten_photos
     photos = datasets.stream(paths, targets, image_size=32, batch_size=4)
     assert [pixels.shape for pixels, _ in photos] == [(4, 32, 32, 3), (4, 32, 32, 3), (2, 32, 32, 3)]
@@ -170,7 +170,7 @@ def test_stream_gives_the_photos_as_read_and_fitted(ten_photos):
     assert np.array_equal(pixels, [fit_to_input(read_photo(path), 32) for path in paths])
 
 
-def test_stream_shuffles_anew_in_every_pass_and_its_seed_repeats_that(ten_photos):
+def test_stream_shuffles_differently_in_every_pass_and_its_seed_repeats_that(ten_photos):
     paths, targets = ten_photos
     photos = datasets.stream(paths, targets, 32, seed=3, shuffle=True)
     (first_pixels, first), (_, second) = everything(photos), everything(photos)

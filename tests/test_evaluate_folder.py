@@ -206,13 +206,15 @@ def test_a_csv_that_does_not_fit_is_named(classifier, folder, tmp_path):
         (tmp_path / "g.csv").write_text(text)
         judged(folder, groups=tmp_path / "g.csv")
 
-    with pytest.raises(DataError, match="says nothing about with_mask/01.png and 32 more"):
+    with pytest.raises(DataError, match="has no row for with_mask/01.png and 32 more"):
         with_csv("path,group\nwith_mask/00.png,a\n")
-    with pytest.raises(DataError, match=r"needs the columns path and group \(or source_photo\); it has path, person"):
+    with pytest.raises(
+        DataError, match=r"needs the columns path and group \(or source_photo\), but it has path, person"
+    ):
         with_csv("path,person\nwith_mask/00.png,a\n")
     with pytest.raises(DataError, match="cannot be read as a CSV"):
         with_csv("")
-    with pytest.raises(DataError, match="There is no"):
+    with pytest.raises(DataError, match="nowhere.csv does not exist"):
         judged(folder, groups=tmp_path / "nowhere.csv")
 
 

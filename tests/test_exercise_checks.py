@@ -626,7 +626,7 @@ def test_photos_of_ones_own_that_will_do(helmets, capsys):
         (dict(counts=(120, 35)), "Take more photos of helmet"),
         (dict(groups=6), "hang together in 6 groups"),
         (dict(counts=(4, 40)), "holds 4 readable photos"),
-        (dict(groups=2), "Five groups at least"),
+        (dict(groups=2), "at least five groups"),
     ],
 )
 def test_photos_of_ones_own_that_will_not_do(helmets, capsys, made, words):
@@ -635,7 +635,7 @@ def test_photos_of_ones_own_that_will_not_do(helmets, capsys, made, words):
 
 
 def test_a_folder_that_is_not_there_is_told(capsys):
-    assert "is no folder" in said(capsys, lesson_09.own_photos, "nowhere/photos")
+    assert "is not a folder" in said(capsys, lesson_09.own_photos, "nowhere/photos")
 
 
 def test_a_giveaway_is_found(helmets, capsys):

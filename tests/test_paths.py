@@ -1,4 +1,4 @@
-"""A file is replaced whole or not at all."""
+"""A file is replaced completely or not at all."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from maskdet_utils.paths import write_file
 
 
-def test_a_file_is_replaced_whole_and_everybody_may_read_it(tmp_path):
+def test_a_file_is_replaced_completely_and_everybody_may_read_it(tmp_path):
     target = tmp_path / "new" / "folder" / "file.bin"
     for content in (b"first", b"second, longer"):
         write_file(target, content)
@@ -16,7 +16,7 @@ def test_a_file_is_replaced_whole_and_everybody_may_read_it(tmp_path):
     assert os.name == "nt" or target.stat().st_mode & 0o777 == 0o644
 
 
-def test_what_was_there_stays_when_writing_fails(tmp_path, monkeypatch):
+def test_the_old_file_stays_when_writing_fails(tmp_path, monkeypatch):
     target = tmp_path / "file.bin"
     write_file(target, b"good")
 

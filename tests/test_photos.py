@@ -1,4 +1,4 @@
-"""Every kind of photo that people really have: read rightly, or refused in one sentence."""
+"""Every kind of photo that people have is read correctly or refused in one sentence."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def refuse_to_read(path):
 
 
 def make_bad_photos(folder):
-    """One file of each kind that cannot be used: name → words of the reason."""
+    """Make one unusable file of each kind. Gives name → words of the reason."""
     folder.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (80, 80), RED).save(folder / "whole.jpg")
     content = (folder / "whole.jpg").read_bytes()
@@ -45,13 +45,13 @@ def make_bad_photos(folder):
 
 def test_bad_files_are_refused_with_a_reason(tmp_path):
     for name, reason in make_bad_photos(tmp_path).items():
-        said = refuse_to_read(tmp_path / name)
-        assert reason in said
-        assert "\n" not in said and str(tmp_path) not in said
+        message = refuse_to_read(tmp_path / name)
+        assert reason in message
+        assert "\n" not in message and str(tmp_path) not in message
     assert "no such file" in refuse_to_read(tmp_path / "nowhere.jpg")
 
 
-def test_a_folder_with_bad_files_is_read_and_they_are_listed_by_name(class_folders):
+def test_a_folder_with_bad_files_is_read_and_lists_them_by_name(class_folders):
     bad = make_bad_photos(class_folders / "with_mask")
     manifest, left_out = read_class_folders(class_folders)
     assert len(manifest) == 24
@@ -115,13 +115,13 @@ def test_photos_are_turned_upright(tmp_path, left_red_right_green):
     assert photo[50, 20, 1] > photo[50, 20, 0]
 
 
-def test_large_jpegs_are_decoded_smaller_but_never_too_small(tmp_path):
+def test_large_jpegs_are_decoded_at_a_smaller_size_but_not_too_small(tmp_path):
     Image.new("RGB", (1600, 1200), RED).save(tmp_path / "large.jpg")
     height, width, _ = read_photo(tmp_path / "large.jpg", at_least=128).shape
     assert 128 <= height < 1200 and width > height
 
 
-def test_photos_are_found_by_name_in_a_fixed_order(tmp_path):
+def test_photos_are_found_by_extension_and_sorted(tmp_path):
     for name in ("b/2.PNG", "b/1.jpg", "a.jpeg", "notes.txt", ".hidden/3.jpg", "b/.4.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")

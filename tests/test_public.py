@@ -1,6 +1,6 @@
-"""The public data set: every way to get it, everything that may be wrong with it. No address but 127.0.0.1 is ever asked.
+"""The public data set: every way to get it, and every way to fail. Nothing but 127.0.0.1 is ever contacted.
 
-The data set here is made up: six files that are no photos, and their manifest.
+The data set here is made up: six files that are not photos, and their manifest.
 """
 
 import errno
@@ -37,7 +37,7 @@ OTHER_COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 def packed(contents=CONTENTS, top=public.NAME, comment=public.COMMIT, **more) -> bytes:
-    """An archive as GitHub makes it: a top folder with other files as well, the commit as its comment."""
+    """Make an archive as GitHub does: a top folder with other files in it, and the commit as its comment."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{top}/README.md", "not wanted")
@@ -54,7 +54,7 @@ def without(*paths):
 
 @pytest.fixture(autouse=True)
 def data_set(tmp_path, monkeypatch):
-    """A manifest of the made-up files, a place for them, an empty cache and no address that answers."""
+    """A manifest of the made-up files, a place for them, an empty cache, and no address that answers."""
     for name in [name for name in os.environ if name.startswith("MASKDET_") or "proxy" in name.lower()]:
         monkeypatch.delenv(name)
     rows = [
@@ -82,7 +82,7 @@ def archive(tmp_path):
 
 @pytest.fixture
 def server(monkeypatch):
-    """A server of the archive that may know ranges or not, stop after `cut` bytes, and send in chunks."""
+    """A server with the archive. It may support ranges, stop after `cut` bytes, and send in chunks."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -140,7 +140,7 @@ def refusal(source=None):
 # From the network
 
 
-def test_it_comes_from_its_address_once_verified_and_without_anything_else(server, data_set):
+def test_it_is_downloaded_once_and_verified_without_other_files(server, data_set):
     assert public.fetch() == data_set and is_whole(data_set)
     assert public.fetch() == data_set
     assert server.asked == [None]
@@ -148,10 +148,10 @@ def test_it_comes_from_its_address_once_verified_and_without_anything_else(serve
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_download_that_was_cut_off_goes_on_where_it_stopped(server, data_set, chunked):
+def test_an_interrupted_download_resumes_where_it_stopped(server, data_set, chunked):
     server.cut, server.chunked = 100_000, chunked
-    said = refusal()
-    assert "cut off after 100000" in said and "are kept" in said
+    message = refusal()
+    assert "cut off after 100000" in message and "are kept" in message
     assert not data_set.exists()
     assert "cut off after 200000" in refusal()
     server.cut = None
@@ -159,7 +159,7 @@ def test_a_download_that_was_cut_off_goes_on_where_it_stopped(server, data_set, 
     assert server.asked == [None, 100_000, 200_000]
 
 
-def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(server):
+def test_a_server_without_ranges_sends_everything_again(server):
     server.cut, server.ranges = 100_000, False
     refusal()
     server.cut = None
@@ -167,19 +167,21 @@ def test_a_server_that_knows_no_ranges_sends_all_of_it_anew(server):
     assert server.asked == [None, 100_000]
 
 
-def test_a_kept_part_of_something_else_is_not_believed(server, data_set):
+def test_a_partial_download_of_another_file_is_not_used(server, data_set):
     kept = assets.cache_folder() / f"{public.NAME}.zip.part"
     kept.write_bytes(b"x" * (len(server.content) + 1))  # longer than the archive: nothing can follow
     assert is_whole(public.fetch()) and server.asked == [len(server.content) + 1, None]
 
     shutil.rmtree(data_set)
     kept.write_bytes(b"x" * 50_000)
-    said = refusal()
-    assert "cut off or damaged" in said and "has been removed: run the command again" in said
+    message = refusal()
+    assert (
+        "truncated, damaged, or not a zip archive" in message and "has been removed. Run the command again" in message
+    )
     assert is_whole(public.fetch())
 
 
-def test_an_interrupted_download_is_kept_and_so_is_that_of_a_process_that_was_killed(server, monkeypatch):
+def test_the_download_of_an_interrupted_or_killed_process_is_kept(server, monkeypatch):
     def interrupted(url, target, *_, **__):
         target.write_bytes(server.content[:70_000])
         raise KeyboardInterrupt
@@ -207,22 +209,22 @@ def test_two_processes_at_once(server, data_set):
 
 
 @pytest.mark.parametrize("offline", [False, True])
-def test_without_network_it_says_how_to_supply_it_by_hand(data_set, monkeypatch, capsys, offline):
+def test_without_network_the_error_says_how_to_supply_it(data_set, monkeypatch, capsys, offline):
     if offline:
         monkeypatch.setenv("MASKDET_OFFLINE", "1")
     assert cli.main(["fetch", "public"]) == 1
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     for words in (public.URL, f"{public.NAME}.zip", "MASKDET_ASSET_DIR", "maskdet fetch public --from"):
-        assert words in said
-    assert ("MASKDET_OFFLINE=1" in said) == offline
+        assert words in message
+    assert ("MASKDET_OFFLINE=1" in message) == offline
     assert not data_set.exists()
 
 
-# From what is there already
+# From files on this machine
 
 
 @pytest.mark.parametrize("way", ["archive", "unpacked", "its dataset folder"])
-def test_an_archive_or_a_folder_will_do(archive, data_set, tmp_path, way):
+def test_it_comes_from_an_archive_or_a_folder(archive, data_set, tmp_path, way):
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(tmp_path / "unpacked")
     unpacked = tmp_path / "unpacked" / public.NAME
@@ -234,7 +236,7 @@ def test_an_archive_or_a_folder_will_do(archive, data_set, tmp_path, way):
 
 
 @pytest.mark.parametrize("unpacked", [False, True])
-def test_the_users_folder_is_looked_in_first(archive, server, monkeypatch, unpacked):
+def test_the_users_folder_comes_first(archive, server, monkeypatch, unpacked):
     monkeypatch.setenv("MASKDET_ASSET_DIR", str(archive.parent))
     if unpacked:
         with zipfile.ZipFile(archive) as opened:
@@ -243,23 +245,21 @@ def test_the_users_folder_is_looked_in_first(archive, server, monkeypatch, unpac
     assert is_whole(public.fetch()) and server.asked == []
 
 
-def test_absent_files_are_counted_and_named_and_another_source_may_bring_them(archive, data_set, capsys):
+def test_missing_files_are_counted_and_named_and_another_source_may_provide_them(archive, data_set, capsys):
     archive.write_bytes(packed(without(*PATHS[:5])))
     public.fetch(archive)
     assert is_whole(data_set, without(*PATHS[:5]))
-    assert (
-        f"5 of 6 files were absent where this came from: {', '.join(PATHS[:3])} and 2 more." in capsys.readouterr().err
-    )
+    assert f"5 of 6 files are missing from the source: {', '.join(PATHS[:3])} and 2 more." in capsys.readouterr().err
     public.fetch()
-    assert "5 of 6 files were absent" in capsys.readouterr().err, "said again, but no reason to ask the network"
+    assert "5 of 6 files are missing" in capsys.readouterr().err, "reported again, but no reason to use the network"
 
     archive.write_bytes(packed(without(PATHS[0], PATHS[5])))
     public.fetch(archive)
     assert is_whole(data_set, without(PATHS[0])), "what the first archive brought is still there"
-    assert f"1 of 6 files were absent where this came from: {PATHS[0]}." in capsys.readouterr().err
+    assert f"1 of 6 files are missing from the source: {PATHS[0]}." in capsys.readouterr().err
 
 
-def test_a_damaged_or_lost_file_is_brought_back_and_strangers_stay(archive, server, data_set):
+def test_a_damaged_or_lost_file_is_restored_and_the_users_own_files_stay(archive, server, data_set):
     public.fetch(archive)
     (data_set / PATHS[1]).write_bytes(b"damaged")
     (data_set / PATHS[2]).unlink()
@@ -271,68 +271,79 @@ def test_a_damaged_or_lost_file_is_brought_back_and_strangers_stay(archive, serv
     assert is_whole(data_set) and len(server.asked) == 1
 
 
-# What may be wrong with it
+# What may be wrong with the source
 
 
 ABSOLUTE = f"{tempfile.gettempdir()}/maskdet-evil"
 BAD = {
-    "cut off": (packed()[:-5000], "cut off or damaged, or no zip archive"),
-    "not an archive": (b"<html>Not found</html>", "cut off or damaged, or no zip archive"),
-    "damaged inside": (packed()[:100_000] + b"damaged" + packed()[100_007:], "cut off or damaged, or no zip archive"),
-    "other commit, says its comment": (packed(comment=OTHER_COMMIT), f"of commit {OTHER_COMMIT}; commit"),
+    "cut off": (packed()[:-5000], "truncated, damaged, or not a zip archive"),
+    "not an archive": (b"<html>Not found</html>", "truncated, damaged, or not a zip archive"),
+    "damaged inside": (
+        packed()[:100_000] + b"damaged" + packed()[100_007:],
+        "truncated, damaged, or not a zip archive",
+    ),
+    "other commit, says its comment": (packed(comment=OTHER_COMMIT), f"from commit {OTHER_COMMIT}, not from commit"),
     "other commit, says its folder": (
         packed(top=f"Face-Mask-Detection-{OTHER_COMMIT}", comment=""),
-        f"of commit {OTHER_COMMIT}; commit {public.COMMIT} is needed",
+        f"from commit {OTHER_COMMIT}, not from commit {public.COMMIT}",
     ),
-    "changed file": (packed({**CONTENTS, PATHS[4]: b"changed"}), f"refused, 1 of 6 .*: {PATHS[4]}"),
-    "larger than it should be": (packed({**CONTENTS, PATHS[4]: CONTENTS[PATHS[4]] + b"x" * 10**6}), "refused, 1 of 6"),
-    "climbs out": (packed(**{f"{public.NAME}/dataset/../../../evil": b"x"}), r"refused, it holds the path .*\.\./evil"),
-    "climbs out, Windows": (packed(**{"..\\..\\evil": b"x"}), "refused, it holds the path"),
-    "absolute": (packed(**{ABSOLUTE: b"x"}), f"refused, it holds the path '{re.escape(ABSOLUTE)}'"),
-    "absolute, Windows": (packed(**{"C:/evil": b"x"}), "refused, it holds the path 'C:/evil'"),
-    "something else": (packed({}, top="another"), "holds no file of the public data set"),
+    "changed file": (packed({**CONTENTS, PATHS[4]: b"changed"}), f"refused because 1 of 6 .*: {PATHS[4]}"),
+    "larger than it should be": (
+        packed({**CONTENTS, PATHS[4]: CONTENTS[PATHS[4]] + b"x" * 10**6}),
+        "refused because 1 of 6",
+    ),
+    "climbs out": (
+        packed(**{f"{public.NAME}/dataset/../../../evil": b"x"}),
+        r"refused because it contains the path .*\.\./evil",
+    ),
+    "climbs out, Windows": (packed(**{"..\\..\\evil": b"x"}), "refused because it contains the path"),
+    "absolute": (packed(**{ABSOLUTE: b"x"}), f"refused because it contains the path '{re.escape(ABSOLUTE)}'"),
+    "absolute, Windows": (packed(**{"C:/evil": b"x"}), "refused because it contains the path 'C:/evil'"),
+    "something else": (packed({}, top="another"), "contains no file of the public data set"),
 }
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_archive_is_refused_with_what_to_do_and_nothing_is_lost(archive, data_set, tmp_path, kind):
+def test_a_bad_archive_is_refused_with_advice_and_nothing_is_lost(archive, data_set, tmp_path, kind):
     public.fetch(archive)
     content, words = BAD[kind]
     bad = tmp_path / "bad.zip"
     bad.write_bytes(content)
     before = files_in(tmp_path)
-    said = refusal(bad)
-    assert re.search(words, said) and str(bad) in said
-    assert f"Take the archive from {public.URL}" in said or f"take it from {public.URL}" in said
+    message = refusal(bad)
+    assert re.search(words, message) and str(bad) in message
+    assert f"Download the archive from {public.URL}" in message
     assert is_whole(data_set) and files_in(tmp_path) == before and bad.read_bytes() == content
     assert not Path(ABSOLUTE).exists()
 
 
-def test_a_folder_with_a_changed_file_or_of_another_commit_is_refused(tmp_path, data_set):
+def test_a_folder_with_a_changed_file_or_from_another_commit_is_refused(tmp_path, data_set):
     source = tmp_path / f"Face-Mask-Detection-{OTHER_COMMIT}"
     for path, content in CONTENTS.items():
         (source / "dataset" / path).parent.mkdir(parents=True, exist_ok=True)
         (source / "dataset" / path).write_bytes(content)
-    assert f"is of commit {OTHER_COMMIT}" in refusal(source)
+    assert f"is from commit {OTHER_COMMIT}" in refusal(source)
     source = source.rename(tmp_path / "checkout")
     (source / "dataset" / PATHS[3]).write_bytes(b"changed")
-    assert f"refused, 1 of 6 files are not those of commit {public.COMMIT}: {PATHS[3]}." in refusal(source)
+    assert f"refused because 1 of 6 files are not those of commit {public.COMMIT}: {PATHS[3]}." in refusal(source)
     assert not data_set.exists() and os.listdir(data_set.parent) == [".public.lock"]
 
 
-def test_a_path_that_leads_nowhere_is_named(tmp_path):
+def test_a_path_that_does_not_exist_is_named(tmp_path):
     assert f"{tmp_path / 'nowhere.zip'} is neither an archive nor a folder" in refusal(tmp_path / "nowhere.zip")
 
 
-def test_a_full_disk_is_noticed_before(archive, data_set, monkeypatch):
+def test_a_full_disk_is_noticed_before_fetching(archive, data_set, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    said = refusal(archive)
-    assert "is full" in said and "0 MB are free" in said and "Make room, then run the command again" in said
+    message = refusal(archive)
+    assert (
+        "is full" in message and "0 MB are free" in message and "Free some space and run the command again" in message
+    )
     assert not data_set.exists()
 
 
 @pytest.mark.parametrize("while_downloading", [False, True])
-def test_a_disk_that_fills_up_on_the_way_loses_nothing(archive, server, data_set, monkeypatch, while_downloading):
+def test_nothing_is_lost_when_the_disk_fills_up(archive, server, data_set, monkeypatch, while_downloading):
     archive.write_bytes(packed(without(PATHS[5])))
     public.fetch(archive)
     (data_set / PATHS[0]).unlink()  # so that there is something to fetch
@@ -343,13 +354,13 @@ def test_a_disk_that_fills_up_on_the_way_loses_nothing(archive, server, data_set
 
     with monkeypatch.context() as patched:
         patched.setattr(public, "download", full) if while_downloading else patched.setattr(Path, "write_bytes", full)
-        said = refusal()
-    assert "is full (" in said and "Make room, then run the command again. Nothing was changed." in said
+        message = refusal()
+    assert "is full (" in message and "Free some space and run the command again. Nothing was changed." in message
     assert files_in(data_set) == before and set(os.listdir(data_set.parent)) == {"public", ".public.lock"}
     assert is_whole(public.fetch()) and len(server.asked) == 1, "the archive that had come is not fetched twice"
 
 
-def test_a_folder_that_a_killed_process_had_half_replaced_is_put_back(archive, data_set, server):
+def test_a_folder_that_a_killed_process_half_replaced_is_restored(archive, data_set, server):
     public.fetch(archive)
     data_set.rename(data_set.with_name(".public.old"))
     assert is_whole(public.fetch()) and server.asked == []
@@ -358,7 +369,7 @@ def test_a_folder_that_a_killed_process_had_half_replaced_is_put_back(archive, d
 # The manifest
 
 
-def test_the_manifest_has_the_fixed_split_of_what_is_here_and_not_excluded(archive, data_set):
+def test_the_manifest_has_the_fixed_split_without_missing_and_excluded_files(archive, data_set):
     archive.write_bytes(packed(without(PATHS[4])))
     manifest, left_out = public.read_manifest(public.fetch(archive))
     assert list(manifest.columns) == ["path", "label", "group", "split"]
@@ -408,7 +419,7 @@ def test_the_pipeline_fetches_it_first_and_passes_its_name_on(monkeypatch, argum
     assert done == ["fetched", "public"]
 
 
-def test_notebook_01_takes_the_real_one_with_its_fixed_split(shared, checkout, tmp_path, monkeypatch):
+def test_notebook_01_uses_the_real_data_set_with_its_fixed_split(shared, checkout, tmp_path, monkeypatch):
     import papermill
 
     monkeypatch.setenv("MASKDET_ASSET_DIR", str((shared / PUBLIC_ZIP).parent))

@@ -1,4 +1,4 @@
-"""Run folders, parameters, and what becomes of the last good run when the next one goes wrong."""
+"""Run folders, parameters, and what happens to the last good run when the next one fails."""
 
 import os
 import re
@@ -19,7 +19,7 @@ PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb")
 KNOWN = {parameter for parameters in PARAMETERS.values() for parameter in parameters}
 
 
-def test_a_relative_run_folder_is_counted_from_the_repositorys_root(small_repository, monkeypatch):
+def test_a_relative_run_folder_starts_at_the_repositorys_root(small_repository, monkeypatch):
     monkeypatch.chdir(small_repository / "notebooks")
     assert paths.repository_root() == small_repository
     assert runs.open_run("runs/lab") == small_repository / "runs" / "lab"
@@ -27,22 +27,22 @@ def test_a_relative_run_folder_is_counted_from_the_repositorys_root(small_reposi
     assert runs.open_run(small_repository / "elsewhere") == small_repository / "elsewhere"
 
 
-def test_without_a_repository_around_the_packages_own_is_taken(tmp_path, monkeypatch):
+def test_outside_a_repository_the_packages_own_is_used(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert paths.repository_root() == ROOT
     monkeypatch.setattr(paths, "__file__", str(tmp_path / "site-packages" / "maskdet_utils" / "paths.py"))
-    with pytest.raises(FileNotFoundError, match="Change into the folder that you cloned"):
+    with pytest.raises(FileNotFoundError, match="Change to the folder that you cloned"):
         paths.repository_root()
 
 
-def test_what_one_notebook_writes_the_next_one_finds(tmp_path):
+def test_the_next_notebook_finds_what_one_notebook_wrote(tmp_path):
     runs.artifact(tmp_path, "01_load_the_data", "manifest.csv").write_text("path,label\n")
     assert runs.require(tmp_path, "01_load_the_data", "manifest.csv").read_text() == "path,label\n"
     (tmp_path / "classifier.keras").touch()
     assert runs.require(tmp_path, "04_train_the_classifier", "classifier.keras") == tmp_path / "classifier.keras"
 
 
-def test_what_is_missing_is_named_with_the_notebook_to_run_first(tmp_path):
+def test_a_missing_file_is_named_with_the_notebook_to_run_first(tmp_path):
     with pytest.raises(RunError, match=r"manifest\.csv is missing.*Run 01_load_the_data\.ipynb first"):
         runs.require(tmp_path, "01_load_the_data", "manifest.csv")
 
@@ -55,11 +55,11 @@ def test_metrics_are_added_to_and_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "params").glob("*.yaml")))
-def test_profiles_set_only_parameters_that_a_notebook_knows(profile):
+def test_profiles_set_only_parameters_that_a_notebook_has(profile):
     assert set(pipeline.read_profile(profile)) <= KNOWN
 
 
-def test_the_default_profile_is_the_notebooks_own_defaults():
+def test_the_default_profile_matches_the_notebooks_own_defaults():
     profile = pipeline.read_profile("default")
     for name, parameters in PARAMETERS.items():
         for parameter, value in parameters.items():
@@ -94,7 +94,7 @@ SECOND = "assert not fail, 'this went wrong'\nif die: os.kill(os.getpid(), 9)\np
 
 @pytest.fixture
 def small_repository(tmp_path, monkeypatch):
-    """A repository with two notebooks that take a second each: the second one can be told to fail or to dawdle."""
+    """A repository with two notebooks that take a second each. Parameters make the second one fail or wait."""
     root = tmp_path.resolve() / "repository"
     (root / "notebooks").mkdir(parents=True)
     (root / "params").mkdir()
@@ -127,26 +127,26 @@ def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, ca
     assert os.listdir(small_repository / "runs") == ["tiny"]
 
 
-def test_values_on_the_command_line_win_over_the_profile(small_repository):
+def test_values_on_the_command_line_override_the_profile(small_repository):
     assert runs.read_metrics(pipeline.run_pipeline("tiny", {"seed": 7}))["seed"] == 7
 
 
 def test_an_unknown_parameter_or_profile_is_an_error(small_repository):
     with pytest.raises(
-        RunError, match="No notebook knows the parameter image_sise. Known are: die, fail, pause, run_dir, seed"
+        RunError, match="No notebook has the parameter image_sise. Available are: die, fail, pause, run_dir, seed"
     ):
         pipeline.run_pipeline("tiny", {"image_sise": 96})
     (small_repository / "params" / "typo.yaml").write_text("sede: 1\n")
     with pytest.raises(RunError, match="sede"):
         pipeline.run_pipeline("typo")
-    with pytest.raises(RunError, match="no profile 'huge'. There are: tiny, typo"):
+    with pytest.raises(RunError, match="no profile 'huge'. Available are: tiny, typo"):
         pipeline.run_pipeline("huge")
     assert not (small_repository / "runs").exists()
 
 
 @pytest.fixture
 def good_run(small_repository):
-    """A run folder that must survive, with what is in it."""
+    """A run folder with a file that must survive."""
     folder = small_repository / "runs" / "tiny"
     folder.mkdir(parents=True)
     (folder / "metrics.json").write_text("the last good run")
@@ -161,7 +161,7 @@ def test_a_failing_notebook_is_named_and_leaves_the_last_good_run_alone(good_run
     with pytest.raises(RunError) as error:
         pipeline.run_pipeline("tiny", {"fail": True})
     assert "01_second.ipynb failed: AssertionError: this went wrong" in str(error.value)
-    kept = re.search(r"as far as it came: (.+)", str(error.value))[1]
+    kept = re.search(r"The notebook up to the error: (.+)", str(error.value))[1]
     assert nbformat.read(kept, as_version=4).cells[-1].outputs[0].ename == "AssertionError"
     assert is_intact(good_run)
 
@@ -176,22 +176,22 @@ def test_a_notebook_whose_process_dies_is_named(good_run):
 @pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, sent):
-    code = "from maskdet_utils import cli, pipeline\\npipeline.PIPELINE = ('00_first', '01_second')\n"
+    code = "from maskdet_utils import cli, pipeline\npipeline.PIPELINE = ('00_first', '01_second')\n"
     code += "import sys\nfrom maskdet_utils import assets, sample\nassets.ASSETS.clear()\nsample.build = lambda: None\n"
     code += "sys.exit(cli.main(['pipeline', '--profile', 'tiny', '-p', 'pause', '600']))"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not list(good_run.parent.glob("*/started")):
         time.sleep(0.1)
     process.send_signal(sent)
-    _, said = process.communicate(timeout=60)
+    _, output = process.communicate(timeout=60)
     assert is_intact(good_run)
     if sent == signal.SIGINT:
-        assert process.returncode == 1, said
-        assert "nothing that was there before has changed" in said and "Traceback" not in said
+        assert process.returncode == 1, output
+        assert "nothing that was there before has changed" in output and "Traceback" not in output
         assert os.listdir(good_run.parent) == ["tiny"]
 
 
-def test_what_a_killed_run_left_behind_is_tidied_by_the_next(good_run):
+def test_the_next_run_removes_what_a_killed_run_left_behind(good_run):
     old, young, lost = (good_run.parent / name for name in (".tiny.old_one", ".tiny.young", ".other.old"))
     for folder in (old, young, lost):
         folder.mkdir()
@@ -200,13 +200,13 @@ def test_what_a_killed_run_left_behind_is_tidied_by_the_next(good_run):
     assert not old.exists() and young.exists() and lost.exists() and is_intact(good_run)
 
 
-def test_a_run_killed_between_the_two_moves_of_the_swap_is_put_back(good_run):
+def test_a_run_killed_between_the_two_moves_of_the_swap_is_restored(good_run):
     good_run.rename(good_run.parent / ".tiny.old")
     paths.remove_leftovers(good_run)
     assert is_intact(good_run)
 
 
-def test_profiles_are_explained():
+def test_every_profile_starts_with_a_comment():
     for path in (ROOT / "params").glob("*.yaml"):
         first_line = path.read_text(encoding="utf-8").splitlines()[0]
         assert first_line.startswith("# ") and yaml.safe_load(path.read_text(encoding="utf-8"))

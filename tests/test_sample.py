@@ -1,4 +1,4 @@
-"""The built-in sample: complete, repeatable, and with nothing but the mask to tell the classes apart."""
+"""The built-in sample: complete, repeatable, and with classes that differ only in the mask."""
 
 import os
 import signal
@@ -62,12 +62,12 @@ def accuracy_on_unseen_people(features, manifest):
     features = np.asarray(features, dtype=float).reshape(len(manifest), -1)
     labels, folds = manifest["label"].to_numpy(), datasets.folds_by_group(manifest, seed=0)
     accuracies = []
-    for judge in (
+    for classifier in (
         make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)),
         DecisionTreeClassifier(max_depth=1),
     ):
         hits = [
-            judge.fit(features[folds != fold], labels[folds != fold]).predict(features[folds == fold])
+            classifier.fit(features[folds != fold], labels[folds != fold]).predict(features[folds == fold])
             == labels[folds == fold]
             for fold in range(5)
         ]
@@ -99,8 +99,8 @@ def test_no_shortcut_tells_the_classes_apart(pairs, feature):
     assert accuracy <= 0.60
 
 
-def test_where_the_mask_is_it_does_tell_them_apart(pairs):
-    """The same judge on the lower half of the photo: the test above could fail."""
+def test_the_lower_half_tells_the_classes_apart(pairs):
+    """The same classifiers do well on the lower half of the photo, so the test above could fail."""
     manifest, photos = pairs
     assert accuracy_on_unseen_people([lower_half(photo) for photo in photos], manifest) > 0.8
 
@@ -127,7 +127,7 @@ def contents(folder):
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*.jpg"))}
 
 
-def test_its_seed_repeats_it(only_one_person, tmp_path, sample_folder):
+def test_the_same_seed_gives_the_same_sample(only_one_person, tmp_path, sample_folder):
     first, again, other = (
         contents(sample.build(tmp_path / name, seed)) for name, seed in (("a", 0), ("b", 0), ("c", 1))
     )
@@ -154,7 +154,7 @@ def test_a_finished_sample_is_left_alone_and_an_outdated_one_replaced(only_one_p
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
-def test_killed_in_the_middle_it_leaves_no_half_made_folder(tmp_path):
+def test_a_killed_process_leaves_no_half_finished_folder(tmp_path):
     code = "import sys; from maskdet_utils import sample; sample.build(sys.argv[1])"
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "sample")], stderr=subprocess.DEVNULL)
     while process.poll() is None and len(list(tmp_path.rglob("*.jpg"))) < 4:
@@ -176,7 +176,7 @@ def test_color_gives_skin_its_hue_and_keeps_the_shape_of_the_face(photo, points)
     assert np.array_equal(results[3], sample.color(photo, points, np.random.default_rng(3)))
 
 
-def test_of_three_processes_one_makes_it_and_the_others_wait(tmp_path):
+def test_one_of_three_processes_builds_it_while_the_others_wait(tmp_path):
     code = """if True:
         import sys
         from maskdet_utils import sample
@@ -188,6 +188,6 @@ def test_of_three_processes_one_makes_it_and_the_others_wait(tmp_path):
     """
     command = [sys.executable, "-c", code, str(tmp_path / "sample")]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [process.communicate()[0].split() for process in processes]
+    outputs = [process.communicate()[0].split() for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert sorted(map(len, said)) == [1, 1, 2] and len({words[-1] for words in said}) == 1
+    assert sorted(map(len, outputs)) == [1, 1, 2] and len({words[-1] for words in outputs}) == 1
