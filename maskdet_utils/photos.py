@@ -64,8 +64,11 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
     except Image.DecompressionBombError:
         raise PhotoError(f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
-        reason = "empty file" if Path(path).stat().st_size == 0 else f"not a readable photo ({error})"
-        raise PhotoError(reason.replace(str(path), Path(path).name)) from None
+        reason = f"not a readable photo ({error})"
+        if isinstance(path, str | Path):
+            is_empty = Path(path).stat().st_size == 0
+            reason = "empty file" if is_empty else reason.replace(str(path), Path(path).name)
+        raise PhotoError(reason) from None
 
 
 def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:

@@ -1,5 +1,7 @@
 """Every kind of photo that people have is read correctly or refused in one sentence."""
 
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -127,3 +129,8 @@ def test_photos_are_found_by_extension_and_sorted(tmp_path):
         (tmp_path / name).write_bytes(b"")
     found = [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)]
     assert found == ["a.jpeg", "b/1.jpg", "b/2.PNG"]
+
+
+def test_damaged_bytes_are_refused_like_a_damaged_file():
+    with pytest.raises(PhotoError, match="not a readable photo"):
+        read_photo(io.BytesIO(b"no photo"))
