@@ -80,7 +80,7 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
             continue
         if (record.get("seed"), record.get("draw")) != (seed, draw):
             raise ValueError(
-                f"{out_dir} holds {record.get('draw')} of seed {record.get('seed')}. Ask for the same, or use another folder."
+                f"{out_dir} holds {record.get('draw')} of seed {record.get('seed')}. Draw these or use another folder."
             )
         if (out_dir / record["written"]).exists():
             records.setdefault(record["photo"], []).append(record)

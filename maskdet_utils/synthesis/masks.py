@@ -441,7 +441,7 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
 
 
 def surrounding_box(points: np.ndarray, shape, margin: float = 0) -> list[int]:
-    """Return the smallest box [x, y, width, height] in whole pixels around points (n, 2), clipped at the photo's edge."""
+    """Return the smallest box [x, y, width, height] (whole pixels) around points (n, 2), clipped to the photo."""
     low = np.clip(np.floor(points.min(axis=0) - margin), 0, shape[1::-1]).astype(int)
     high = np.clip(np.ceil(points.max(axis=0) + margin) + 1, 0, shape[1::-1]).astype(int)
     return [*low.tolist(), *(high - low).tolist()]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import signal
 import zlib
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -135,7 +134,7 @@ def _draw_plan(job, models) -> list[dict]:
     return rows
 
 
-def share_out(work: Callable, jobs: list, processes: int | None, total: int, title: str, *, side: int = 416):
+def share_out(work, jobs: list, processes: int | None, total: int, title: str, *, side: int = 416):
     """Run `work(job, models)` for each job, in several processes and with a progress bar.
 
     Args:
