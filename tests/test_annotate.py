@@ -40,8 +40,8 @@ def maskdet(*arguments, cwd, **more):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, **more)
 
 
-def switches_shown(document, center_x, low, high):
-    """The frames at which the label of the face around `center_x` changes, and the labels."""
+def switches_shown(document, low, high):
+    """The frames at which the label of the face between x = `low` and `high` changes, with the labels."""
     shown = []
     for frame in document["frames"]:
         for face in frame["faces"]:
@@ -57,7 +57,7 @@ def test_every_switch_of_a_clip_is_shown_once_and_soon(clip, quick_run, tmp_path
     document = json.loads(done.stdout)
     assert document["frames_per_second"] == 20 and len(document["frames"]) == 100
     for place, switches in enumerate(SWITCHES):
-        shown = switches_shown(document, None, 640 / 3 * place, 640 / 3 * (place + 1))
+        shown = switches_shown(document, 640 / 3 * place, 640 / 3 * (place + 1))
         changes = [frame for frame, label in shown if label != "unsure"][1:]
         assert len(changes) == len(switches), shown
         assert all(0 <= change - switch <= 10 for change, switch in zip(changes, switches, strict=True)), shown
@@ -65,13 +65,13 @@ def test_every_switch_of_a_clip_is_shown_once_and_soon(clip, quick_run, tmp_path
     assert (marked.rate, marked.count, next(marked.frames)[1].shape) == (20, 100, (360, 640, 3))
 
 
-def test_faces_looked_for_in_every_third_frame_show_the_same_switches(clip, quick_run, tmp_path):
+def test_detection_in_every_third_frame_shows_the_same_switches(clip, quick_run, tmp_path):
     done = maskdet(clip, "--model", quick_run, "--json", "--detect-every", 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert all(len(frame["faces"]) == 3 for frame in document["frames"])
     for place, switches in enumerate(SWITCHES):
-        shown = switches_shown(document, None, 640 / 3 * place, 640 / 3 * (place + 1))
+        shown = switches_shown(document, 640 / 3 * place, 640 / 3 * (place + 1))
         assert len([label for _, label in shown if label != "unsure"]) == 1 + len(switches), shown
 
 
@@ -95,7 +95,7 @@ def test_json_alone_writes_no_file(tmp_path, detector, sample_folder):
     assert 0.5 <= face["probability"] <= 1 and "track" not in face
 
 
-def test_a_folder_goes_to_a_folder_and_the_broken_photo_is_named(tmp_path, detector, write_photo, capsys):
+def test_a_folder_is_written_to_a_folder_and_the_broken_photo_is_named(tmp_path, detector, write_photo, capsys):
     write_photo(tmp_path / "in" / "a.png")
     (tmp_path / "in" / "broken.jpg").write_bytes(b"")
     done = annotate(str(tmp_path / "in"), str(tmp_path / "out"), detector)
@@ -113,10 +113,10 @@ def test_a_gif_stays_a_gif(tmp_path, detector):
 
 def test_the_input_is_never_written_to(tmp_path, detector, clip, write_photo):
     before = clip.read_bytes()
-    with pytest.raises(ValueError, match="originals stay untouched"):
+    with pytest.raises(ValueError, match="To protect the originals, choose another place"):
         annotate(str(clip), str(clip), detector)
     photo = write_photo(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="originals stay untouched"):
+    with pytest.raises(ValueError, match="To protect the originals, choose another place"):
         annotate(str(tmp_path), str(tmp_path / "marked"), detector)
     assert clip.read_bytes() == before and photo.is_file()
 
@@ -162,7 +162,7 @@ def test_a_video_cut_off_in_the_middle_keeps_what_could_be_read(tmp_path, detect
     assert "cut off" in capsys.readouterr().err
 
 
-def test_wrong_usage_is_told_in_a_sentence(tmp_path, quick_run):
+def test_wrong_usage_is_explained_in_a_sentence(tmp_path, quick_run):
     for arguments, words in [
         (["nothing.mp4", "--model", quick_run], "There is no file"),
         (["nothing.mp4", "--model", tmp_path], "labels.json is missing"),
@@ -194,7 +194,7 @@ def test_lite_and_keras_classifier_agree_on_500_faces(quick_run, sample_folder):
 
 
 def test_the_mask_that_goes_on_does_so_once(shared):
-    """With the released classifier. Also while hands press it on (frames 70 to 110), where a frame-by-frame label flickers."""
+    """With the released classifier, even while hands touch the mask (frames 70 to 110) and single-frame labels flicker."""
     for name in ("auto", "centerface"):
         detector, shown = MaskDetector.load(RELEASED, name), []
         for number, (_, frame) in enumerate(open_source(str(shared / "video" / "mask-goes-on.mp4")).frames):
@@ -217,7 +217,7 @@ def test_drawing_leaves_the_frame_alone_and_marks_the_box():
 
 @pytest.mark.parametrize("size", [(12, 10), (112, 92), (480, 640), (2160, 3840)])
 @pytest.mark.parametrize("label", [*CLASSES, "worn_incorrectly", "unsure"])
-def test_drawing_bears_every_size_and_place(size, label):
+def test_drawing_works_at_every_size_and_place(size, label):
     height, width = size
     frame = np.zeros((height, width, 3), np.uint8)
     for box in [(0, 0, width, height), (width - 1, height - 1, 1, 1), (0, height // 2, width // 2, 3)]:
@@ -238,7 +238,7 @@ def test_each_label_has_its_own_line_and_words():
 
 
 def test_first_frame_comes_soon(clip, quick_run, tmp_path):
-    """No limit here (the benchmark has the figures): only that nothing waits for the whole video."""
+    """No time limit here (the benchmark measures the time): only that nothing waits for the whole video."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "maskdet_utils", "annotate", clip, "--model", quick_run, "--json"]
     with subprocess.Popen(

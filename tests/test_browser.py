@@ -1,4 +1,4 @@
-"""The camera panel as a learner meets it: JupyterLab, Chromium, and a clip of the sample in the place of a camera."""
+"""The camera panel as a learner sees it: JupyterLab, Chromium, and a clip of the sample in place of a camera."""
 
 import json
 import os
@@ -12,19 +12,19 @@ from dataclasses import replace
 import pytest
 from conftest import PICTURES, ROOT, serious_findings
 
-NO_QUESTION = "--use-fake-ui-for-media-stream"  # every question for the camera is answered with yes
+NO_QUESTION = "--use-fake-ui-for-media-stream"  # every request for the camera is allowed
 FAKE_CAMERA = "--use-fake-device-for-media-stream"
 CELLS = ["from maskdet_utils.live.webcam import CameraPanel", "panel = CameraPanel({run!r})", "panel"]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _chromium_is_there(chromium):
-    """Skips the whole file, before anything is started, if there is none."""
+    """Skip the whole file, before anything is started, if Chromium is missing."""
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, quick_run):
-    """JupyterLab with one small notebook that shows the panel; gives its port and folder."""
+    """JupyterLab with one small notebook that shows the panel: its port and folder."""
     folder = tmp_path_factory.mktemp("lab")
     cells = [
         {
@@ -81,7 +81,7 @@ def wait_for(ready, seconds, log):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """Two clips for the fake camera, {class: file}: a person of the sample, moving a little, bare and with a mask."""
+    """Two clips for the fake camera, {class: file}: a person of the sample moves a little, without and with a mask."""
     from maskdet_utils.live.clips import cast_actors, play
     from maskdet_utils.live.output import write_clip
 
@@ -96,7 +96,7 @@ def clips(tmp_path_factory):
 
 @pytest.fixture
 def open_panel(lab, chromium):
-    """A function that opens the notebook in a Chromium with these flags and runs it; gives the page."""
+    """A function that opens the notebook in Chromium with these flags, runs it, and returns the page."""
     from playwright.sync_api import sync_playwright
 
     port, _ = lab
@@ -117,13 +117,13 @@ def open_panel(lab, chromium):
             return page
 
         yield open_in
-        for number, browser in enumerate(browsers):  # seldom looked at, but then all that there is
+        for number, browser in enumerate(browsers):  # rarely needed, but the only trace of a failure
             keep_picture(browser.contexts[0].pages[0], f"at_the_end_{number}")
             browser.close()
 
 
 def run_cells(page):
-    # Before the kernel is there, JupyterLab would ask which one to take.
+    # Before a kernel runs, JupyterLab would ask which one to use.
     kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel"
     page.wait_for_function(f"() => {kernel}?.status === 'idle'", timeout=30_000)
     page.evaluate("() => { jupyterapp.commands.execute('notebook:run-all-cells') }")
@@ -190,7 +190,7 @@ def test_the_label_on_screen_is_right(open_panel, clips, label, words):
 
 
 def test_no_picture_in_the_saved_notebook(open_panel, lab, clips):
-    """Also when JupyterLab saves the state of widgets, as it does here."""
+    """Even if JupyterLab saves the state of widgets, as it does here."""
     page = open_panel(*camera_from(clips["with_mask"]))
     start(page)
     expect_text(page, ".faces", "1 face")
@@ -208,12 +208,12 @@ def test_no_picture_in_the_saved_notebook(open_panel, lab, clips):
 @pytest.mark.parametrize(
     ("flags", "host", "sentence"),
     [
-        ([FAKE_CAMERA, "--deny-permission-prompts"], "localhost", "The browser refused the camera"),
+        ([FAKE_CAMERA, "--deny-permission-prompts"], "localhost", "The browser blocked the camera"),
         ([NO_QUESTION], "localhost", "No camera was found"),
         (
             [NO_QUESTION, FAKE_CAMERA, "--host-resolver-rules=MAP cam.test 127.0.0.1"],
             "cam.test",
-            "Browsers give the camera to secure pages only",
+            "Browsers allow the camera on secure pages only",
         ),
     ],
     ids=["refused", "absent", "insecure page"],
@@ -222,7 +222,7 @@ def test_without_a_camera_the_panel_says_why_and_plays_the_clip(open_panel, flag
     page = open_panel(*flags, host=host)
     start(page)
     expect_text(page, "[role=status]", sentence)
-    panel_of(page).get_by_label("Picture", exact=True).select_option("sample")
+    panel_of(page).get_by_label("Source", exact=True).select_option("sample")
     start(page)
     expect_text(page, ".faces", "2 faces")
     keep_picture(page, f"clip_{host}_{len(flags)}")
@@ -246,7 +246,7 @@ def test_everything_works_from_the_keyboard(open_panel, clips):
     for _ in range(6):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("() => (document.activeElement.labels?.[0] ?? document.activeElement).innerText"))
-    names = ["Snapshot", "Open a photo", "Picture", "Faces found by", "A mask from", "Mirror"]
+    names = ["Snapshot", "Open a photo", "Source", "Face detector", "Mask threshold", "Mirror"]
     assert [text.strip() for text in reached] == names
     page.keyboard.press("Space")  # the last one: Mirror
     assert panel_of(page).locator(".stage").get_attribute("data-mirrored") == "false"

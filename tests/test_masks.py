@@ -1,4 +1,4 @@
-"""Masks drawn on real photos: they follow the face, differ from one another and touch nothing else."""
+"""Masks drawn on real photos: they follow the face, differ from one another, and change nothing else."""
 
 from dataclasses import replace
 
@@ -17,14 +17,14 @@ def rng(seed=0):
 
 
 def polygon(shape, description):
-    """Where the described outline is filled: bool (height, width)."""
+    """The area inside the described outline: bool (height, width)."""
     filled = np.zeros(shape[:2], np.uint8)
     cv2.fillPoly(filled, [np.round(description["outline"]).astype(np.int32)], 1)
     return filled.astype(bool)
 
 
 def top_edge(description):
-    """From the outline's top left corner to its top right one."""
+    """The vector from the outline's top left corner to its top right corner."""
     return np.array(description["outline"][31]) - description["outline"][0]
 
 
@@ -43,7 +43,7 @@ def test_mask_covers_nose_mouth_and_chin_but_not_the_eyes(photo, points):
     ("wearing", "covered_parts"),
     [("under_nose", {"mouth", "chin"}), ("under_mouth", {"chin"}), ("chin", set()), ("one_ear", set())],
 )
-def test_worn_wrong_it_leaves_the_nose_free_or_more(photo, points, wearing, covered_parts):
+def test_a_mask_worn_incorrectly_leaves_at_least_the_nose_bare(photo, points, wearing, covered_parts):
     parts = {"nose": 4, "mouth": 13, "chin": 199, "right eye": 159, "left eye": 386}
     for seed in range(12):
         style = random_style(rng(seed), wearing=wearing)
@@ -72,7 +72,7 @@ def test_pixels_outside_the_mask_stay_identical(photo, points):
     assert changed[core].mean() > 0.99
 
 
-def test_the_photo_handed_in_is_not_changed(photo, points):
+def test_the_original_photo_is_not_changed(photo, points):
     before = photo.copy()
     draw_mask(photo, points, BLUE, rng())
     assert (photo == before).all()
@@ -120,7 +120,7 @@ def test_color_shows(photo, points):
         assert mean.argmax() == np.argmax(color) and np.ptp(mean) > 40
 
 
-def test_light_of_the_face_carries_over(photo, points):
+def test_the_mask_has_the_light_of_the_face(photo, points):
     shaded = (photo * np.linspace(1, 0.3, photo.shape[1])[None, :, None]).astype(np.uint8)
     result, description = draw_mask(shaded, points, BLUE, rng())
     covered = polygon(photo.shape, description)
@@ -136,7 +136,7 @@ def test_mask_is_as_blurred_as_the_photo(photo, points):
     assert edge_sharpness(photo) > 1.5 * edge_sharpness(cv2.GaussianBlur(photo, (0, 0), 3))
 
 
-def test_patterns_really_differ(photo, points):
+def test_patterns_differ(photo, points):
     pictures = [
         draw_mask(photo, points, Style("cloth", pattern), rng())[0].astype(int)
         for pattern in ("plain", "stripes", "dots", "checks")
@@ -160,13 +160,13 @@ def test_random_styles_vary():
 
 def test_a_face_cut_off_by_the_photos_edge(photo, points):
     for x, y in ((0, 50), (46, 0), (80, 100)):
-        part = np.ascontiguousarray(photo[y:, x:])
-        result, _ = draw_mask(part, points - np.float32([x, y, 0]), random_style(rng()), rng())
-        assert result.shape == part.shape
+        cropped = np.ascontiguousarray(photo[y:, x:])
+        result, _ = draw_mask(cropped, points - np.float32([x, y, 0]), random_style(rng()), rng())
+        assert result.shape == cropped.shape
 
 
 @pytest.mark.parametrize("blur", [0.5, 1.0, 2.0])
-def test_blur_and_grain_are_measured_rightly(blur):
+def test_blur_and_noise_are_measured_correctly(blur):
     disc = cv2.circle(np.full((200, 200), 20, np.float32), (100, 100), 60, 200, -1)
     picture = cv2.GaussianBlur(disc, (0, 0), blur) + rng().normal(0, 3, disc.shape).astype(np.float32)
     assert blur_sigma(picture) == pytest.approx(blur, rel=0.2)

@@ -1,4 +1,4 @@
-"""What is no mask: drawn where it belongs, in the right colors, without harm to the rest of the photo."""
+"""Things that are not masks: drawn in the right place and color, and nothing else in the photo changes."""
 
 import json
 
@@ -14,7 +14,7 @@ def rng(seed=0):
 
 
 def changed(photo, points, kind, seed=0):
-    """Where the photo was changed: bool (height, width)."""
+    """Which pixels were changed: bool (height, width)."""
     return (draw_occluder(photo, points, kind, rng(seed))[0] != photo).any(axis=2)
 
 
@@ -32,7 +32,7 @@ def test_it_stays_in_its_box_and_leaves_the_eyes_alone(photo, points, kind):
         outside[max(0, y - 4) : y + height + 4, max(0, x - 4) : x + width + 4] = False
         assert (result[outside] == photo[outside]).all() and description["kind"] == kind
         json.dumps(description)
-        if kind != "hand":  # a finger may well poke an eye
+        if kind != "hand":  # a finger may reach an eye
             assert not at((result != photo).any(axis=2), points, 159)
     assert (photo == before).all()
 
@@ -67,8 +67,8 @@ def test_a_scarf_leaves_mouth_and_nose_free(photo, points):
         assert not at(there, points, 13) and not at(there, points, 4)
 
 
-def test_same_seed_same_picture_and_all_kinds_come(photo, points):
+def test_same_seed_gives_the_same_picture_and_all_kinds_occur(photo, points):
     assert (random_occluder(photo, points, rng(5))[0] == random_occluder(photo, points, rng(5))[0]).all()
     assert {random_occluder(photo, points, rng(seed))[1]["kind"] for seed in range(40)} == set(KINDS)
-    with pytest.raises(ValueError, match="There are: hand, microphone, beard, scarf"):
+    with pytest.raises(ValueError, match="Unknown occluder 'veil'. Choose one of: hand, microphone, beard, scarf"):
         draw_occluder(photo, points, "veil", rng())

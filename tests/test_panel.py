@@ -1,4 +1,4 @@
-"""The camera panel by itself in Chromium, its kernel played by a few lines: keyboard, contrast, names, small screens."""
+"""The camera panel alone in Chromium, with a few lines as its kernel: keyboard, contrast, names, small screens."""
 
 import shutil
 
@@ -48,7 +48,7 @@ def address(tmp_path_factory, serve):
 
 @pytest.fixture
 def open_panel(chromium, address):
-    """A function that opens the panel in a window of this width and color scheme, with Chromium's own test camera."""
+    """A function that opens the panel at a given width and color scheme, with Chromium's own test camera."""
     from playwright.sync_api import sync_playwright
 
     camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
@@ -97,19 +97,19 @@ def focused(page):
 def test_everything_can_be_done_without_a_mouse(open_panel):
     page = open_panel()
     page.keyboard.press("Tab")
-    assert focused(page) == ["Start", "solid", 3], "the first stop, and one sees where one is"
+    assert focused(page) == ["Start", "solid", 3], "the first stop, with a visible focus"
     page.keyboard.press("Enter")
     wait_for_status(page, "Running")
     video = page.locator("video")
     video.evaluate("video => { window.track = video.srcObject.getTracks()[0] }")
-    for name in ("Snapshot", "Open a photo", "Picture", "Faces found by", "A mask from", "Mirror"):
+    for name in ("Snapshot", "Open a photo", "Source", "Face detector", "Mask threshold", "Mirror"):
         page.keyboard.press("Tab")
         assert focused(page) == [name, "solid", 3]
     page.keyboard.press("Space")  # the last one: Mirror
     assert page.locator(".stage").get_attribute("data-mirrored") == "false"
     for _ in range(6):
         page.keyboard.press("Shift+Tab")
-    assert focused(page)[0] == "Stop", "the same button, which keeps the focus when its word changes"
+    assert focused(page)[0] == "Stop", "the same button, which keeps the focus when its label changes"
     page.keyboard.press("Space")
     wait_for_status(page, "Stopped")
     assert page.evaluate("() => window.track.readyState") == "ended"

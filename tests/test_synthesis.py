@@ -1,4 +1,4 @@
-"""Whole photos and folders: every face is drawn on, nothing is lost, a run that broke off goes on."""
+"""Whole photos and folders: every face is drawn on, nothing is lost, an interrupted run resumes."""
 
 import hashlib
 import io
@@ -39,13 +39,13 @@ def test_every_face_in_a_photo_gets_a_mask(pgm_files, detector, mesh):
 
 @pytest.fixture
 def folder(tmp_path, pgm_files):
-    """Three photos of faces in two folders, one without a face and one that is no photo."""
+    """Three photos of faces in two folders, one photo without a face, and one file that is not a photo."""
     source = tmp_path / "in"
     (source / "deep").mkdir(parents=True)
     for number, content in enumerate(pgm_files[:3]):
         (source / ("deep" if number == 2 else "") / f"{number}.pgm").write_bytes(content)
     cv2.imwrite(str(source / "wall.png"), np.full((80, 80, 3), 120, np.uint8))
-    (source / "broken.jpg").write_bytes(b"this is no photo")
+    (source / "broken.jpg").write_bytes(b"not a photo")
     return source
 
 
@@ -65,7 +65,7 @@ def test_folder(folder, tmp_path):
     assert [record["photo"] for record in records] == ["0.pgm", "1.pgm", "deep/2.pgm"]
     assert records[0]["kind"] in STYLES and (records[0]["seed"], records[0]["draw"]) == (3, "masks")
 
-    # What a run that broke off leaves behind: a photo not written, its line written or half written.
+    # What an interrupted run leaves behind: a photo that was not written, with its line written or half written.
     (tmp_path / "out" / "1.pgm.png").unlink()
     with open(tmp_path / "out" / "masks.jsonl", "a") as file:
         file.write('{"photo": "half')
@@ -80,13 +80,13 @@ def test_folder_does_not_depend_on_the_other_photos(folder, tmp_path):
     assert digests(tmp_path / "all")["1.pgm.png"] == digests(tmp_path / "fewer")["1.pgm.png"]
 
 
-def test_finished_photos_are_not_made_again(folder, tmp_path, monkeypatch):
+def test_finished_photos_are_not_drawn_again(folder, tmp_path, monkeypatch):
     synthesize_folder(folder, tmp_path / "out")
     monkeypatch.setattr(masks, "draw_mask", lambda *_: pytest.fail("drawn twice"))
     assert synthesize_folder(folder, tmp_path / "out")["faces"] == 3
 
 
-def test_folder_refuses_what_would_harm(folder, tmp_path):
+def test_folder_refuses_what_would_do_harm(folder, tmp_path):
     for target in (folder, folder / "deep" / "out", folder / ".." / "in"):
         with pytest.raises(ValueError, match="originals"):
             synthesize_folder(folder, target)
@@ -97,7 +97,7 @@ def test_folder_refuses_what_would_harm(folder, tmp_path):
         synthesize_folder(folder, tmp_path / "out", seed=2)
     with pytest.raises(ValueError, match="holds masks of seed 1"):
         synthesize_folder(folder, tmp_path / "out", seed=1, draw="occluders")
-    with pytest.raises(ValueError, match="What can be drawn: masks, worn-wrong, occluders"):
+    with pytest.raises(ValueError, match="Cannot draw 'hats'. Choose one of: masks, worn-wrong, occluders"):
         synthesize_folder(folder, tmp_path / "out", draw="hats")
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
@@ -117,7 +117,7 @@ def test_other_things_can_be_drawn(photo, detector, mesh, draw, kinds):
         synthesize_photo(photo, rng(), detector, mesh, "hats")
 
 
-def test_several_processes_make_the_same_as_one(folder, tmp_path):
+def test_several_processes_give_the_same_result_as_one(folder, tmp_path):
     one = synthesize_folder(folder, tmp_path / "one", processes=1)
     assert synthesize_folder(folder, tmp_path / "two", processes=2) == one
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
@@ -126,7 +126,7 @@ def test_several_processes_make_the_same_as_one(folder, tmp_path):
 def test_overlapping_faces_an_already_masked_face_and_a_drawing(photo, detector, mesh):
     pair = np.full((160, 200, 3), 128, np.uint8)
     pair[20:132, 10:102] = photo
-    pair[40:152, 75:167] = photo  # covers an edge of the first one
+    pair[40:152, 75:167] = photo  # overlaps the first photo
     changed, descriptions = synthesize_photo(pair, rng(), detector, mesh)
     assert len(descriptions) >= 1 and changed.shape == pair.shape
     twice, [_] = synthesize_photo(synthesize_photo(photo, rng(1), detector, mesh)[0], rng(2), detector, mesh)
@@ -136,7 +136,7 @@ def test_overlapping_faces_an_already_masked_face_and_a_drawing(photo, detector,
     for x in (70, 130):
         cv2.circle(drawing, (x, 80), 8, (0, 0, 0), -1)
     cv2.ellipse(drawing, (100, 130), (35, 18), 0, 0, 180, (0, 0, 0), 2)
-    assert synthesize_photo(drawing, rng(), detector, mesh)[0].shape == drawing.shape  # a mask, or none: both are fine
+    assert synthesize_photo(drawing, rng(), detector, mesh)[0].shape == drawing.shape  # a mask is optional
 
 
 @pytest.mark.parametrize("draw", synthesize.DRAW)
@@ -165,7 +165,7 @@ def test_a_tilted_head_is_found_and_its_mask_tilts_with_it(photo, detector, mesh
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal")
-def test_interrupted_it_stops_soon_and_goes_on_later(folder, photo, tmp_path):
+def test_an_interrupted_run_stops_soon_and_resumes_later(folder, photo, tmp_path):
     for number in range(60):
         cv2.imwrite(str(folder / f"more{number:02d}.png"), np.roll(photo, number, axis=2))
     command = [sys.executable, "-m", "maskdet_utils", "synthesize", str(folder), str(tmp_path / "out")]
@@ -173,8 +173,8 @@ def test_interrupted_it_stops_soon_and_goes_on_later(folder, photo, tmp_path):
     while process.poll() is None and len(list(tmp_path.glob("out/*.png"))) < 5:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1 and "Interrupted" in said and "Traceback" not in said
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and "Interrupted" in errors and "Traceback" not in errors
     written = len(list((tmp_path / "out").rglob("*.png")))
     assert 5 <= written < 63
     summary = synthesize_folder(folder, tmp_path / "out")
@@ -183,7 +183,7 @@ def test_interrupted_it_stops_soon_and_goes_on_later(folder, photo, tmp_path):
     assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".*"))
 
 
-def test_variants_say_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo, write_photo):
+def test_variants_name_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo, write_photo):
     face, wall = write_photo(tmp_path / "in" / "face.png", photo), write_photo(tmp_path / "in" / "wall.png")
     plan = {"right": 2, "wrong": 3, "occluder": 1}
     table = synthesize.draw_variants([wall, face], tmp_path / "out", plan, seed=4)

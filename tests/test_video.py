@@ -1,4 +1,4 @@
-"""Frames in, frames out: every kind of source and sink, and words for what cannot be read."""
+"""Frames in, frames out: every kind of source and sink, and clear errors for what cannot be read."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -47,7 +47,7 @@ def test_gif_keeps_rate_and_count(tmp_path):
     assert np.abs(frames[3].astype(int) - list(moving_square())[3]).max() < 12
 
 
-def test_mjpeg_is_jpegs_in_a_row(tmp_path):
+def test_mjpeg_is_a_sequence_of_jpegs(tmp_path):
     content = output.write_clip(tmp_path / "clip.mjpeg", moving_square(3)).read_bytes()
     assert content.count(b"\xff\xd8\xff") == 3
 
@@ -60,11 +60,11 @@ def test_odd_sizes_lose_at_most_one_pixel(tmp_path):
 def test_a_photo_and_a_folder(tmp_path, write_photo):
     write_photo(tmp_path / "in" / "a.png")
     write_photo(tmp_path / "in" / "deeper" / "b.jpg")
-    (tmp_path / "in" / "c.jpg").write_bytes(b"no photo")
+    (tmp_path / "in" / "c.jpg").write_bytes(b"not a photo")
     source = open_source(str(tmp_path / "in"))
     frames = dict(source.frames)
     assert source.kind == "photos" and source.count == 3 and list(frames) == ["a.png", "c.jpg", "deeper/b.jpg"]
-    assert frames["c.jpg"] is None  # said so on stderr
+    assert frames["c.jpg"] is None  # reported on stderr
     sink = open_sink(str(tmp_path / "out"), source)
     for name, frame in frames.items():
         if frame is not None:
@@ -75,7 +75,7 @@ def test_a_photo_and_a_folder(tmp_path, write_photo):
 
 @pytest.mark.parametrize("output", ["x.avi", "x.jpg", "x.txt"])
 def test_an_output_that_does_not_fit_is_refused(clip, output):
-    with pytest.raises(ValueError, match="does not fit: video goes to .mp4, .gif or a folder"):
+    with pytest.raises(ValueError, match="does not fit: write video to .mp4, .gif, or a folder"):
         open_sink(str(clip.parent / output), open_source(str(clip)))
 
 
@@ -90,20 +90,20 @@ def test_what_cannot_be_read_is_named(tmp_path, clip):
         ("text.mp4", "ffmpeg"),
         ("text.gif", "not a readable GIF"),
         ("cut.mp4", "cut off"),
-        ("folder", "holds no photos"),
+        ("folder", "holds no photos. They must end in: "),
         ("nothing.mp4", "There is no file"),
     ]:
         with pytest.raises(VideoError, match=words):
             open_source(str(tmp_path / name))
 
 
-def test_a_camera_that_is_not_there():
+def test_a_missing_camera():
     with pytest.raises(VideoError, match="Camera 97 gives no picture"):
         open_source("97")
 
 
 def test_an_unreachable_stream():
-    with pytest.raises(VideoError, match="can this machine reach it"):
+    with pytest.raises(VideoError, match="Check the address, and whether this computer can reach it"):
         open_source("http://127.0.0.1:9/stream.mjpg")
 
 
@@ -132,8 +132,8 @@ def test_a_stream_over_http(tmp_path):
         server.server_close()
 
 
-def test_a_video_without_a_rate_gets_the_usual_one(monkeypatch, clip):
-    class Capture:  # around the real one: OpenCV's classes crash the collector when they are subclassed
+def test_a_video_without_a_rate_gets_the_default_rate(monkeypatch, clip):
+    class Capture:  # wraps the real one: subclasses of OpenCV's classes crash the garbage collector
         def __init__(self, name, real=cv2.VideoCapture):
             self.real = real(name)
             self.read, self.release, self.isOpened = self.real.read, self.real.release, self.real.isOpened
@@ -154,5 +154,5 @@ def test_a_gif_of_one_frame_and_without_durations(tmp_path):
 
 def test_the_actors_of_a_clip_switch_when_they_should():
     (actor,) = clips.cast_actors([5], [(3, 6)])
-    labels = [truth[0][1] for _, truth in clips.play([actor], 8, width=160, height=120)]
+    labels = [ground_truth[0][1] for _, ground_truth in clips.play([actor], 8, width=160, height=120)]
     assert labels == ["without_mask"] * 3 + ["with_mask"] * 3 + ["without_mask"] * 2

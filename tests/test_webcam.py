@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class OneFace:
-    """A stand-in for `MaskDetector`: one bare face in the middle of every frame."""
+    """A stand-in for `MaskDetector` that finds one bare face in the middle of every frame."""
 
     classes = ["with_mask", "without_mask"]
     threshold = 0.5
@@ -61,15 +61,15 @@ def jpeg_of(width, height):
     return cv2.imencode(".jpg", cv2.resize(pixels, (width, height)))[1].tobytes()
 
 
-def tell(panel, buffers=(), view="a", number=1, **message):
-    """Let a message of the browser come in, as ipywidgets hands it over; returns the answer and its pictures."""
+def send(panel, buffers=(), view="a", number=1, **message):
+    """Deliver a message from the browser as ipywidgets does; return the answer and its pictures."""
     before = len(panel.sent)
     panel._handle_custom_msg({"view": view, "number": number, **message}, [memoryview(b) for b in buffers])
     return panel.sent[-1] if len(panel.sent) > before else (None, [])
 
 
 def test_a_frame_is_answered_with_boxes_as_fractions(panel, jpeg):
-    answer, pictures = tell(panel, [jpeg], type="frame", number=7)
+    answer, pictures = send(panel, [jpeg], type="frame", number=7)
     assert (answer["view"], answer["number"]) == ("a", 7)
     assert answer["faces"][0]["box"] == [0.25, 0.25, 0.5, 0.5]
     assert (answer["faces"][0]["words"], answer["faces"][0]["style"]) == ("without mask", 1)
@@ -80,8 +80,8 @@ def test_a_frame_is_answered_with_boxes_as_fractions(panel, jpeg):
 
 def test_no_frame_in_the_saved_state(panel, jpeg):
     before = panel.get_state()
-    tell(panel, [jpeg], type="frame")
-    tell(panel, [jpeg], type="photo")
+    send(panel, [jpeg], type="frame")
+    send(panel, [jpeg], type="photo")
     assert panel.get_state() == before
     assert not [name for name, value in panel.get_state().items() if isinstance(value, bytes | memoryview)]
 
@@ -92,25 +92,25 @@ def test_the_panel_shows_as_the_same_text_in_every_run(panel):
 
 
 def test_everything_comes_from_this_package(panel):
-    """A classroom without internet: nothing is loaded from elsewhere."""
+    """The panel works in a classroom without internet: it loads nothing from elsewhere."""
     for text in (panel._esm, panel._css):
         assert not re.search(r"\bimport\b\W*[\w({\"']|url\(|https?://\w+\.", text)
 
 
 @pytest.mark.parametrize("content", [b"", b"\x00", bytes(range(256)) * 8, b"\xff\xd8\xff\xe0" + bytes(500)])
-def test_bytes_that_are_no_picture(panel, content, jpeg):
-    answer, _ = tell(panel, [content], type="frame")
+def test_bytes_that_are_not_a_picture(panel, content, jpeg):
+    answer, _ = send(panel, [content], type="frame")
     assert answer["error"].startswith("A picture could not be read: it is ")
-    assert "faces" in tell(panel, [jpeg], type="frame")[0], "the panel is still alive"
+    assert "faces" in send(panel, [jpeg], type="frame")[0], "the panel is still alive"
 
 
 def test_a_frame_without_a_buffer(panel):
-    assert "empty" in tell(panel, type="frame")[0]["error"]
+    assert "empty" in send(panel, type="frame")[0]["error"]
 
 
 @pytest.mark.parametrize("size", [(481, 361), (9, 301), (8000, 6000)])
 def test_odd_and_huge_sizes(panel, size):
-    answer, _ = tell(panel, [jpeg_of(*size)], type="frame")
+    answer, _ = send(panel, [jpeg_of(*size)], type="frame")
     assert answer["faces"]
     assert max(panel.detector.seen[-1][0]) <= 1600
 
@@ -133,46 +133,46 @@ def test_messages_that_mean_nothing(panel, message):
 
 def test_each_view_has_its_own_people(panel, jpeg):
     for view in ("a", "b", "a"):
-        tell(panel, [jpeg], view=view, type="frame")
+        send(panel, [jpeg], view=view, type="frame")
     first, second, third = panel.detector.trackers
     assert first is third and first is not second
-    tell(panel, view="a", type="stop")
-    tell(panel, [jpeg], view="a", type="frame")
-    assert panel.detector.trackers[-1] is not first, "after Stop comes another video"
+    send(panel, view="a", type="stop")
+    send(panel, [jpeg], view="a", type="frame")
+    assert panel.detector.trackers[-1] is not first, "a new video starts after Stop"
 
 
-def test_views_that_said_no_goodbye_are_forgotten(panel, jpeg):
+def test_views_that_disappear_are_forgotten(panel, jpeg):
     for number in range(50):
-        tell(panel, [jpeg], view=str(number), type="frame")
+        send(panel, [jpeg], view=str(number), type="frame")
     assert len(panel._views) <= 8
 
 
-def test_a_photo_is_looked_at_alone(panel, jpeg):
-    assert tell(panel, [jpeg], type="photo")[0]["faces"]
+def test_a_photo_is_classified_without_a_tracker(panel, jpeg):
+    assert send(panel, [jpeg], type="photo")[0]["faces"]
     assert panel.detector.trackers == []
 
 
 def test_frames_that_waited_too_long_are_dropped(panel, jpeg):
     clock = 1000 * (time.time() - 7200)  # the browser's clock may be hours behind
-    assert tell(panel, [jpeg], type="frame", sent=clock)[0]
-    assert tell(panel, [jpeg], type="frame", sent=clock - 2500)[0] is None
-    assert tell(panel, [jpeg], type="frame", sent=clock + 10)[0]
-    assert tell(panel, [jpeg], type="frame", sent="yesterday")[0]
+    assert send(panel, [jpeg], type="frame", sent=clock)[0]
+    assert send(panel, [jpeg], type="frame", sent=clock - 2500)[0] is None
+    assert send(panel, [jpeg], type="frame", sent=clock + 10)[0]
+    assert send(panel, [jpeg], type="frame", sent="yesterday")[0]
 
 
 def test_threads_wait_for_each_other(panel, jpeg):
     panel.detector.pause = 0.02
     busy, most = [], []
 
-    def detect(frame, look=panel.detector.detect):
+    def detect(frame, original=panel.detector.detect):
         busy.append(1)
         most.append(len(busy))
-        found = look(frame)
+        detections = original(frame)
         busy.pop()
-        return found
+        return detections
 
     panel.detector.detect = detect
-    threads = [threading.Thread(target=tell, args=(panel, [jpeg], str(n)), kwargs={"type": "frame"}) for n in range(6)]
+    threads = [threading.Thread(target=send, args=(panel, [jpeg], str(n)), kwargs={"type": "frame"}) for n in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -182,21 +182,21 @@ def test_threads_wait_for_each_other(panel, jpeg):
 
 def test_stop_during_a_detection(panel, jpeg):
     panel.detector.pause = 0.1
-    looking = threading.Thread(target=tell, args=(panel, [jpeg]), kwargs={"type": "frame"})
-    looking.start()
+    detection = threading.Thread(target=send, args=(panel, [jpeg]), kwargs={"type": "frame"})
+    detection.start()
     time.sleep(0.02)
-    tell(panel, type="stop")
-    looking.join()
+    send(panel, type="stop")
+    detection.join()
     assert panel._views == {}
-    assert tell(panel, [jpeg], type="frame")[0]["faces"]
+    assert send(panel, [jpeg], type="frame")[0]["faces"]
 
 
-def test_an_unforeseen_error_becomes_a_sentence(panel, jpeg, monkeypatch):
+def test_an_unexpected_error_becomes_a_sentence(panel, jpeg, monkeypatch):
     monkeypatch.setattr(panel.detector, "track", lambda *_: 1 / 0)
-    answer, _ = tell(panel, [jpeg], type="frame")
+    answer, _ = send(panel, [jpeg], type="frame")
     assert answer["final"] == "stopped" and "ZeroDivisionError" in answer["error"]
     monkeypatch.undo()
-    assert tell(panel, [jpeg], type="frame")[0]["faces"]
+    assert send(panel, [jpeg], type="frame")[0]["faces"]
 
 
 def test_the_threshold_of_the_panel_is_the_detectors(panel, jpeg):
@@ -211,7 +211,7 @@ def test_another_face_detector(panel, monkeypatch):
     assert panel.detector.face_detector == "the other one"
 
 
-def test_a_face_detector_that_cannot_be_had(panel, monkeypatch):
+def test_a_face_detector_that_is_not_available(panel, monkeypatch):
     def refuse(name):
         raise webcam.faces.assets.AssetError("its file is not here")
 
@@ -223,10 +223,10 @@ def test_a_face_detector_that_cannot_be_had(panel, monkeypatch):
 
 def test_the_sample_clip_comes_with_its_pictures(panel):
     for _ in range(3):
-        answer, pictures = tell(panel, type="next", source="sample")
+        answer, pictures = send(panel, type="next", source="sample")
         assert answer["faces"] and len(pictures) == 1
         assert webcam.read_frame(pictures[0]).shape[2] == 3
-    tell(panel, type="stop")
+    send(panel, type="stop")
     assert panel._views == {}
 
 
@@ -255,21 +255,21 @@ class FakeCapture:
 def test_the_kernels_camera(panel, monkeypatch):
     monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
     FakeCapture.released = 0
-    assert tell(panel, type="next", source="opencv")[1]
-    tell(panel, type="stop")
+    assert send(panel, type="next", source="opencv")[1]
+    send(panel, type="stop")
     assert FakeCapture.released == 1, "Stop turns it off"
     for _ in range(3):
-        assert tell(panel, type="next", source="opencv")[1]
-    answer, _ = tell(panel, type="next", source="opencv")
+        assert send(panel, type="next", source="opencv")[1]
+    answer, _ = send(panel, type="next", source="opencv")
     assert answer["final"] == "no camera" and "plugged in" in answer["error"]
-    assert FakeCapture.released == 2, "pulled out, it is let go"
+    assert FakeCapture.released == 2, "an unplugged camera is released"
 
 
-def test_the_kernels_camera_goes_off_with_a_tab_that_says_no_goodbye(panel, monkeypatch):
+def test_the_kernels_camera_goes_off_when_its_tab_disappears(panel, monkeypatch):
     monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
     monkeypatch.setattr(webcam, "CAMERA_SECONDS", 0.1)
     FakeCapture.released = 0
-    tell(panel, type="next", source="opencv")
+    send(panel, type="next", source="opencv")
     time.sleep(0.5)
     assert FakeCapture.released == 1
     assert not any(isinstance(thread, threading.Timer) for thread in threading.enumerate()), "no thread is left behind"
@@ -278,7 +278,7 @@ def test_the_kernels_camera_goes_off_with_a_tab_that_says_no_goodbye(panel, monk
 def test_closing_the_panel_turns_the_kernels_camera_off(panel, monkeypatch):
     monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
     FakeCapture.released = 0
-    tell(panel, type="next", source="opencv")
+    send(panel, type="next", source="opencv")
     panel.close()
     assert FakeCapture.released == 1
 
@@ -287,6 +287,6 @@ def test_the_javascript():
     node = shutil.which("node")
     if node is None and os.environ.get("MASKDET_REQUIRE_BROWSER") != "1":
         pytest.skip("needs Node (on Debian or Ubuntu: sudo apt-get install nodejs)")
-    assert node, "MASKDET_REQUIRE_BROWSER=1, but there is no Node here"
+    assert node, "MASKDET_REQUIRE_BROWSER=1, but Node is not installed"
     done = subprocess.run([node, "--test", str(ROOT / "tests/webcam.test.mjs")], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -1,4 +1,4 @@
-// The panel's JavaScript under Node's own test runner, with a stand-in for the page, the kernel and the camera.
+// The panel's JavaScript in Node's test runner, with stand-ins for the page, the kernel, and the camera.
 //
 // node --test tests/webcam.test.mjs
 
@@ -6,13 +6,13 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 
-// As the notebook does: from its text. (An import of the file would depend on how Node takes the ending .js.)
+// Loaded from its text, as the notebook does. (An import of the file would depend on how Node treats .js files.)
 const source = readFileSync(new URL("../maskdet_utils/live/webcam.js", import.meta.url), "utf8");
 const { default: widget, describe, drawFaces, explain } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const FACE = { box: [0.1, 0.2, 0.3, 0.4], style: 0, words: "with mask", label: "with_mask", probability: 0.981 };
 
-/** As much of a page's element as the panel uses. */
+/** The part of a page's element that the panel uses. */
 class Element {
   constructor(tag) {
     Object.assign(this, { tag, children: [], attributes: {}, listeners: {}, dataset: {}, textContent: "", drawn: [], files: [] });
@@ -29,8 +29,8 @@ class Element {
   addEventListener(name, callback) { this.listeners[name] = callback; }
   fire(name) { return this.listeners[name](); }
   getContext() {
-    const note = (name) => (...values) => { this.drawn.push([name, ...values]); return { width: 50 }; };
-    return new Proxy({}, { get: (_, name) => note(name), set: () => true });
+    const record = (name) => (...values) => { this.drawn.push([name, ...values]); return { width: 50 }; };
+    return new Proxy({}, { get: (_, name) => record(name), set: () => true });
   }
   toBlob(done) { done({ arrayBuffer: async () => new ArrayBuffer(100) }); }
   find(matches) {
@@ -109,7 +109,7 @@ beforeEach(() => {
 });
 afterEach(() => panel.end());
 
-test("Start takes the camera and keeps one frame under way", async () => {
+test("Start opens the camera and keeps one frame under way", async () => {
   assert.equal(cameraTracks.length, 0, "the camera stays off until Start");
   await press("Start");
   assert.equal(model.get("status"), "running");
@@ -123,7 +123,7 @@ test("Start takes the camera and keeps one frame under way", async () => {
   assert.equal(sent.length, 2);
 });
 
-test("an answer is drawn and said", async () => {
+test("an answer is drawn and described", async () => {
   await press("Start");
   await grab();
   await answer({ milliseconds: { faces: 7.25 } });
@@ -150,7 +150,7 @@ test("Stop turns the camera off, and a late answer changes nothing", async () =>
   assert.ok(!panel.root.find((element) => element.textContent === "1 face: with mask."));
 });
 
-test("Stop while the browser still asks: the camera that comes then goes off at once", async () => {
+test("Stop while the browser asks for permission: a camera that opens later goes off at once", async () => {
   let allow;
   useCamera(() => new Promise((done) => (allow = () => done(makeCamera()))));
   await press("Start");
@@ -163,9 +163,9 @@ test("Stop while the browser still asks: the camera that comes then goes off at 
 });
 
 for (const [name, state, words] of [
-  ["NotAllowedError", "denied", /refused/],
+  ["NotAllowedError", "denied", /blocked the camera/],
   ["NotFoundError", "no camera", /No camera/],
-  ["NotReadableError", "no camera", /program that uses it/],
+  ["NotReadableError", "no camera", /other program that uses it/],
 ]) {
   test(`${name} gives the state "${state}" and a sentence, and Start works again`, async () => {
     useCamera(async () => { throw Object.assign(new Error(), { name }); });
@@ -186,14 +186,14 @@ test("on an insecure page there is no camera to ask for", async () => {
   assert.match(status(), /https/);
 });
 
-test("a camera that is pulled out is lost", async () => {
+test("a camera that is unplugged is lost", async () => {
   await press("Start");
   cameraTracks[0].end();
   assert.equal(model.get("status"), "lost");
   assert.match(status(), /Plug it in/);
 });
 
-test("a silent kernel is lost and the camera off", async () => {
+test("a silent kernel is lost, and the camera goes off", async () => {
   await press("Start");
   await grab();
   await pass(9);
@@ -211,7 +211,7 @@ test("a closed connection is lost", async () => {
   assert.ok(cameraTracks[0].stopped);
 });
 
-test("the camera goes off when nobody is there for long enough", async () => {
+test("the camera goes off when nobody is there for a while", async () => {
   await press("Start");
   for (let second = 0; second < 13; second += 1) {
     await grab();
@@ -234,7 +234,7 @@ test("a hidden page is silent, but not lost", async () => {
   assert.equal(model.get("status"), "running");
 });
 
-test("closing the view turns the camera off and takes every listener away", async () => {
+test("closing the view turns the camera off and removes every listener", async () => {
   await press("Start");
   panel.end();
   assert.ok(cameraTracks[0].stopped);
@@ -242,7 +242,7 @@ test("closing the view turns the camera off and takes every listener away", asyn
   assert.deepEqual(Object.values(model.listeners).flat(), []);
 });
 
-test("answers to another view are none of ours", async () => {
+test("answers to another view are ignored", async () => {
   await press("Start");
   await grab();
   await answer({ view: "another" });
@@ -261,7 +261,7 @@ test("the sample clip needs no camera: the kernel sends the pictures", async () 
   assert.equal(sent.length, 2);
 });
 
-test("an error of the kernel's source ends it with a sentence", async () => {
+test("an error in the kernel's source stops the panel with a sentence", async () => {
   open({ source: "opencv" });
   await press("Start");
   await grab();
@@ -270,7 +270,7 @@ test("an error of the kernel's source ends it with a sentence", async () => {
   assert.equal(status(), "No camera here.");
 });
 
-test("an unreadable frame is said, and the next one is sent all the same", async () => {
+test("an unreadable frame is reported, and the next one is still sent", async () => {
   await press("Start");
   await grab();
   await answer({ error: "A picture could not be read.", faces: undefined });
@@ -323,6 +323,6 @@ test("each class has its own line style", () => {
 });
 
 test("faces in words", () => {
-  assert.equal(describe([]), "No face in sight.");
+  assert.equal(describe([]), "No face found.");
   assert.equal(describe([FACE, { ...FACE, words: "without mask" }]), "2 faces: with mask, without mask.");
 });

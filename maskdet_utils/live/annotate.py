@@ -1,4 +1,4 @@
-"""Mark the faces of photos, videos and streams: what `maskdet annotate` does.
+"""Mark the faces in photos, videos, and streams: the work of `maskdet annotate`.
 
 open_source ──► frames ──► MaskDetector ──► draw ──► open_sink
                                 └──► JSON
@@ -18,7 +18,7 @@ from .video import Source, VideoError, open_source
 
 
 def default_output(name: str, source: Source) -> str:
-    """Where the marked copy goes if the user does not say: into the current folder."""
+    """Return the name of the marked copy, in the current folder, for a user who gives none."""
     stem = Path(name).stem if source.kind != "live" else ("camera" + name if name.isdecimal() else "stream")
     if source.kind == "photos":
         return f"{stem}-marked" + (".jpg" if Path(name).is_file() else "")
@@ -26,12 +26,25 @@ def default_output(name: str, source: Source) -> str:
 
 
 def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=None) -> dict:
-    """Mark every face of a source (see `video.open_source`) and write a copy to `output` (see `video.open_sink`).
+    """Mark every face of a source and write a marked copy.
 
-    boxes_to: a text file that gets one JSON document with the boxes of each frame; with it and without `output`
-    nothing else is written. Ctrl-C ends it as the end of the video would: what is there so far is kept.
+    Ctrl-C has the same effect as the end of the video: what is written so far is kept.
 
-    Returns `frames`, `faces`, `output` and `interrupted`. Raises `VideoError`, `PhotoError`, ValueError.
+    Args:
+        name: The source, see `video.open_source`.
+        output: Where the copy goes, see `output.open_sink`. If it is None, `default_output` chooses a name; but with
+            `boxes_to` no copy is written.
+        detector: The detector that finds and labels the faces.
+        boxes_to: Open text file for one JSON document with the boxes of each frame.
+
+    Returns:
+        `frames` and `faces` (counts), `output`, and `interrupted` (always False for a live source, which only Ctrl-C
+        ends).
+
+    Raises:
+        VideoError: If the source cannot be read or the copy cannot be written.
+        PhotoError: If `name` is a photo that cannot be read.
+        ValueError: If the output does not fit the source, or would overwrite it.
     """
     from tqdm.auto import tqdm
 
@@ -39,7 +52,7 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
     if output is None and boxes_to is None:
         output = default_output(name, source)
     _refuse_to_overwrite_input(name, output)
-    look = detector.detect if source.kind == "photos" else detector.track
+    detect = detector.detect if source.kind == "photos" else detector.track
     detector.reset()
     frames = faces = 0
     interrupted = False
@@ -49,24 +62,24 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
         if boxes_to:
             stack.enter_context(_document(boxes_to, name, source))
         bar = stack.enter_context(tqdm(total=source.count, unit=" frames", smoothing=0.1, file=sys.stderr))
-        asked_to_stop = stack.enter_context(_ctrl_c_waits())
+        stop_requests = stack.enter_context(_delayed_ctrl_c())
         for photo, frame in source.frames:
-            if asked_to_stop:
+            if stop_requests:
                 interrupted = True
                 break
             if frame is None:
                 continue
-            found = look(frame)
+            detections = detect(frame)
             if sink:
-                sink.write(draw(frame, found, detector.classes), photo)
+                sink.write(draw(frame, detections, detector.classes), photo)
             if boxes_to:
-                _write_boxes(boxes_to, frames, photo, source, found)
-            frames, faces = frames + 1, faces + len(found)
+                _write_boxes(boxes_to, frames, photo, source, detections)
+            frames, faces = frames + 1, faces + len(detections)
             bar.update()
     if not frames and not interrupted:
-        raise VideoError(f"{name}: none of the photos can be read.")
+        raise VideoError(f"None of the photos in {name} can be read. Save them again as JPEG or PNG.")
     if source.kind == "video" and not interrupted and source.count and frames < 0.9 * source.count:
-        print(f"{name} ends after {frames} of {source.count} frames: the file is cut off or damaged.", file=sys.stderr)
+        print(f"{name} ends after {frames} of {source.count} frames: it is cut off or damaged.", file=sys.stderr)
     return {"frames": frames, "faces": faces, "output": output, "interrupted": interrupted and source.kind != "live"}
 
 
@@ -75,32 +88,32 @@ def _refuse_to_overwrite_input(name: str, output: str | None) -> None:
     if output is None or not source.exists():
         return
     if source.resolve() == target.resolve() or (source.is_dir() and target.resolve().is_relative_to(source.resolve())):
-        raise ValueError(f"{output} is the input, or lies in it: the originals stay untouched, choose another place.")
+        raise ValueError(f"{output} is the input or lies inside it. To protect the originals, choose another place.")
 
 
 @contextmanager
-def _ctrl_c_waits():
-    """Gives a list that is empty until Ctrl-C: the frame at hand is finished first. A second Ctrl-C does not wait."""
-    asked = []
+def _delayed_ctrl_c():
+    """Yield a list that is empty until Ctrl-C, so that the current frame is finished. A second Ctrl-C does not wait."""
+    stop_requests = []
 
-    def ask(*_):
-        if asked:
+    def request_stop(*_):
+        if stop_requests:
             raise KeyboardInterrupt
-        asked.append(True)
+        stop_requests.append(True)
 
-    if threading.current_thread() is not threading.main_thread():  # only the main thread hears of Ctrl-C
-        yield asked
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives Ctrl-C
+        yield stop_requests
         return
-    before = signal.signal(signal.SIGINT, ask)
+    previous_handler = signal.signal(signal.SIGINT, request_stop)
     try:
-        yield asked
+        yield stop_requests
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
 @contextmanager
 def _document(file, name, source):
-    """One JSON document around the frames' lines, complete however the video ends."""
+    """Write one JSON document around the frames' lines, which is complete however the video ends."""
     rate = json.dumps(None if source.kind == "photos" else source.rate)
     file.write(f'{{"input": {json.dumps(name)}, "frames_per_second": {rate}, "frames": [')
     try:
@@ -110,19 +123,19 @@ def _document(file, name, source):
         file.flush()
 
 
-def _write_boxes(file, number: int, photo, source, found) -> None:
-    place = (
+def _write_boxes(file, number: int, photo, source, detections) -> None:
+    position = (
         {"photo": photo} if source.kind == "photos" else {"frame": number, "seconds": round(number / source.rate, 3)}
     )
     faces = [
         {
-            "box": list(one.box),
-            "label": one.label,
-            "probability": round(one.probability, 4),
-            "face_score": round(one.face_score, 4),
-            **({} if one.track is None else {"track": one.track}),
+            "box": list(face.box),
+            "label": face.label,
+            "probability": round(face.probability, 4),
+            "face_score": round(face.face_score, 4),
+            **({} if face.track is None else {"track": face.track}),
         }
-        for one in found
+        for face in detections
     ]
-    file.write((",\n" if number else "\n") + json.dumps({**place, "faces": faces}))
+    file.write((",\n" if number else "\n") + json.dumps({**position, "faces": faces}))
     file.flush()

@@ -1,6 +1,7 @@
-"""Marked frames out: to a photo, a folder of photos, an MP4 file, or a GIF.
+"""Write marked frames to a photo, a folder of photos, an MP4 file, or a GIF.
 
-Frames are RGB uint8 (height, width, 3); OpenCV's BGR does not leave this file.
+Every sink has `write(frame, name)` and `close()`. Frames are RGB uint8 (height, width, 3); OpenCV's BGR stays inside
+this file.
 """
 
 import os
@@ -19,7 +20,7 @@ PHOTO_ENDINGS = {".jpg", ".jpeg", ".png"}
 
 
 class PhotoSink:
-    """Writes each frame as a photo: to one file, or below a folder, under its own name."""
+    """Write each frame as a photo: to one file, or below a folder under its own name."""
 
     def __init__(self, path: Path, into_folder: bool):
         self.path, self.into_folder, self.count = path, into_folder, 0
@@ -32,9 +33,9 @@ class PhotoSink:
             if target.suffix.lower() not in PHOTO_ENDINGS:
                 target = target.with_name(target.name + ".png")
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        good, content = cv2.imencode(target.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
-        if not good:
-            raise VideoError(f"{target} could not be written as {target.suffix}.")
+        was_encoded, content = cv2.imencode(target.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        if not was_encoded:
+            raise VideoError(f"OpenCV cannot write {target} as {target.suffix}. Choose .jpg or .png.")
         write_file(target, content.tobytes())
 
     def close(self) -> None:
@@ -42,7 +43,10 @@ class PhotoSink:
 
 
 class Mp4Sink:
-    """Writes an MPEG-4 file, which every OpenCV can. It has no sound; an odd width or height loses one pixel."""
+    """Write an MP4 file (MPEG-4, which every build of OpenCV can write).
+
+    It has no sound. An odd width or height loses one pixel.
+    """
 
     def __init__(self, path: Path, rate: float):
         self.path, self.rate = path, rate
@@ -55,8 +59,8 @@ class Mp4Sink:
             self.size = frame.shape[1], frame.shape[0]
             self.writer = cv2.VideoWriter(str(self.unfinished), cv2.VideoWriter_fourcc(*"mp4v"), self.rate, self.size)
             if not self.writer.isOpened():
-                raise VideoError(f"OpenCV cannot write {self.size[0]}×{self.size[1]} pixels to {self.path}.")
-        if (frame.shape[1], frame.shape[0]) != self.size:  # a stream may change its size on the way
+                raise VideoError(f"OpenCV cannot write {self.path} with (width, height) = {self.size}. Choose .gif.")
+        if (frame.shape[1], frame.shape[0]) != self.size:  # a stream may change its size while it runs
             frame = cv2.resize(frame, self.size)
         self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
 
@@ -68,7 +72,7 @@ class Mp4Sink:
 
 
 class GifSink:
-    """Collects a GIF (256 colors a frame, all in memory until the end: for short clips)."""
+    """Write a GIF with at most 256 colors per frame. All frames stay in memory until the end: for short clips only."""
 
     def __init__(self, path: Path, rate: float):
         self.path, self.rate, self.frames = path, rate, []
@@ -76,7 +80,7 @@ class GifSink:
     def write(self, frame: np.ndarray, name: str | None) -> None:
         from PIL import Image
 
-        # Without dithering: its noise would flicker, and triple the size.
+        # Without dithering: its noise would flicker and make the file three times as large.
         self.frames.append(Image.fromarray(frame).quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
 
     def close(self) -> None:
@@ -84,7 +88,7 @@ class GifSink:
 
         if not self.frames:
             return
-        # A GIF counts in hundredths of a second: rounding the points in time, not the durations, keeps the pace.
+        # A GIF counts in hundredths of a second. Rounding the points in time, not the durations, keeps the rate right.
         times = [10 * round(100 * number / self.rate) for number in range(len(self.frames) + 1)]
         durations = [max(20, end - start) for start, end in zip(times, times[1:], strict=False)]
         file = io.BytesIO()
@@ -93,9 +97,17 @@ class GifSink:
 
 
 def open_sink(output: str, source: Source):
-    """A sink for a source, by the output's ending; without an ending it is a folder.
+    """Open the sink for an output, chosen by its file name extension; without one the output is a folder.
 
-    Raises ValueError if such a source does not fit such an output, or the ending is none that we write.
+    Args:
+        output: A file (.jpg or .png for one photo, .mp4 or .gif for video), or a folder for any source.
+        source: Where the frames come from.
+
+    Returns:
+        A `PhotoSink`, `Mp4Sink`, or `GifSink`.
+
+    Raises:
+        ValueError: If the output does not fit the source, or we cannot write that extension.
     """
     path, ending = Path(output), Path(output).suffix.lower()
     if path.is_dir() or not ending:
@@ -105,14 +117,24 @@ def open_sink(output: str, source: Source):
         return PhotoSink(path, into_folder=False)
     if ending in (".mp4", ".gif") and source.kind != "photos":
         return (Mp4Sink if ending == ".mp4" else GifSink)(path, source.rate)
-    wanted = "to .mp4, .gif or a folder" if source.kind != "photos" else "to a folder, or a single one to .jpg or .png"
-    raise ValueError(f"{output} does not fit: {'photos go' if source.kind == 'photos' else 'video goes'} {wanted}.")
+    fits = "a folder, or one photo to .jpg or .png" if source.kind == "photos" else ".mp4, .gif, or a folder"
+    raise ValueError(f"{output} does not fit: write {'photos' if source.kind == 'photos' else 'video'} to {fits}.")
 
 
 def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.0) -> Path:
-    """Write RGB frames to .mp4, .gif or .mjpeg (JPEGs in a row: what Chromium takes for a fake camera).
+    """Write a video.
 
-    Chromium wants even sizes. Raises ValueError for another ending.
+    Args:
+        path: File that ends in .mp4, .gif, or .mjpeg. The last one is a sequence of JPEGs, which Chromium can play as a
+            fake camera if width and height are even.
+        frames: RGB uint8 frames (height, width, 3).
+        rate: Frames per second.
+
+    Returns:
+        The path.
+
+    Raises:
+        ValueError: If the extension is another one.
     """
     path = Path(path)
     if path.suffix.lower() == ".mjpeg":
@@ -120,7 +142,7 @@ def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.
             for frame in frames:
                 file.write(cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
         return path
-    sink = open_sink(str(path), Source("video", (none for none in ()), rate))
+    sink = open_sink(str(path), Source("video", (frame for frame in ()), rate))
     try:
         for frame in frames:
             sink.write(frame, None)

@@ -1,6 +1,6 @@
-"""Frames in from anywhere (photo, folder, video, GIF, camera, stream), frames out to a file or a folder.
+"""Read frames from a photo, a folder of photos, a video, a GIF, a camera, or a network stream.
 
-Frames are RGB uint8 (height, width, 3); OpenCV's BGR does not leave this file.
+Frames are RGB uint8 (height, width, 3); OpenCV's BGR stays inside this file.
 """
 
 import math
@@ -10,7 +10,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own notes; we say in a sentence what went wrong
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # no messages from FFmpeg: our errors explain what went wrong
 
 import cv2
 import numpy as np
@@ -18,21 +18,24 @@ import numpy as np
 from ..photos import MAX_PIXELS, SUFFIXES, PhotoError, find_photos, read_photo
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
-STREAM_TIMEOUT = 10_000  # milliseconds without an answer
-USUAL_RATE = 25.0  # frames per second, where a source does not say
+STREAM_TIMEOUT = 10_000  # milliseconds to wait for an answer
+USUAL_RATE = 25.0  # frames per second, if a source does not give its rate
 
 
 class VideoError(RuntimeError):
-    """A source cannot be read or a file cannot be written; the message says why and what helps."""
+    """A source cannot be read, or a file cannot be written; the message says why and what to do."""
 
 
 @dataclass(eq=False)
 class Source:
     """Where frames come from.
 
-    kind: "photos", "video" or "live". frames: gives (name, frame); the name of a photo is its path below the folder,
-    that of a video's frame is None; the frame of an unreadable photo is None. rate: frames per second. count: of
-    frames, None if not known.
+    Attributes:
+        kind: "photos", "video", or "live".
+        frames: Yields (name, frame). A photo's name is its path below the folder; frames of a video have the name None.
+            The frame is None if the photo cannot be read.
+        rate: Frames per second.
+        count: Number of frames; None if unknown.
     """
 
     kind: str
@@ -42,9 +45,11 @@ class Source:
 
 
 def open_source(name: str) -> Source:
-    """Open a photo, a folder of photos, a video file, a GIF, a camera ("0", "1", …) or a network stream.
+    """Open a photo, a folder of photos, a video file, a GIF, a camera ("0", "1", …), or a network stream.
 
-    Raises `VideoError` if there is none of that name, or it cannot be opened.
+    Raises:
+        VideoError: If nothing has that name, or it cannot be opened.
+        PhotoError: If `name` is a photo that cannot be read.
     """
     path = Path(name)
     if name.lower().startswith(STREAMS):
@@ -52,19 +57,19 @@ def open_source(name: str) -> Source:
     if path.is_dir():
         photos = find_photos(path)
         if not photos:
-            raise VideoError(f"{name} holds no photos ({', '.join(sorted(SUFFIXES))}).")
+            raise VideoError(f"{name} holds no photos. They must end in: {', '.join(sorted(SUFFIXES))}.")
         return Source(
             "photos", ((photo.relative_to(path).as_posix(), _photo(photo)) for photo in photos), count=len(photos)
         )
     if not path.exists():
         if name.isdecimal():
             return _open_video(name, "live")
-        raise VideoError(f"There is no file, folder, camera or stream {name}.")
+        raise VideoError(f"There is no file, folder, camera, or stream {name}. Check the name.")
     if path.suffix.lower() == ".gif":
         return _open_gif(path)
     if path.suffix.lower() in SUFFIXES:
         photo = read_photo(path)
-        return Source("photos", (one for one in [(path.name, photo)]), count=1)
+        return Source("photos", (frame for frame in [(path.name, photo)]), count=1)
     return _open_video(name, "video")
 
 
@@ -72,7 +77,7 @@ def _photo(path: Path) -> np.ndarray | None:
     try:
         return read_photo(path)
     except PhotoError as error:
-        print(f"left out, {error}: {path}", file=sys.stderr)
+        print(f"{path} is skipped: {error}.", file=sys.stderr)
         return None
 
 
@@ -85,8 +90,8 @@ def _open_video(name: str, kind: str) -> Source:
         capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, limits)
     else:
         capture = cv2.VideoCapture(name)
-    good, first = capture.read()
-    if not good:
+    was_read, first = capture.read()
+    if not was_read:
         was_open = capture.isOpened()
         capture.release()
         raise VideoError(_why_unreadable(name, kind, was_open))
@@ -101,10 +106,10 @@ def _open_video(name: str, kind: str) -> Source:
 
 def _captured(capture, frame):
     try:
-        good = True
-        while good:
+        was_read = True
+        while was_read:
             yield None, cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            good, frame = capture.read()
+            was_read, frame = capture.read()
     finally:
         capture.release()
 
@@ -112,14 +117,14 @@ def _captured(capture, frame):
 def _why_unreadable(name: str, kind: str, was_open: bool) -> str:
     if kind == "live" and name.isdecimal():
         return (
-            f"Camera {name} gives no picture. Is it plugged in, and does no other program use it? 0 is the first one."
+            f"Camera {name} gives no picture. Plug it in, and close other programs that use it. The first camera is 0."
         )
     if kind == "live":
-        return f"{name} gives no picture. Is the address right, and can this machine reach it?"
+        return f"{name} gives no picture. Check the address, and whether this computer can reach it."
     if Path(name).stat().st_size == 0:
-        return f"{name} is empty."
-    found = "holds no frame that OpenCV can decode" if was_open else "is no video that OpenCV can read, or is cut off"
-    return f"{name} {found}. If another program plays it, convert it: ffmpeg -i {name} -c:v libx264 converted.mp4"
+        return f"{name} is empty. Copy or record it again."
+    problem = "has no frame that OpenCV can decode" if was_open else "is cut off, or not a video that OpenCV can read"
+    return f"{name} {problem}. If another program plays it, convert it: ffmpeg -i {name} -c:v libx264 converted.mp4"
 
 
 def _open_gif(path: Path) -> Source:
@@ -128,13 +133,13 @@ def _open_gif(path: Path) -> Source:
     try:
         image = Image.open(path)
         if image.width * image.height > MAX_PIXELS:
-            raise VideoError(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels.")
+            raise VideoError(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller.")
         count = getattr(image, "n_frames", 1)
         durations = []
         for frame in ImageSequence.Iterator(image):
             durations.append(frame.info.get("duration", 0))
     except (OSError, SyntaxError, EOFError) as error:
-        raise VideoError(f"{path} is not a readable GIF ({error}).") from None
+        raise VideoError(f"{path} is not a readable GIF ({error}). Save it again.") from None
     mean = sum(durations) / len(durations)
     frames = ((None, np.array(frame.convert("RGB"))) for frame in ImageSequence.Iterator(image))
     return Source("video", frames, 1000 / mean if mean else 10.0, count)

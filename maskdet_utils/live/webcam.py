@@ -1,10 +1,10 @@
-"""The live demo's panel: frames come in from the browser (or from here), boxes and labels go back.
+"""The panel of the live demo: frames come from the browser or from the kernel, and boxes and labels go back.
 
     browser ──► frame (JPEG) ──► CameraPanel.handle_frame ──► MaskDetector ──► boxes ──► browser draws them
 
-One frame is under way at a time: the browser sends the next one when the answer has come. Pictures are custom messages,
-never traits, because a notebook is saved with the traits of its widgets, and nobody's face belongs there. JupyterLab
-delivers messages in a thread of their own, beside a running cell: hence the lock.
+Only one frame is under way at a time: the browser sends the next one after it has received the answer. Pictures travel
+as custom messages, never as traits: Jupyter saves a widget's traits in the notebook, and nobody's face belongs there.
+JupyterLab delivers messages in another thread while a cell is running, so a lock protects the panel.
 """
 
 import contextlib
@@ -29,35 +29,46 @@ from ..tracking import Tracker
 from . import clips, video
 
 FACE_DETECTORS = ["auto", *faces.DETECTORS]
-LONG_SIDE = 1600  # pixels; larger pictures are read at a half, a quarter or an eighth of their size
-LATE_SECONDS = 1.0  # a frame that waited longer than this is dropped
-CAMERA_SECONDS = 10.0  # the kernel's camera goes off when no browser has asked for a frame for so long
+LONG_SIDE = 1600  # pixels; larger pictures are read at 1/2, 1/4, or 1/8 of their size
+LATE_SECONDS = 1.0  # frames that waited longer are dropped
+CAMERA_SECONDS = 10.0  # the kernel's camera goes off if no browser has asked for a frame for this long
 
 
 @dataclass
 class View:
-    """What belongs to one view of the panel: its people, its pictures if they come from here, its distance in time."""
+    """The state of one view of the panel; every tab that shows the panel is a view.
+
+    Attributes:
+        tracker: Follows the people in this view's video.
+        pictures: JPEGs from the kernel's own source; None if the browser sends the pictures.
+        timer: Releases that source if the view disappears without a message.
+        distance: Shortest time that a message took so far, in seconds, plus the difference between the two clocks.
+    """
 
     tracker: Tracker = field(default_factory=Tracker)
     pictures: Generator[bytes, None, None] | None = None
-    timer: threading.Timer | None = None  # lets go of the pictures when the view has gone without a word
-    distance: float = float("inf")  # seconds that a message takes at least, plus the difference of the two clocks
+    timer: threading.Timer | None = None
+    distance: float = float("inf")
 
     def close(self) -> None:
-        """Let go of the kernel's camera, if this view has it."""
+        """Release the kernel's camera, if this view uses it."""
         if self.pictures:
             self.timer.cancel()
             self.pictures.close()
 
 
 class CameraPanel(anywidget.AnyWidget):
-    """A panel with a camera picture, boxes and labels; display it in a notebook, press Start.
+    """A panel with a camera picture, boxes, and labels. Display it in a notebook and press Start.
 
-    run_dir: the run whose classifier is used. source: where pictures come from, "browser", "sample" or "opencv" (the
-    camera of the computer that the kernel runs on). face_detector: see `faces.face_detector`. detector: a ready
-    `MaskDetector`, instead of `run_dir` and `face_detector`.
+    Args:
+        run_dir: The run whose classifier is used.
+        source: Where pictures come from: "browser", "sample" (a clip), or "opencv" (the camera of the computer that the
+            kernel runs on).
+        face_detector: Name of the face detector, see `faces.face_detector`.
+        detector: A `MaskDetector` to use instead of loading one from `run_dir` and `face_detector`.
 
-    Raises `ClassifierError` if the run has no usable classifier.
+    Raises:
+        ClassifierError: If the run has no usable classifier.
     """
 
     _esm = Path(__file__).with_name("webcam.js")
@@ -68,28 +79,33 @@ class CameraPanel(anywidget.AnyWidget):
     face_detector = traitlets.Enum(FACE_DETECTORS, "auto").tag(sync=True)
     threshold = traitlets.Float(0.5, min=0.01, max=0.99).tag(sync=True)
     mirror = traitlets.Bool(True).tag(sync=True)
-    idle_seconds = traitlets.Int(120, min=1).tag(sync=True)  # the camera goes off after so long without a face
+    idle_seconds = traitlets.Int(120, min=1).tag(sync=True)  # the camera goes off after this long without a face
     status = traitlets.Unicode("stopped").tag(sync=True)  # set by the browser
 
-    def __init__(self, run_dir="runs/lab", source="browser", face_detector="auto", detector=None):
+    def __init__(self, run_dir="runs/lab", source: str = "browser", face_detector: str = "auto", detector=None):
         self.detector = detector or MaskDetector.load(run_dir, face_detector)
         self._views: dict[str, View] = {}
-        self._guard = threading.RLock()
-        self._found_by = face_detector
-        self.detector.detect(np.zeros((360, 480, 3), np.uint8))  # warm, here in the main thread
+        self._lock = threading.RLock()
+        self._loaded_face_detector = face_detector
+        self.detector.detect(np.zeros((360, 480, 3), np.uint8))  # slow at first: warm up in the main thread
         super().__init__(source=source, face_detector=face_detector, threshold=self.detector.threshold)
         self.on_msg(self._receive)
         self.observe(self._change_face_detector, names=["face_detector"])
 
     def __repr__(self) -> str:
-        return "CameraPanel()"  # always the same, so that stored and fresh outputs of a notebook agree
+        return "CameraPanel()"  # always the same, so that stored and new outputs of a notebook are equal
 
     def handle_frame(self, jpeg, tracker: Tracker | None = None) -> dict:
-        """Look at one picture (the bytes of a JPEG, PNG …); with a `Tracker`, as the next frame of its video.
+        """Find and label the faces in one picture.
 
-        Returns `{"faces": [...], "milliseconds": {...}}`; a face has `box` (left, top, width, height as fractions of
-        the picture), `label`, `words`, `style` (0, 1, 2 or "unsure") and `probability`. A picture that cannot be read
-        gives `{"error": sentence}`.
+        Args:
+            jpeg: The bytes of a JPEG, PNG, or other image file.
+            tracker: The video's tracker, if the picture is the next frame of a video.
+
+        Returns:
+            `{"faces": [...], "milliseconds": {...}}`. A face has `box` (left, top, width, height as fractions of the
+            picture), `label`, `words`, `style` (0, 1, 2, or "unsure"), and `probability`. For a picture that cannot be
+            read it is `{"error": sentence}`.
         """
         start = time.perf_counter()
         try:
@@ -97,15 +113,15 @@ class CameraPanel(anywidget.AnyWidget):
         except PhotoError as error:
             return {"error": f"A picture could not be read: {error}."}
         milliseconds = {"decoding": 1000 * (time.perf_counter() - start)}
-        with self._guard:
+        with self._lock:
             self.detector.threshold = self.threshold
-            found = self.detector.detect(frame) if tracker is None else self.detector.track(frame, tracker)
+            detections = self.detector.detect(frame) if tracker is None else self.detector.track(frame, tracker)
             milliseconds |= self.detector.milliseconds
         milliseconds["whole"] = 1000 * (time.perf_counter() - start)
-        return {"faces": [self._describe(face, frame.shape) for face in found], "milliseconds": milliseconds}
+        return {"faces": [self._describe(face, frame.shape) for face in detections], "milliseconds": milliseconds}
 
     def close(self) -> None:
-        """Remove the panel from the page and let go of the kernel's camera."""
+        """Remove the panel from the page and release the kernel's camera."""
         for name in list(self._views):
             self._forget(name)
         super().close()
@@ -123,17 +139,17 @@ class CameraPanel(anywidget.AnyWidget):
         }
 
     def _receive(self, _widget, message, buffers) -> None:
-        """Answer one message of a view; whatever goes wrong becomes a sentence in the panel."""
+        """Answer one message from a view; any error becomes a sentence in the panel."""
         if not isinstance(message, dict) or not isinstance(message.get("view"), str):
             return
         answer = {"view": message["view"], "number": message.get("number")}
         try:
-            with self._guard:
+            with self._lock:
                 content, pictures = self._answer(message, buffers or [])
         except video.VideoError as error:
             self._forget(message["view"])
             content, pictures = {"error": str(error), "final": "no camera"}, []
-        except Exception as error:  # noqa: BLE001  the panel must stay alive; nobody reads a traceback of this thread
+        except Exception as error:  # noqa: BLE001  the panel must stay alive; nobody sees a traceback from this thread
             content, pictures = {"error": f"{type(error).__name__}: {error}", "final": "stopped"}, []
         if content is not None:
             self.send({**answer, **content}, pictures)
@@ -155,13 +171,13 @@ class CameraPanel(anywidget.AnyWidget):
 
     def _view(self, name: str) -> View:
         if name not in self._views:
-            for old in list(self._views)[:-7]:  # a closed tab says no goodbye
+            for old in list(self._views)[:-7]:  # a closed tab sends no message
                 self._forget(old)
             self._views[name] = View()
         return self._views[name]
 
     def _next_picture(self, name: str, source) -> bytes:
-        """The next picture of the kernel's own source, opened when a view first asks."""
+        """Return the next picture of the kernel's own source, which opens when a view first asks."""
         view = self._view(name)
         if view.pictures is None:
             view.pictures = kernel_frames(source)
@@ -173,63 +189,64 @@ class CameraPanel(anywidget.AnyWidget):
         return next(view.pictures)
 
     def _forget(self, name: str) -> None:
-        with self._guard:
+        with self._lock:
             view = self._views.pop(name, None)
             if view:
                 view.close()
 
     @staticmethod
     def _is_late(view: View, sent) -> bool:
-        """Whether a frame waited here because more came than could be answered: only the newest are worth the work."""
+        """Whether a frame waited too long behind others: only the newest frames are worth the work."""
         if not isinstance(sent, int | float):
             return False
-        under_way = time.time() - sent / 1000  # the two clocks may differ, but always by the same amount
-        view.distance = min(view.distance, under_way)
-        return under_way - view.distance > LATE_SECONDS
+        travel_time = time.time() - sent / 1000  # the two clocks may differ, but always by the same amount
+        view.distance = min(view.distance, travel_time)
+        return travel_time - view.distance > LATE_SECONDS
 
     def _change_face_detector(self, change) -> None:
-        if change["new"] == self._found_by:
+        if change["new"] == self._loaded_face_detector:
             return
         try:
             self.detector.face_detector = faces.face_detector(change["new"])
-            self._found_by = change["new"]
+            self._loaded_face_detector = change["new"]
         except (RuntimeError, ValueError) as error:
-            self.face_detector = self._found_by
+            self.face_detector = self._loaded_face_detector
             self.send({"error": str(error)})
 
 
 def read_frame(content) -> np.ndarray:
-    """Decode a picture (bytes) as RGB uint8 (height, width, 3), a very large one at a fraction of its size.
+    """Decode the bytes of a picture as RGB uint8 (height, width, 3); a very large one at a fraction of its size.
 
-    Raises `PhotoError` if it is empty, no picture, or of an impossible size.
+    Raises:
+        PhotoError: If the bytes are empty or not a picture, or the picture is too small or too large.
     """
     try:
         with Image.open(io.BytesIO(content)) as header:  # reads the first bytes only
             width, height = header.size
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise PhotoError("it is empty" if not len(content) else "it is no picture, or a damaged one") from None
+        raise PhotoError("it is empty" if not len(content) else "it is damaged, or not a picture") from None
     if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE:
         raise PhotoError(f"{width}×{height} pixels are too {'many' if width * height > MAX_PIXELS else 'few'}")
-    shrunk = next((by for by in (1, 2, 4) if max(width, height) <= LONG_SIDE * by), 8)
-    flag = cv2.IMREAD_COLOR if shrunk == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{shrunk}")
+    factor = next((factor for factor in (1, 2, 4) if max(width, height) <= LONG_SIDE * factor), 8)
+    flag = cv2.IMREAD_COLOR if factor == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{factor}")
     frame = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     if frame is None:
-        raise PhotoError("it is no picture, or a damaged one")
+        raise PhotoError("it is damaged, or not a picture")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
 
 
 def to_jpeg(frame: np.ndarray) -> bytes:
-    """An RGB uint8 frame as a JPEG, as a browser would send it."""
+    """Encode an RGB uint8 frame (height, width, 3) as a JPEG, as a browser sends it."""
     return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def kernel_frames(source) -> Generator[bytes, None, None]:
-    """JPEGs from this side: of the sample clip, again and again, or of the camera of this computer."""
+    """Yield JPEGs from the kernel's side: of this computer's camera for "opencv", else of the sample clip in a loop."""
     return _kernel_camera() if source == "opencv" else _sample_clip()
 
 
 def _sample_clip() -> Generator[bytes, None, None]:
-    actors = clips.cast_actors([22, 35], [(50, 120), (85, 155)])  # all bare at the end as at the beginning: it can loop
+    actors = clips.cast_actors([22, 35], [(50, 120), (85, 155)])  # bare at both ends: it can loop
     yield from itertools.cycle(to_jpeg(frame) for frame, _ in clips.play(actors, 180))
 
 
@@ -237,4 +254,4 @@ def _kernel_camera() -> Generator[bytes, None, None]:
     with contextlib.closing(video.open_source("0").frames) as frames:
         for _, frame in frames:
             yield to_jpeg(frame)
-    raise video.VideoError("The camera of the kernel's computer gives no more pictures. Is it still plugged in?")
+    raise video.VideoError("The camera of the kernel's computer gives no more pictures. Check that it is plugged in.")

@@ -1,4 +1,4 @@
-"""Masks on a whole folder of photos: what `maskdet synthesize` does."""
+"""Draw masks on a whole folder of photos: the work of `maskdet synthesize`."""
 
 import json
 import zlib
@@ -15,54 +15,72 @@ RECORDS = "masks.jsonl"
 
 
 def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", processes: int | None = None) -> dict:
-    """Draw on all faces of all photos below `in_dir`; write PNG copies and `masks.jsonl` to `out_dir`.
+    """Draw on all faces of all photos below a folder, and write the new photos to another folder.
 
-    `masks.jsonl` holds a line per face: `photo`, `written` (paths relative to the two folders), `seed`, `draw` and the
-    description of what was drawn. What a photo gets depends on the seed and its relative path alone. Started again
-    after a break, it goes on where it was. Originals are only read. draw: see `synthesize_photo`. processes: that
-    share the work (default: one for each core, if there is work enough).
+    Originals are only read. `out_dir` gets PNG copies and `masks.jsonl`, which has one line per face: `photo` and
+    `written` (paths relative to the two folders), `seed`, `draw`, and the description of what was drawn. An
+    interrupted run resumes when you start it again.
 
-    Returns counts of `photos` and `faces` in `out_dir`, and lists of the photos `without_face` and `unreadable`. Raises
-    NotADirectoryError without an `in_dir`; ValueError if `out_dir` is or lies in `in_dir`, or holds something else.
+    Args:
+        in_dir: Folder of photos; its subfolders are searched, too.
+        out_dir: Folder for the copies. It must not be `in_dir` or lie inside it.
+        seed: Seed of the random generator. What a photo gets depends on the seed and its relative path alone.
+        draw: What to draw, see `synthesize_photo`.
+        processes: How many processes share the work; by default one per core, if there is enough work.
+
+    Returns:
+        Counts of the `photos` and `faces` in `out_dir`, and lists of the photos `without_face` and `unreadable`.
+
+    Raises:
+        NotADirectoryError: If `in_dir` is not a folder.
+        ValueError: If `draw` is unknown, `out_dir` lies inside `in_dir`, or `out_dir` holds pictures of another seed
+            or another `draw`.
     """
     in_dir, out_dir = Path(in_dir), Path(out_dir)
     if draw not in DRAW:
-        raise ValueError(f"Nothing is called {draw!r}. What can be drawn: {', '.join(DRAW)}.")
+        raise ValueError(f"Cannot draw {draw!r}. Choose one of: {', '.join(DRAW)}.")
     if not in_dir.is_dir():
-        raise NotADirectoryError(f"{in_dir} is not a folder")
+        raise NotADirectoryError(f"{in_dir} is not a folder. Give a folder of photos.")
     if out_dir.resolve().is_relative_to(in_dir.resolve()):
-        raise ValueError(f"{out_dir} lies in {in_dir}: the originals stay untouched, choose a folder outside")
+        raise ValueError(f"{out_dir} lies inside {in_dir}. To protect the originals, choose a folder outside it.")
     out_dir.mkdir(parents=True, exist_ok=True)
     records = read_records(out_dir, seed, draw)
     photos = {path.relative_to(in_dir).as_posix(): path for path in find_photos(in_dir)}
     jobs = [(path, name, seed, draw) for name, path in photos.items() if name not in records]
-    reasons: dict[str, list] = {"without_face": [], "unreadable": []}
+    skipped: dict[str, list] = {"without_face": [], "unreadable": []}
     for name, reason, png, descriptions in share_out(_draw, jobs, processes, len(photos), "masks"):
         if reason:
-            reasons[reason].append(name)
+            skipped[reason].append(name)
             continue
-        about = {"photo": name, "written": name + ".png", "seed": seed, "draw": draw}
-        records[name] = [{**about, **description} for description in descriptions]
-        # The lines first: after a break there may be lines without their photo, never a photo without its lines.
+        entry = {"photo": name, "written": name + ".png", "seed": seed, "draw": draw}
+        records[name] = [{**entry, **description} for description in descriptions]
+        # The lines first: an interrupted run may leave lines without their photo, but never a photo without its lines.
         with open(out_dir / RECORDS, "a", encoding="utf-8") as file:
             file.write(_lines(records[name]))
-        write_file(out_dir / about["written"], png)
+        write_file(out_dir / entry["written"], png)
     write_file(out_dir / RECORDS, "".join(_lines(records[name]) for name in sorted(records)).encode())
-    return {"photos": len(records), "faces": sum(map(len, records.values())), **reasons}
+    return {"photos": len(records), "faces": sum(map(len, records.values())), **skipped}
 
 
 def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
-    """Return the records of an earlier run by photo, those aside whose photo (or last line) was not finished."""
+    """Read the records of an earlier run, and drop those whose photo or line was not finished.
+
+    Returns:
+        {photo: its records}. `masks.jsonl` is rewritten without the dropped ones.
+
+    Raises:
+        ValueError: If the earlier run had another seed or drew something else.
+    """
     path = out_dir / RECORDS
     records: dict[str, list] = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         try:
             record = json.loads(line)
-        except json.JSONDecodeError:  # the run broke off within this line
+        except json.JSONDecodeError:  # the run was interrupted while it wrote this line
             continue
         if (record.get("seed"), record.get("draw")) != (seed, draw):
             raise ValueError(
-                f"{out_dir} holds {record.get('draw')} of seed {record.get('seed')}: choose the same or another folder"
+                f"{out_dir} holds {record.get('draw')} of seed {record.get('seed')}. Draw these or use another folder."
             )
         if (out_dir / record["written"]).exists():
             records.setdefault(record["photo"], []).append(record)

@@ -1,9 +1,10 @@
-"""Drawing a face mask onto a photo of a bare face.
+"""Draw a face mask onto a photo of a bare face.
 
     mesh ──► mask_surface ──► surface_light ┐
     style ─► draw_texture ──────────────────┴─► render ──► blend ──► photo with a mask
 
-Photos are RGB uint8 (height, width, 3). A mesh is MediaPipe's: (468, 3) points in photo pixels, see `faces.FaceMesh`.
+Photos are RGB uint8 (height, width, 3). A mesh is MediaPipe's face mesh: (468, 3) points in photo pixels, see
+`faces.FaceMesh`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import numpy as np
 
 from ..photos import blur_sigma, noise_sigma
 
-# Five points across the face (edge, cheek, middle, cheek, edge), by their number in the face mesh, from top to bottom.
-# The top edge of a mask lies between the first row and the second.
+# Indices into the face mesh. Each row has five points across the face: edge, cheek, middle, cheek, edge. The rows go
+# from top to bottom. The top edge of a mask lies between the first row and the second.
 ANCHORS = np.array(
     [
         [116, 119, 6, 348, 345],  # just below the eyes, across the root of the nose
@@ -27,25 +28,25 @@ ANCHORS = np.array(
         [172, 149, 152, 378, 397],  # jaw and chin
     ]
 )
-FOREHEAD = np.array([[54, 104, 151, 333, 284], [127, 105, 9, 334, 356]])  # the same above the eyes: forehead, brows
+FOREHEAD = np.array([[54, 104, 151, 333, 284], [127, 105, 9, 334, 356]])  # above the eyes: forehead, eyebrows
 TEXTURE_SIZE = 192  # pixels
 
-# Where the top edge and the bottom edge are, as rows of ANCHORS, smallest and largest: 4 is the chin, 5 is on the neck,
-# -1 and -2 are the rows of FOREHEAD.
+# (smallest, largest) row of ANCHORS for the top edge, then the same for the bottom edge. Row 4 is the chin, row 5 is on
+# the neck, and rows -1 and -2 are those of FOREHEAD.
 WEARING = {
     "right": ((0.0, 1.6), (4.0, 4.0)),  # real masks often end just above the tip of the nose
     "under_nose": ((2.45, 2.7), (4.1, 4.3)),  # just below its tip
-    "on_lip": ((2.8, 3.3), (4.1, 4.5)),  # the whole nose is in sight
+    "on_lip": ((2.8, 3.3), (4.1, 4.5)),  # the whole nose is visible
     "under_mouth": ((3.4, 3.6), (4.3, 4.7)),
     "chin": ((3.75, 4.0), (4.5, 5.0)),
-    "neck": ((4.02, 4.3), (4.8, 5.2)),  # no mask at all: a scarf, see `occluders`
+    "neck": ((4.02, 4.3), (4.8, 5.2)),  # not a mask but a scarf, see `occluders`
     "over_eyes": ((-2.0, -1.2), (0.5, 1.4)),
-    "one_ear": ((0, 0), (0, 0)),  # hangs beside the face
+    "one_ear": ((0, 0), (0, 0)),  # the mask hangs beside the face
 }
-# With the share of each.
+# How likely each way is; the probabilities add up to 1.
 WRONG_WAYS = {"under_nose": 0.25, "on_lip": 0.25, "under_mouth": 0.1, "chin": 0.2, "one_ear": 0.12, "over_eyes": 0.08}
 
-# colors: RGB 0-255, None is any color. bulge, width: their smallest and largest value, see Style.
+# colors: RGB from 0 to 255; None stands for any color. bulge, width: smallest and largest value, see `Style`.
 STYLES: dict[str, dict[str, Any]] = {
     "surgical": dict(
         colors=[(240, 242, 242), (150, 196, 224), (120, 180, 210), (140, 200, 180), (40, 40, 44), (232, 180, 196)],
@@ -78,11 +79,18 @@ STYLES: dict[str, dict[str, Any]] = {
 class Style:
     """What a mask looks like.
 
-    kind: a key of STYLES. pattern: pleats, fold, seam, plain, stripes, dots, checks or blotches. color, second_color:
-    RGB, 0-255; the second one is the pattern's. wearing: a key of WEARING. height: 0 (top edge as low as that allows;
-    if it is right, just above the tip of the nose) to 1 (as high; if it is right, just below the eyes). width: 1
-    reaches the edge of the face. bulge: how far the cloth stands off the face, chin: how far it reaches below it, both
-    in face widths. loops: whether ear loops are drawn.
+    Attributes:
+        kind: A key of `STYLES`.
+        pattern: "pleats", "fold", "seam", "plain", "stripes", "dots", "checks", or "blotches".
+        color: RGB, 0 to 255.
+        second_color: The color of the pattern: RGB, 0 to 255.
+        height: Where the top edge is, from 0 (as low as `wearing` allows) to 1 (as high as it allows). For a mask worn
+            correctly, 0 is just above the tip of the nose and 1 is just below the eyes.
+        width: How wide the mask is; 1 reaches the edge of the face.
+        bulge: How far the cloth stands off the face, in face widths.
+        chin: How far the cloth reaches below the chin, in face widths.
+        loops: Whether ear loops are drawn.
+        wearing: How the mask is worn: a key of `WEARING`.
     """
 
     kind: str
@@ -98,22 +106,28 @@ class Style:
 
 
 def random_color(rng: np.random.Generator) -> tuple:
-    """Return any RGB color (0-255), from pale to saturated and from dark to light."""
+    """Return a random RGB color (0 to 255), from pale to saturated and from dark to light."""
     pixel = np.uint8([[[rng.integers(180), rng.beta(1, 1.3) * 230, rng.uniform(25, 245)]]])
     return tuple(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist())
 
 
 def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str = "right") -> Style:
-    """Pick a style at random, of one kind or (by default) of any; wearing: a key of WEARING, or "wrong", any but right.
+    """Pick a random style.
 
-    Raises KeyError for a kind not in STYLES.
+    Args:
+        rng: Random generator.
+        kind: A key of `STYLES`; by default any of them.
+        wearing: A key of `WEARING`, or "wrong" for any key of `WRONG_WAYS`.
+
+    Raises:
+        KeyError: If `STYLES` has no such kind.
     """
     if wearing == "wrong":
         wearing = str(rng.choice(list(WRONG_WAYS), p=list(WRONG_WAYS.values())))
-    shares = (
+    kind_probabilities = (
         [0.5, 0.2, 0.3, 0.0] if wearing in ("one_ear", "over_eyes") else [0.4, 0.2, 0.3, 0.1]
-    )  # a gaiter hangs from no ear
-    kind = kind or str(rng.choice(list(STYLES), p=shares))
+    )  # a gaiter has no ear loop to hang from
+    kind = kind or str(rng.choice(list(STYLES), p=kind_probabilities))
     choices = STYLES[kind]
     color = choices["colors"][rng.integers(len(choices["colors"]))] or random_color(rng)
     color = np.clip(np.array(color) + rng.normal(0, 6, 3), 8, 250).astype(int)
@@ -132,9 +146,11 @@ def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str
 
 
 def face_axes(mesh: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return three unit vectors in rows (to the right, down, forward, as seen in the picture) and the face's width.
+    """Measure which way a face points and how wide it is.
 
-    The width, from ear to ear through space, in pixels, stays the same when the head is turned.
+    Returns:
+        The axes, (3, 3): one unit vector per row, pointing right, down, and forward as seen in the picture. And the
+        face's width in pixels, from ear to ear in space: it stays the same when the head turns.
     """
     across, down = mesh[454] - mesh[234], mesh[152] - mesh[10]
     width = float(np.linalg.norm(across))
@@ -145,10 +161,13 @@ def face_axes(mesh: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarray:
-    """Stretch a mask over the face: (32, 32, 3) float32 points in photo pixels, top to bottom, left to right.
+    """Stretch a mask over the face.
 
-    A smooth surface through a few points of the mesh, moved off the skin: cloth spans from the nose to the chin and
-    the cheeks instead of following every hollow.
+    The surface passes smoothly through a few points of the mesh, moved off the skin. Cloth spans from the nose to the
+    chin and the cheeks instead of following every hollow.
+
+    Returns:
+        (32, 32, 3) float32 points in photo pixels, from top to bottom and from left to right.
     """
     from scipy.interpolate import RectBivariateSpline
 
@@ -158,16 +177,16 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
     else:
         (highest, lowest), bottom = WEARING[style.wearing]
         top = lowest - (lowest - highest) * style.height
-        is_right = style.wearing == "right"
-        grid = face_rows(mesh, [top, 2, 3, 4] if is_right else np.linspace(top, rng.uniform(*bottom), 4))
+        worn_correctly = style.wearing == "right"
+        grid = face_rows(mesh, [top, 2, 3, 4] if worn_correctly else np.linspace(top, rng.uniform(*bottom), 4))
         middle = grid[:, 2:3]
         grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
         stand_off = [[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]]
         grid += np.array(stand_off)[..., None] * style.bulge * width * forward
-        if style.kind == "gaiter":  # one more row, on the neck: further down, further back, narrower
+        if style.kind == "gaiter":  # one more row, on the neck: lower, farther back, narrower
             neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
             grid = np.concatenate([grid, neck[None]])
-        elif is_right:
+        elif worn_correctly:
             grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
     grid += rng.normal(0, 0.01 * width, grid.shape) * [1, 1, 0]
 
@@ -179,50 +198,55 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
 
 
 def face_rows(mesh: np.ndarray, rows) -> np.ndarray:
-    """Return points of the face at rows of ANCHORS, whole or in between: (len(rows), 5, 3).
+    """Interpolate points of the face between the rows of `ANCHORS`.
 
-    Beyond 4 they are on the neck, below 0 on brows (-1) and forehead (-2).
+    Args:
+        mesh: The face mesh.
+        rows: Row numbers, whole or fractional. Rows above 4 are on the neck; -1 is the eyebrows, -2 the forehead.
+
+    Returns:
+        The points, (len(rows), 5, 3).
     """
     (_, down, forward), width = face_axes(mesh)
     points = mesh[np.concatenate([FOREHEAD, ANCHORS])].astype(float)
-    middle = points[-1, 2]  # the neck is further down, further back, narrower
+    middle = points[-1, 2]  # the neck is lower, farther back, narrower
     neck = middle + (points[-1] - middle) * 0.9 + (0.5 * down - 0.1 * forward) * width
     points = np.concatenate([points, neck[None]])
     rows = np.asarray(rows, float) + len(FOREHEAD)
     above = np.clip(rows.astype(int), 0, len(points) - 2)
-    share = (rows - above)[:, None, None]
-    return points[above] * (1 - share) + points[above + 1] * share
+    fraction = (rows - above)[:, None, None]
+    return points[above] * (1 - fraction) + points[above + 1] * fraction
 
 
 def hanging_grid(mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the grid (4, 5, 3) of a mask that hangs down from an ear in sight, its long side upright."""
+    """Return the grid (4, 5, 3) of a mask that hangs from one visible ear, with its long side vertical."""
     (across, down, forward), width = face_axes(mesh)
     ear, outward = ears_in_sight(mesh)[0 if rng.random() < 0.5 else -1]
     turn = rng.uniform(-0.3, 0.3)
     along, beside = down * np.cos(turn) + across * np.sin(turn), across * np.cos(turn) - down * np.sin(turn)
-    start = mesh[ear] + (rng.uniform(0.1, 0.2) * down + 0.1 * forward) * width
+    top_corner = mesh[ear] + (rng.uniform(0.1, 0.2) * down + 0.1 * forward) * width
     length, breadth = np.linspace(0, rng.uniform(0.5, 0.65), 5), np.linspace(-0.12, rng.uniform(0.1, 0.25), 4)
     bend = 0.06 * np.sin(np.linspace(0, np.pi, 4))[:, None, None] * forward  # cloth is never quite flat
-    return start + width * (breadth[:, None, None] * -outward * beside + length[None, :, None] * along + bend)
+    return top_corner + width * (breadth[:, None, None] * -outward * beside + length[None, :, None] * along + bend)
 
 
 def ears_in_sight(mesh: np.ndarray) -> list[tuple[int, int]]:
-    """Return (number in the mesh, -1 for the left and 1 for the right as seen in the picture), one or both ears."""
+    """Return the visible ears, one or two: (index in the mesh, -1 for the picture's left side or 1 for its right)."""
     (across, _, _), width = face_axes(mesh)
     sides = [(ear, sign, sign * (mesh[ear, :2] - mesh[1, :2]) @ across[:2]) for ear, sign in ((234, -1), (454, 1))]
-    seen = [(ear, sign) for ear, sign, distance in sides if distance >= 0.3 * width]
-    return seen or [max(sides, key=lambda side: side[2])[:2]]
+    visible = [(ear, sign) for ear, sign, distance in sides if distance >= 0.3 * width]
+    return visible or [max(sides, key=lambda side: side[2])[:2]]
 
 
 def outline(surface: np.ndarray) -> np.ndarray:
-    """Return the edge of a mask's surface as a polygon (n, 2) in photo pixels, clockwise from its top left corner."""
+    """Return the edge of a mask's surface: a polygon (n, 2) in photo pixels, clockwise from the top left corner."""
     return np.concatenate([surface[0], surface[1:, -1], surface[-1, -2::-1], surface[-2:0:-1, 0]])[:, :2]
 
 
 def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
-    """Draw the flat mask: (192, 192, 3) float32, RGB in 0 to 1, before any light falls on it."""
+    """Draw the flat mask before any light falls on it: (192, 192, 3) float32, RGB from 0 to 1."""
     row, column = np.ogrid[0 : 1 : TEXTURE_SIZE * 1j, 0 : 1 : TEXTURE_SIZE * 1j]
-    relief = np.ones((TEXTURE_SIZE, TEXTURE_SIZE))  # folds, seams and hems, as factors of brightness
+    relief = np.ones((TEXTURE_SIZE, TEXTURE_SIZE))  # folds, seams, and hems, as brightness factors
     second = np.zeros(relief.shape, bool)  # where the second color is
     if style.pattern in ("stripes", "dots", "checks"):
         period, angle = rng.uniform(0.06, 0.2), rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
@@ -233,7 +257,7 @@ def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
             "checks": (along < 0.5) ^ (beside < 0.5),
             "dots": np.hypot(along - 0.5, beside - 0.5) < rng.uniform(0.2, 0.4),
         }[style.pattern]
-    elif style.pattern == "blotches":  # flowers, camouflage, prints: no shape of its own
+    elif style.pattern == "blotches":  # stands for flowers, camouflage, and prints
         cells = rng.integers(4, 16)
         noise = cv2.resize(rng.random((cells, cells), np.float32), relief.shape, interpolation=cv2.INTER_CUBIC)
         second = noise > rng.uniform(0.4, 0.7)
@@ -249,7 +273,7 @@ def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
         relief += 0.12 * np.sin(wave * 2 * np.pi) * np.clip(row * 2 - 0.7, 0, 1)
     else:
         to_edge = np.minimum(np.minimum(row, 1 - row), np.minimum(column, 1 - column))
-        relief -= 0.14 * (abs(to_edge - 0.035) < 0.008)  # the seam of the hem
+        relief -= 0.14 * (abs(to_edge - 0.035) < 0.008)  # the hem's seam
     if style.kind in ("surgical", "ffp2"):  # the wire over the nose
         relief += 0.06 * (abs(row - 0.07) < 0.02) * (abs(column - 0.5) < 0.2)
     uneven = rng.normal(0, 0.03, (9, 9))
@@ -259,10 +283,19 @@ def draw_texture(style: Style, rng: np.random.Generator) -> np.ndarray:
 
 
 def surface_light(photo: np.ndarray, mesh: np.ndarray, surface: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return how brightly each point of the surface is lit, (32, 32) float32, and how bright white cloth is, 0.4 to 1.
+    """Estimate the light on a mask from the light on the bare face.
 
-    Two things together: the soft light and shadow on the bare face, and the shape of the mask by Lambert's law
-    (brightness goes with the cosine between the surface's normal and the light), lit from the face's brighter side.
+    The estimate combines two things. The first is the soft light and shadow on the bare face. The second is the shape
+    of the mask, lit from the face's brighter side by Lambert's law: brightness is proportional to the cosine of the
+    angle between the surface's normal and the light.
+
+    Args:
+        photo: The photo of the bare face.
+        mesh: Its face mesh.
+        surface: The mask's points, see `mask_surface`.
+
+    Returns:
+        The brightness at each point of the surface, (32, 32) float32, and the brightness of white cloth, 0.4 to 1.
     """
     size = 64  # soft light needs no detail
     zoom = size / np.array(photo.shape[1::-1], np.float32)
@@ -287,7 +320,7 @@ def surface_light(photo: np.ndarray, mesh: np.ndarray, surface: np.ndarray) -> t
 
 
 def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> list[np.ndarray]:
-    """Return the ear loops as lines (n, 2) in photo pixels, from the mask's corners to the ears in sight."""
+    """Return the ear loops as lines (n, 2) in photo pixels, from the mask's corners to the visible ears."""
     (across, down, _), width = face_axes(mesh)
     if wearing == "one_ear":
         nearest = min(ears_in_sight(mesh), key=lambda ear: np.linalg.norm(mesh[ear[0]] - surface[:, 0].mean(axis=0)))
@@ -306,11 +339,21 @@ def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> 
     return lines
 
 
-def render(surface, cloth, loops, *, loop_color, loop_width, shape) -> np.ndarray:
-    """Lay the cloth (n, n, 3) over the surface and look at it from the front.
+def render(surface: np.ndarray, cloth: np.ndarray, loops: list, *, loop_color, loop_width, shape) -> np.ndarray:
+    """Lay the cloth over the surface and look at it from the front.
 
-    Returns a layer (height, width, 4) float32, as large as `shape` says: RGB in 0 to 1 times opacity, then opacity.
-    It is drawn up to four times larger and averaged, which makes the edges smooth.
+    The layer is drawn up to four times larger and then averaged, which makes its edges smooth.
+
+    Args:
+        surface: The mask's points, see `mask_surface`.
+        cloth: The lit texture, (n, n, 3) float32, RGB from 0 to 1.
+        loops: The ear loops, see `ear_loops`.
+        loop_color: RGB from 0 to 1.
+        loop_width: In pixels.
+        shape: (height, width) of the layer in pixels.
+
+    Returns:
+        A layer (height, width, 4) float32: RGB from 0 to 1 multiplied by opacity, then opacity.
     """
     height, width = shape
     scale = min(4.0, 400 / max(shape))
@@ -318,51 +361,64 @@ def render(surface, cloth, loops, *, loop_color, loop_width, shape) -> np.ndarra
     zoom = np.array(large) / [width, height]
     layer = np.zeros((large[1], large[0], 4), np.float32)
     for line in loops:
-        points = np.round((line + 0.5) * zoom * 16).astype(np.int32)  # OpenCV takes sixteenths of a pixel
+        points = np.round((line + 0.5) * zoom * 16).astype(np.int32)  # shift=4 below: in sixteenths of a pixel
         cv2.polylines(layer, [points], False, (*loop_color, 1.0), max(1, round(loop_width * scale)), shift=4)
 
-    # So many points of cloth that neighbors land on neighboring pixels, even where it is stretched most.
+    # Enough points of cloth that neighbors land on neighboring pixels, even where the cloth is stretched most.
     steps = [np.linalg.norm(np.diff(surface[..., :2], axis=i), axis=-1).max() * zoom.max() for i in (0, 1)]
     rows, columns = (int(np.ceil(len(surface) * step * 1.05)) + 1 for step in steps)
     x, y, depth = cv2.split(cv2.resize(surface, (columns, rows)))
     x, y = (((axis + 0.5) * stretch).astype(np.int32) for axis, stretch in zip((x, y), zoom, strict=True))
-    pixel, outside = y * large[0] + x, large[0] * large[1]  # one place more, for what is not in the picture
+    pixel, outside = y * large[0] + x, large[0] * large[1]  # one extra place collects what lies outside the picture
     pixel[(x < 0) | (x >= large[0]) | (y < 0) | (y >= large[1])] = outside
-    number = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
-    # From far to near: of several points that land on the same pixel the last one stays.
+    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    # From far to near: if several points land on the same pixel, the last one stays.
     order = np.argsort(-depth[0] - depth[-1])
-    seen = np.full(outside + 1, -1, np.int32)  # which point of the cloth each pixel shows
-    seen[np.take(pixel, order, axis=1)] = np.take(number, order, axis=1)
-    covered = np.flatnonzero(seen[:-1] >= 0)
+    visible = np.full(outside + 1, -1, np.int32)  # which point of the cloth each pixel shows
+    visible[np.take(pixel, order, axis=1)] = np.take(index, order, axis=1)
+    covered = np.flatnonzero(visible[:-1] >= 0)
     cloth = cv2.cvtColor(cv2.resize(cloth, (columns, rows)), cv2.COLOR_RGB2RGBA).reshape(-1, 4)
-    layer.reshape(-1, 4)[covered] = cloth[seen[covered]]
+    layer.reshape(-1, 4)[covered] = cloth[visible[covered]]
     return cv2.resize(layer, (width, height), interpolation=cv2.INTER_AREA if scale > 1 else cv2.INTER_LINEAR)
 
 
 def blend(patch: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Put a layer (see render) over an RGB uint8 patch of the same size, as blurred and as grainy as the patch is.
+    """Put a layer over a patch of a photo, with the same blur and noise as the patch.
 
-    Returns a new patch. Pixels that the layer does not cover stay exactly as they are.
+    Args:
+        patch: Part of a photo, RGB uint8 (height, width, 3).
+        layer: Of the same height and width, see `render`.
+        rng: Random generator for the noise.
+
+    Returns:
+        A new patch. Pixels that the layer does not cover stay exactly as they are.
     """
     gray = cv2.cvtColor(patch, cv2.COLOR_RGB2GRAY).astype(np.float32)
     layer = cv2.GaussianBlur(layer, (0, 0), blur_sigma(gray))
     opacity = layer[..., 3:]
-    grain = rng.standard_normal(gray.shape, np.float32)[..., None] * np.float32(noise_sigma(gray))
-    mixed = patch * (1 - opacity) + layer[..., :3] * 255 + grain * opacity
+    noise = rng.standard_normal(gray.shape, np.float32)[..., None] * np.float32(noise_sigma(gray))
+    mixed = patch * (1 - opacity) + layer[..., :3] * 255 + noise * opacity
     return np.where(opacity > 1 / 255, np.clip(mixed, 0, 255).round(), patch).astype(np.uint8)
 
 
 def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
-    """Draw a mask of a style onto the face with this mesh; the photo itself stays as it is.
+    """Draw a mask onto one face of a photo; the photo itself stays unchanged.
 
-    Returns the new photo and a description that JSON can hold: the style's fields, `box` [x, y, width, height] and
-    `outline`, a list of [x, y], in photo pixels.
+    Args:
+        photo: RGB uint8 (height, width, 3).
+        mesh: The face's mesh.
+        style: What the mask looks like.
+        rng: Random generator.
+
+    Returns:
+        The new photo and a description that JSON can store: the style's fields, `box` [x, y, width, height], and
+        `outline`, a list of [x, y]. Both are in photo pixels.
     """
     surface, face_width = mask_surface(mesh, style, rng), face_axes(mesh)[1]
     loops = ear_loops(mesh, surface, style.wearing) if style.loops or style.wearing == "one_ear" else []
     edge = outline(surface)
     description = {**asdict(style), "box": surrounding_box(edge, photo.shape), "outline": edge.round(1).tolist()}
-    # All work is done on the neighborhood of the face: a large photo costs no more than a small one.
+    # We work only on the region around the face, so a large photo costs no more than a small one.
     around = np.concatenate([edge, *loops, mesh[:, :2]])
     x, y, width, height = surrounding_box(around, photo.shape, margin=4 + 0.05 * face_width)
     result = photo.copy()
@@ -385,7 +441,7 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
 
 
 def surrounding_box(points: np.ndarray, shape, margin: float = 0) -> list[int]:
-    """Return the smallest box [x, y, width, height] in whole pixels around points (n, 2), cut at the photo's edge."""
+    """Return the smallest box [x, y, width, height] (whole pixels) around points (n, 2), clipped to the photo."""
     low = np.clip(np.floor(points.min(axis=0) - margin), 0, shape[1::-1]).astype(int)
     high = np.clip(np.ceil(points.max(axis=0) + margin) + 1, 0, shape[1::-1]).astype(int)
     return [*low.tolist(), *(high - low).tolist()]

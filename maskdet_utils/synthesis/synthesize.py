@@ -1,4 +1,4 @@
-"""Draw masks, worn right or wrong, or other things on every face of a photo, or of a whole folder of photos.
+"""Draw masks, worn correctly or incorrectly, or other things on every face of a photo, or on many photos in parallel.
 
 photo ──► CenterFace ──► faces ──► FaceMesh ──► masks.draw_mask or occluders.draw_occluder ──► photo
 """
@@ -24,24 +24,33 @@ from ..photos import read_photo
 from . import masks, occluders
 
 DRAW = ("masks", "worn-wrong", "occluders")
-FEW = 12  # photos; for fewer, starting a process on each core takes longer than the work
-PICTURE_SIDE = 320  # pixels of a picture to train with: twice what the network sees, for views that come closer
+FEW = 12  # photos; up to this many, starting a process on each core takes longer than the work
+PICTURE_SIDE = 320  # pixels of a training picture: twice the network's input, so that augmentation can zoom in
 
 
 def synthesize_photo(
     photo: np.ndarray, rng: np.random.Generator, detector=None, mesh=None, draw: str = "masks"
 ) -> tuple[np.ndarray, list]:
-    """Draw on every face found in a photo; return the new photo and a description of each thing drawn.
+    """Draw on every face found in a photo.
 
-    photo: RGB uint8 (height, width, 3), stays as it is. detector: anything with the `detect` of `faces`; mesh: a
-    `faces.FaceMesh`. Hand over your own to save loading them anew for each photo. draw: "masks", "worn-wrong" (masks,
-    but any way except right) or "occluders" (hands, microphones, beards, scarves). Raises ValueError for another one.
+    Args:
+        photo: RGB uint8 (height, width, 3); it stays unchanged.
+        rng: Random generator.
+        detector: Any face detector of `faces`. Pass your own, so that it is not loaded again for each photo.
+        mesh: A `faces.FaceMesh`. Pass your own for the same reason.
+        draw: "masks", "worn-wrong" (masks worn incorrectly), or "occluders" (hands, microphones, beards, scarves).
+
+    Returns:
+        The new photo and a description of each thing drawn, see `masks.draw_mask` and `occluders.draw_occluder`.
+
+    Raises:
+        ValueError: If `draw` is something else.
     """
     if draw not in DRAW:
-        raise ValueError(f"Nothing is called {draw!r}. What can be drawn: {', '.join(DRAW)}.")
+        raise ValueError(f"Cannot draw {draw!r}. Choose one of: {', '.join(DRAW)}.")
     detector, mesh = detector or CenterFace(), mesh or FaceMesh()
     descriptions = []
-    faces = sorted(detector.detect(photo), key=lambda face: face.box[2])  # what is nearer (larger) is drawn later
+    faces = sorted(detector.detect(photo), key=lambda face: face.box[2])  # nearer (larger) faces last, on top
     meshes = [points for face in faces if (points := mesh.find(photo, face)) is not None]
     for points in meshes:
         if draw == "occluders":
@@ -54,16 +63,24 @@ def synthesize_photo(
 
 
 def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes: int | None = None):
-    """Draw on the nearest face of each photo, several times over, to train with; gives a table of what was drawn.
+    """Draw training pictures: several for each photo, on its nearest face.
 
-    paths: of photos. plan: how many pictures of each to draw, by what is drawn: a key of `masks.WEARING`, "wrong" (any
-    of `masks.WRONG_WAYS`), "occluder", or "nothing" (the face cut out of a wide photo, as it is; no picture if the
-    photo is hardly wider than the face). Each shows the face with half a face around it, or all of the photo if that is
-    little more, `PICTURE_SIDE` pixels on its short side at most. Pictures are softened like the sample's and written to
-    `folder` as JPEG.
+    Each picture shows the face with half a face size around it, or the whole photo if the photo is not much larger.
+    Its short side is at most `PICTURE_SIDE` pixels. Pictures are softened like those of the sample.
 
-    Returns a `pandas.DataFrame` with `file` (the picture), `drawn_on` (the photo) and `drawn` (a key of
-    `masks.WEARING` or of `occluders.KINDS`, or "nothing"), in the order of `paths`; no face, no rows.
+    Args:
+        paths: Paths of photos.
+        folder: The pictures are written here as JPEG.
+        plan: How many pictures to draw for each photo, by what is drawn: a key of `masks.WEARING`, "wrong" (any of
+            `masks.WRONG_WAYS`), "occluder", or "nothing" (the bare face cut out of a wide photo; no picture if the
+            photo is not much larger than the face).
+        seed: Seed of the random generator. What a photo gets depends on the seed and its file name alone.
+        processes: How many processes share the work, see `share_out`.
+
+    Returns:
+        A `pandas.DataFrame` with one row per picture, in the order of `paths`: `file` (the picture), `drawn_on` (the
+        photo), and `drawn` (a key of `masks.WEARING`, one of `occluders.KINDS`, or "nothing"). A photo without a face
+        has no rows.
     """
     import pandas as pd
 
@@ -71,8 +88,8 @@ def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes:
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(str(path), str(folder / f"{number:05d}"), plan, seed) for number, path in enumerate(paths)]
     # The nearest face of a photo is large: a small detector finds it in half the time.
-    found = share_out(_draw_plan, jobs, processes, len(jobs), "drawing", side=256)
-    rows = [row for rows in found for row in rows]
+    tables = share_out(_draw_plan, jobs, processes, len(jobs), "drawing", side=256)
+    rows = [row for table in tables for row in table]
     return pd.DataFrame(rows, columns=["file", "drawn_on", "drawn"])
 
 
@@ -85,7 +102,7 @@ def _draw_plan(job, models) -> list[dict]:
     if not faces:
         return []
     face = max(faces, key=lambda face: face.box[2])
-    needs_mesh = any(count for what, count in plan.items() if what != "nothing")
+    needs_mesh = any(count for kind, count in plan.items() if kind != "nothing")
     points = mesh.find(photo, face) if needs_mesh else None
     if needs_mesh and points is None:
         return []
@@ -100,16 +117,16 @@ def _draw_plan(job, models) -> list[dict]:
         photo = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         points = np.float32(points * scale) if needs_mesh else None
     rows, quality = [], [cv2.IMWRITE_JPEG_QUALITY, 95]
-    for what in (what for what, count in plan.items() for _ in range(count)):
-        if what == "nothing":
+    for kind in (kind for kind, count in plan.items() for _ in range(count)):
+        if kind == "nothing":
             if not is_wide:
                 continue
-            picture, drawn = photo, what
-        elif what == "occluder":
+            picture, drawn = photo, kind
+        elif kind == "occluder":
             picture, description = occluders.random_occluder(photo, points, rng)
             drawn = description["kind"]
         else:
-            style = masks.random_style(rng, wearing=what)
+            style = masks.random_style(rng, wearing=kind)
             picture, drawn = masks.draw_mask(photo, points, style, rng)[0], style.wearing
         name = f"{stem}_{len(rows)}_{drawn}.jpg"
         write_file(name, cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
@@ -118,9 +135,18 @@ def _draw_plan(job, models) -> list[dict]:
 
 
 def share_out(work, jobs: list, processes: int | None, total: int, title: str, *, side: int = 416):
-    """Give the answer of `work(job)` for each job in order, with a progress bar; the work is shared out.
+    """Run `work(job, models)` for each job, in several processes and with a progress bar.
 
-    side: of the face detector, see `CenterFace`.
+    Args:
+        work: A function of a job and of the models (`CenterFace`, `FaceMesh`). Each process loads the models once.
+        jobs: One job per photo.
+        processes: How many processes share the work; by default one per core, or only this one for few jobs.
+        total: How many photos the progress bar counts, including those that an earlier run has finished.
+        title: Title of the progress bar.
+        side: Input size of the face detector, see `CenterFace`.
+
+    Yields:
+        The results, in the order of `jobs`.
     """
     from tqdm.auto import tqdm
 
@@ -134,21 +160,21 @@ def share_out(work, jobs: list, processes: int | None, total: int, title: str, *
                 yield work(job, models)
                 bar.update()
             return
-        # New processes, not forks: OpenCV's threads do not survive a fork.
+        # Spawned processes, because OpenCV's threads do not survive a fork.
         pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (side,))
         try:
-            for answer in pool.map(partial(_in_worker, work), jobs):
-                yield answer
+            for result in pool.map(partial(_in_worker, work), jobs):
+                yield result
                 bar.update()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-_models: list = []  # of a worker: loaded once, not for each photo
+_models: list = []  # of a worker process: loaded once, not for each photo
 
 
 def _start_worker(side: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that shares out the work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which stops the workers
     cv2.setNumThreads(1)
     _models[:] = CenterFace(side), FaceMesh(num_threads=1)
 
