@@ -9,7 +9,7 @@ import numpy as np
 
 from ..paths import write_file
 from ..photos import PhotoError, find_photos, read_photo
-from .synthesize import DRAW, share_out, synthesize_photo
+from .synthesize import DRAW, run_in_parallel, synthesize_photo
 
 RECORDS = "masks.jsonl"
 
@@ -48,7 +48,7 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
     photos = {path.relative_to(in_dir).as_posix(): path for path in find_photos(in_dir)}
     jobs = [(path, name, seed, draw) for name, path in photos.items() if name not in records]
     skipped: dict[str, list] = {"without_face": [], "unreadable": []}
-    for name, reason, png, descriptions in share_out(_draw, jobs, processes, len(photos), "masks"):
+    for name, reason, png, descriptions in run_in_parallel(_draw, jobs, processes, len(photos), "masks"):
         if reason:
             skipped[reason].append(name)
             continue

@@ -75,7 +75,7 @@ def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes:
             `masks.WRONG_WAYS`), "occluder", or "nothing" (the bare face cut out of a wide photo; no picture if the
             photo is not much larger than the face).
         seed: Seed of the random generator. What a photo gets depends on the seed and its file name alone.
-        processes: How many processes share the work, see `share_out`.
+        processes: How many processes share the work, see `run_in_parallel`.
 
     Returns:
         A `pandas.DataFrame` with one row per picture, in the order of `paths`: `file` (the picture), `drawn_on` (the
@@ -88,7 +88,7 @@ def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes:
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(str(path), str(folder / f"{number:05d}"), plan, seed) for number, path in enumerate(paths)]
     # The nearest face of a photo is large: a small detector finds it in half the time.
-    tables = share_out(_draw_plan, jobs, processes, len(jobs), "drawing", side=256)
+    tables = run_in_parallel(_draw_plan, jobs, processes, len(jobs), "drawing", side=256)
     rows = [row for table in tables for row in table]
     return pd.DataFrame(rows, columns=["file", "drawn_on", "drawn"])
 
@@ -134,7 +134,7 @@ def _draw_plan(job, models) -> list[dict]:
     return rows
 
 
-def share_out(work, jobs: list, processes: int | None, total: int, title: str, *, side: int = 416):
+def run_in_parallel(work, jobs: list, processes: int | None, total: int, title: str, *, side: int = 416):
     """Run `work(job, models)` for each job, in several processes and with a progress bar.
 
     Args:
