@@ -1,4 +1,4 @@
-"""Figures and slices of several classifiers on the same face crops, for notebook 07. Writes JSON and a table of answers.
+"""Figures and slices of several classifiers on the same face crops, for notebook 08. Writes JSON and a table of answers.
 
     python benchmarks/wild.py FOLDER ours=RUN recipe=RUN [--groups CSV] [--turn]
 

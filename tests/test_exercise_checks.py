@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
-from exercise_checks import grading, lesson_00, lesson_02, lesson_09
+from exercise_checks import grading, lesson_00, lesson_02, lesson_10
 
 from maskdet_utils.synthesis import masks
 
@@ -613,10 +613,10 @@ def helmets(tmp_path, write_photo):
 
 def test_photos_of_ones_own_that_will_do(helmets, capsys):
     folder = helmets()
-    assert "40 of bare, 40 of helmet; 20 groups (groups.csv says which)" in said(capsys, lesson_09.own_photos, folder)
+    assert "40 of bare, 40 of helmet; 20 groups (groups.csv says which)" in said(capsys, lesson_10.own_photos, folder)
     (folder / "groups.csv").unlink()
-    assert "80 groups (near copies only" in said(capsys, lesson_09.own_photos, str(folder))
-    assert said(capsys, lesson_09.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
+    assert "80 groups (near copies only" in said(capsys, lesson_10.own_photos, str(folder))
+    assert said(capsys, lesson_10.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
 
 
 @pytest.mark.parametrize(
@@ -630,18 +630,18 @@ def test_photos_of_ones_own_that_will_do(helmets, capsys):
     ],
 )
 def test_photos_of_ones_own_that_will_not_do(helmets, capsys, made, words):
-    sentence = said(capsys, lesson_09.own_photos, helmets(**made))
+    sentence = said(capsys, lesson_10.own_photos, helmets(**made))
     assert sentence.startswith("NOT YET: ") and words in sentence
 
 
 def test_a_folder_that_is_not_there_is_told(capsys):
-    assert "is not a folder" in said(capsys, lesson_09.own_photos, "nowhere/photos")
+    assert "is not a folder" in said(capsys, lesson_10.own_photos, "nowhere/photos")
 
 
 def test_a_giveaway_is_found(helmets, capsys):
     folder = helmets(brighter=60)
-    assert "right for 100 %" in said(capsys, lesson_09.giveaway, np.mean, folder)
-    assert "looks at nothing" in said(capsys, lesson_09.giveaway, lambda photo: 1, folder)
+    assert "right for 100 %" in said(capsys, lesson_10.giveaway, np.mean, folder)
+    assert "looks at nothing" in said(capsys, lesson_10.giveaway, lambda photo: 1, folder)
 
 
 def test_the_damaged_sentence_and_its_checksum_belong_together():

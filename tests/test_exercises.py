@@ -53,7 +53,7 @@ def solutions(request):
 
 def test_every_lesson_has_exercises_and_there_is_a_closing_project():
     lessons = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-    assert [pair[0].stem for pair in PAIRS] == [*lessons, "09_your_own_two_classes"]
+    assert [pair[0].stem for pair in PAIRS] == [*lessons, "10_your_own_two_classes"]
 
 
 def test_the_solutions_are_right(pair, sample_folder):
@@ -160,9 +160,9 @@ def test_the_wheel_has_neither_the_checks_nor_the_tools():
 
 def test_two_classes_of_ones_own_go_through_the_whole_course(checkout, run_maskdet):
     """The folder that the example draws, with nothing changed but `dataset`."""
-    notebook = checkout / "notebooks" / "solutions" / "09_your_own_two_classes.ipynb"
+    notebook = checkout / "notebooks" / "solutions" / "10_your_own_two_classes.ipynb"
     notebooks.execute(read(notebook), notebook.parent)
-    folder = checkout / "runs" / "lab" / "09_your_own_two_classes" / "shapes"
+    folder = checkout / "runs" / "lab" / "10_your_own_two_classes" / "shapes"
     assert [len(list((folder / name).glob("*.png"))) for name in ("circle", "square")] == [40, 40]
 
     # A profile of another name, so that the run of the sample stays where other tests look for it.
