@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from maskdet_utils import augment, evaluation, model, public, sample, training, training_set
+from maskdet_utils import augment, evaluation, fine_tuning, model, public, sample, training, training_set
 from maskdet_utils.evaluate.metrics import recall
 from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
@@ -113,7 +113,7 @@ def draw_all(arm: int, seed: int, folder: Path, n_photos: int) -> tuple[list, np
 
 
 def views_of(lower, arm: int, seed: int, n_photos: int) -> tuple[np.ndarray, np.ndarray]:
-    """Maps and targets of an arm's training views, see `training.feature_maps_of_views`."""
+    """Maps and targets of an arm's training views, see `fine_tuning.feature_maps_of_views`."""
     faults = {
         change: chance
         for change, chance in augment.STREET_FAULTS.items()
@@ -122,7 +122,7 @@ def views_of(lower, arm: int, seed: int, n_photos: int) -> tuple[np.ndarray, np.
     move = augment.random_affine if arm >= MOVED else None
     with tempfile.TemporaryDirectory() as folder, patch.dict(augment.STREET_FAULTS, faults, clear=True):
         files, targets = draw_all(arm, seed, Path(folder), n_photos)
-        return training.feature_maps_of_views(lower, files, targets, VIEWS, seed, change=augment.degrade, move=move)
+        return fine_tuning.feature_maps_of_views(lower, files, targets, VIEWS, seed, change=augment.degrade, move=move)
 
 
 def real_photos(public_folder: Path, wild_folder: Path) -> pd.DataFrame:
@@ -155,17 +155,17 @@ def train_and_judge(arm: int, seed: int, real: pd.DataFrame, real_maps: np.ndarr
     """Train an arm and judge it; returns its row of the results."""
     start = time.perf_counter()
     model.set_seed(seed)
-    lower, upper = model.split_base(model.build_base(SIZE))
+    lower, upper = fine_tuning.split_base(model.build_base(SIZE))
     head = model.build_head()
     head.build(upper.output_shape)
     maps, targets = views_of(lower, arm, seed, n_photos)
-    features = training.features_of_feature_maps(upper, maps)
+    features = fine_tuning.features_of_feature_maps(upper, maps)
     training.train_head(head, (features, targets), None, HEAD_EPOCHS, learning_rate=3e-4)
     if arm >= TUNED:
-        training.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
-    training.correct_prior(head, targets)
+        fine_tuning.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
+    fine_tuning.correct_prior(head, targets)
     after_pooling = model.keras.Sequential(head.layers[1:])
-    probabilities = after_pooling.predict(training.features_of_feature_maps(upper, real_maps), verbose=0)
+    probabilities = after_pooling.predict(fine_tuning.features_of_feature_maps(upper, real_maps), verbose=0)
     return {
         "arm": arm,
         "adds": ARMS[arm - 1],
@@ -206,8 +206,8 @@ def main():
         if options.wild is None:
             parser.error("--wild is needed: the folder of face crops that judges")
         real = real_photos(options.public or resolve(public.FOLDER), options.wild)
-        lower, _ = model.split_base(model.build_base(SIZE))
-        real_maps, _ = training.feature_maps_of_views(lower, real["file"], np.zeros((len(real), 2)), 0, 0)
+        lower, _ = fine_tuning.split_base(model.build_base(SIZE))
+        real_maps, _ = fine_tuning.feature_maps_of_views(lower, real["file"], np.zeros((len(real), 2)), 0, 0)
     for arm in arms:
         row = train_and_judge(arm, options.seed, real, real_maps, options.photos)
         results = sorted([*results, row], key=lambda row: (row["arm"], row["seed"]))

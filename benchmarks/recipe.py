@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from maskdet_utils import augment, model, training
+from maskdet_utils import augment, fine_tuning, model, training
 from maskdet_utils.model import keras
 from maskdet_utils.training_set import draw_pictures, pictures
 
@@ -37,12 +37,12 @@ def train(
         parts[part] = pictures(chosen, drawn, classes, n_drawn)
     base = model.build_base(image_size)
     if fine_tune_epochs:
-        lower, upper = model.split_base(base)
-        maps, targets = training.feature_maps_of_views(
+        lower, upper = fine_tuning.split_base(base)
+        maps, targets = fine_tuning.feature_maps_of_views(
             lower, *parts["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
         )
-        judged = training.feature_maps_of_views(lower, *parts["validation"], 1, seed + 1000, change=augment.degrade)
-        features, judged_features = (training.features_of_feature_maps(upper, found) for found in (maps, judged[0]))
+        judged = fine_tuning.feature_maps_of_views(lower, *parts["validation"], 1, seed + 1000, change=augment.degrade)
+        features, judged_features = (fine_tuning.features_of_feature_maps(upper, found) for found in (maps, judged[0]))
     else:
         features, targets = training.features_of_views(
             base, *parts["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
@@ -55,6 +55,6 @@ def train(
     classifier = model.build_classifier(base, head)
     training.train_head(head, (features, targets), (judged_features, judged[1]), epochs, callbacks=callbacks)
     if fine_tune_epochs:
-        training.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=judged, callbacks=callbacks)
-    training.correct_prior(head, targets)
+        fine_tuning.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=judged, callbacks=callbacks)
+    fine_tuning.correct_prior(head, targets)
     return classifier

@@ -137,18 +137,51 @@ def score_text(score: dict | None, digits: int = 3) -> str:
 
 
 def headline(truth, probabilities, groups, seed: int = 0) -> dict:
-    """Compute the three scores that every run reports, each with its interval, see `with_intervals`."""
+    """Compute the scores that every run reports.
+
+    Where there is no error, every resample is perfect too, and the bootstrap has nothing to say: such an accuracy has
+    no interval here, and neither has such an area under the ROC curve. What can be said then is
+    `groups_without_error`, whose interval is exact.
+
+    Returns:
+        `{"value", "low", "high"}` for `accuracy`, `balanced_accuracy`, and `roc_auc`, see `with_intervals`; `low` and
+        `high` are None where no interval is known. And `groups_without_error`, see there.
+    """
     metrics = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "roc_auc": roc_auc}
-    return with_intervals(metrics, truth, probabilities, groups, seed=seed)
+    scores = with_intervals(metrics, truth, probabilities, groups, seed=seed)
+    perfect = {name: {**score, "low": None, "high": None} for name, score in scores.items() if score["value"] == 1}
+    return {**scores, **perfect, "groups_without_error": groups_without_error(truth, probabilities, groups)}
 
 
-def classify_photos(classifier, paths, image_size: int, batch_size: int = 64) -> np.ndarray:
+def groups_without_error(truth, probabilities, groups) -> dict:
+    """Compute the share of groups (such as people) all of whose photos are classified correctly.
+
+    The 95% interval is the exact one of Clopper and Pearson (1934), with groups as the independent trials.
+
+    Returns:
+        `{"value", "low", "high", "count", "of"}`: the share, its interval, and the two counts.
+    """
+    from scipy.stats import binomtest
+
+    is_right = np.asarray(probabilities).argmax(axis=1) == truth
+    _, numbers = np.unique(np.asarray(groups), return_inverse=True)
+    errors = np.bincount(numbers, weights=~is_right)
+    count, total = int((errors == 0).sum()), len(errors)
+    interval = binomtest(count, total).proportion_ci(0.95, method="exact")
+    return {"value": count / total, "low": interval.low, "high": interval.high, "count": count, "of": total}
+
+
+def classify_photos(
+    classifier, paths, image_size: int, *, change=None, seed: int = 0, batch_size: int = 64
+) -> np.ndarray:
     """Read photos from disk in batches and classify them.
 
     Args:
         classifier: a Keras model or a `LiteClassifier`.
         paths: the photos.
         image_size: the side of the classifier's input in pixels.
+        change: `change(photo, rng)` alters each photo before it is resized, see `augment.degrade`.
+        seed: makes these changes repeatable, whatever the classifier.
         batch_size: how many photos are in memory at once.
 
     Returns:
@@ -164,6 +197,8 @@ def classify_photos(classifier, paths, image_size: int, batch_size: int = 64) ->
     batches = []
     for start in tqdm(range(0, len(paths), batch_size), desc="classifying", leave=False):
         photos = [read_photo(path, at_least=image_size) for path in paths[start : start + batch_size]]
+        if change is not None:
+            photos = [change(photo, np.random.default_rng((seed, start + n))) for n, photo in enumerate(photos)]
         pixels = np.stack([fit_to_input(photo, image_size) for photo in photos]).astype(np.float32)
         batches.append(np.asarray(predict(pixels)))
     return np.concatenate(batches)

@@ -8,7 +8,6 @@ with quiet_stderr():
     import tensorflow as tf
 
 FEATURES = 1280  # channels of MobileNetV2's last layer
-CUT = "block_12_add"  # the last layer of the base's lower part; the last 4 of its 17 blocks are above it
 
 
 def set_seed(seed: int) -> None:
@@ -36,26 +35,6 @@ def build_base(image_size: int) -> keras.Model:
     )
     base.trainable = False
     return base
-
-
-def split_base(base: keras.Model, at: str = CUT) -> tuple[keras.Model, keras.Model]:
-    """Cut the base into a lower and an upper part, which share its layers: `upper(lower(x))` is `base(x)`.
-
-    Args:
-        base: the model from `build_base`.
-        at: the name of the last layer of the lower part.
-
-    Returns:
-        The lower and the upper part. Cut at `CUT`, the lower part returns feature maps
-        `(batch, image_size/16, image_size/16, 96)`.
-    """
-    lower = keras.Model(base.input, base.get_layer(at).output, name="lower")
-    feature_maps = keras.Input(lower.output_shape[1:], name="maps")
-    known = {lower.output.name: feature_maps}
-    for layer in base.layers[base.layers.index(base.get_layer(at)) + 1 :]:
-        inputs = [known[tensor.name] for tensor in (layer.input if isinstance(layer.input, list) else [layer.input])]
-        known[layer.output.name] = layer(inputs if len(inputs) > 1 else inputs[0])
-    return lower, keras.Model(feature_maps, known[base.output.name], name="upper")
 
 
 def build_head(n_classes: int = 2, units: int = 128, dropout: float = 0.5) -> keras.Sequential:

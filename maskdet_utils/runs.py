@@ -5,7 +5,7 @@ from pathlib import Path
 
 from .paths import resolve, write_file
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 PIPELINE = (
     "00_check_your_setup",
     "01_load_the_data",
@@ -14,6 +14,7 @@ PIPELINE = (
     "04_train_the_classifier",
     "05_evaluate_the_classifier",
     "06_live_webcam_demo",
+    "07_make_it_better",
 )
 FIGURES = "figures"
 # The kernel's own log is about its sockets and does not help a learner. What cells print does not go through it.

@@ -1,4 +1,4 @@
-"""What notebook 04 trains on: photos, pictures with masks drawn on those photos, and the targets of both."""
+"""What notebook 07 trains on: photos, pictures with masks drawn on those photos, and the targets of both."""
 
 import numpy as np
 import pandas as pd

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maskdet_utils import augment, datasets, model, training
+from maskdet_utils import augment, datasets, fine_tuning, model, training
 from maskdet_utils.checks import same_arrays
 from maskdet_utils.model import keras
 
@@ -115,14 +115,14 @@ def test_fine_tuning_moves_the_upper_part_and_the_head_and_nothing_else(base, tm
     targets = np.eye(2, dtype=np.float32)[[0] * 4 + [1] * 4]
     keras.utils.set_random_seed(3)
     tuned = model.build_base(SIZE)
-    lower, upper = model.split_base(tuned)
+    lower, upper = fine_tuning.split_base(tuned)
     head = model.build_head()
     classifier = model.build_classifier(tuned, head)
     pixels = next(iter(datasets.stream(paths, targets, SIZE)))[0].numpy()
     before = classifier.predict(pixels, verbose=0)
-    maps, found = training.feature_maps_of_views(lower, paths, targets, 0, seed=0)
+    maps, found = fine_tuning.feature_maps_of_views(lower, paths, targets, 0, seed=0)
     assert maps.dtype == np.float16 and maps.shape == (8, *lower.output_shape[1:])
-    training.fine_tune(upper, head, maps, found, epochs=30, learning_rate=1e-4)
+    fine_tuning.fine_tune(upper, head, maps, found, epochs=30, learning_rate=1e-4)
     after = classifier.predict(pixels, verbose=0)
     assert (after.argmax(axis=1) == targets.argmax(axis=1)).all()
     assert not np.allclose(before, after, atol=0.05), "the classifier shares the layers that were trained"
@@ -134,7 +134,7 @@ def test_fine_tuning_moves_the_upper_part_and_the_head_and_nothing_else(base, tm
 
 
 def test_the_two_parts_of_the_base_make_the_base(base):
-    lower, upper = model.split_base(base)
+    lower, upper = fine_tuning.split_base(base)
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, SIZE, SIZE, 3)).astype(np.float32)
     assert np.allclose(upper(lower(pixels)), base(pixels, training=False), atol=1e-5)
     assert lower.output_shape[1:] == (SIZE // 16, SIZE // 16, 96)
@@ -146,7 +146,7 @@ def test_even_odds_take_the_shares_of_the_training_pictures_out_again():
     features = np.random.default_rng(0).normal(size=(20, 1, 1, model.FEATURES)).astype(np.float32)
     before = head.predict(features, verbose=0)
     targets = np.array([[1, 0]] * 2 + [[0, 1]] * 6, np.float32)  # one in four
-    assert training.correct_prior(head, targets) == pytest.approx(np.log(3))
+    assert fine_tuning.correct_prior(head, targets) == pytest.approx(np.log(3))
     after = head.predict(features, verbose=0)
     assert np.allclose(after[:, 0] / after[:, 1], 3 * before[:, 0] / before[:, 1], rtol=1e-3)
 
@@ -159,7 +159,7 @@ def test_even_odds_of_three_classes():
     shares = np.array([0.2, 0.3, 0.5], np.float32)
     head.layers[-1].set_weights([0 * kernel, np.log(shares)])
     targets = np.repeat(np.eye(3, dtype=np.float32), [2, 3, 5], axis=0)
-    assert training.correct_prior(head, targets) == pytest.approx(np.log(4))
+    assert fine_tuning.correct_prior(head, targets) == pytest.approx(np.log(4))
     after = head.predict(np.zeros((1, 1, 1, model.FEATURES), np.float32), verbose=0)
     assert np.allclose(after, [1 / 2, 3 / 8, 1 / 8], atol=1e-4)
 

@@ -48,7 +48,7 @@ def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: 
     """
     from .. import sample
     from ..faces import CenterFace, FaceMesh
-    from ..synthesis.synthesize import synthesize_photo
+    from ..synthesis import masks
 
     frames_of = {f"s{person:02d}": tuple(frames) for person, frames in zip(people, switches, strict=True)}
     detector, mesh = CenterFace(), FaceMesh()
@@ -56,11 +56,14 @@ def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: 
     for person, number, gray in sample.att_photos():
         if person in frames_of and number == photo_number:
             bare = sample.tint(gray, np.random.default_rng([seed, int(person[1:])]))
-            masked, drawn = synthesize_photo(bare, np.random.default_rng([seed, int(person[1:])]), detector, mesh)
-            if not drawn:
+            faces = detector.detect(bare)
+            points = mesh.find(bare, faces[0]) if faces else None
+            if points is None:
                 raise ValueError(
                     f"No mask can be drawn on photo {photo_number} of person {person}. Choose another photo."
                 )
+            rng = np.random.default_rng([seed, int(person[1:])])
+            masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             actors[person] = Actor(bare, masked, frames_of[person])
     return [actors[f"s{person:02d}"] for person in people]
 
