@@ -103,7 +103,14 @@ def fine_tune(
     )
     compile_classifier(model, schedule)
     validation_data = Batches(*validation) if validation is not None else None
-    return model.fit(batches, validation_data=validation_data, epochs=epochs, verbose=0, callbacks=list(callbacks))
+    return model.fit(
+        batches,
+        validation_data=validation_data,
+        epochs=epochs,
+        verbose=0,
+        shuffle=False,  # the batches shuffle by themselves
+        callbacks=list(callbacks),
+    )
 
 
 def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:
