@@ -450,7 +450,7 @@ def test_the_command_says_what_is_wrong(model_folder, folder, tmp_path, run_mask
     for code, arguments, words in [
         (1, [tmp_path / "nowhere", "--model", model_folder], "is not a folder"),
         (1, [folder, "--model", tmp_path / "nowhere"], "labels.json is missing"),
-        (2, [folder, "--model", model_folder, "--boxes", "b.csv"], "it needs --detect"),
+        (2, [folder, "--model", model_folder, "--boxes", "b.csv"], "together with --detect"),
         (2, [folder, "--model", model_folder, "--margin", "-1"], "from 0 to 2"),
     ]:
         done = run_maskdet("evaluate", *arguments)
