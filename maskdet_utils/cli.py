@@ -53,8 +53,7 @@ def _add_fetch(commands) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="an asset (see --list), or public for the public data set of 200 MB (default: all assets, but not the public "
-        "data set)",
+        help="assets (see --list), or public for the public data set of 200 MB (default: all assets, but not public)",
     )
     command.add_argument(
         "--from",
@@ -93,9 +92,9 @@ def _add_synthesize(commands) -> None:
     command = commands.add_parser(
         "synthesize",
         help="draw masks on a folder of face photos",
-        description="Copy the photos of a folder and draw a mask on every face in the copies. The originals stay as they "
-        "are. OUT_DIR/masks.jsonl has one line per face that says what was drawn where. An interrupted run resumes when "
-        "you start it again.",
+        description="Copy the photos of a folder and draw a mask on every face in the copies. The originals stay as "
+        "they are. OUT_DIR/masks.jsonl has one line per face that says what was drawn where. An interrupted run "
+        "resumes when you start it again.",
     )
     command.add_argument("in_dir", metavar="IN_DIR")
     command.add_argument("out_dir", metavar="OUT_DIR")
@@ -104,8 +103,8 @@ def _add_synthesize(commands) -> None:
         default="masks",
         type=lambda what: {"confusers": "occluders"}.get(what, what),  # older scripts use the old name
         metavar="WHAT",
-        help="masks (worn correctly, the default), worn-wrong (masks under the nose or mouth, on the chin, or hanging from "
-        "an ear), or occluders (hands, microphones, beards, and scarves instead of masks)",
+        help="masks (worn correctly, the default), worn-wrong (masks under the nose or mouth, on the chin, or hanging "
+        "from an ear), or occluders (hands, microphones, beards, and scarves instead of masks)",
     )
     command.add_argument("--processes", type=int, metavar="N", help="how many share the work (default: one per core)")
     command.add_argument("--seed", type=int, default=0, help="a different seed draws different masks (default: 0)")
@@ -122,8 +121,9 @@ def _add_evaluate(commands) -> None:
         "accuracy, recall of each class, area under the ROC curve, and calibration error, with 95% intervals, and also "
         "by face size, blur, light, and contrast. Photos that cannot be read are left out and listed.",
         epilog="The intervals are resampled over groups of photos that belong together (one person, one source). The "
-        "groups come from --groups or FOLDER/groups.csv; without these, near copies form groups. If the classifier knows "
-        "two classes, masks worn incorrectly do not count in its scores; the report says how many it calls with_mask.",
+        "groups come from --groups or FOLDER/groups.csv; without these, near copies form groups. If the classifier "
+        "knows two classes, masks worn incorrectly do not count in its scores; the report says how many it calls "
+        "with_mask.",
     )
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument(
@@ -134,8 +134,8 @@ def _add_evaluate(commands) -> None:
     command.add_argument(
         "--groups",
         metavar="CSV",
-        help="a file with the columns path (relative to FOLDER or to the CSV), and group or source_photo; if it also has "
-        "face_min_side_px, that is the size of the face",
+        help="a file with the columns path (relative to FOLDER or to the CSV), and group or source_photo; if it also "
+        "has face_min_side_px, that is the size of the face",
     )
     command.add_argument(
         "--margin",
@@ -155,8 +155,8 @@ def _add_evaluate(commands) -> None:
     command.add_argument(
         "--boxes",
         metavar="CSV",
-        help="with --detect: a file of marked faces with the columns path (relative to the CSV), label, x, y, width, and "
-        "height; the report then says how many are found and labeled correctly (default: FOLDER/boxes.csv if it exists)",
+        help="with --detect: marked faces, with the columns path (relative to the CSV), label, x, y, width, and "
+        "height; also counts the faces found and labeled correctly (default: FOLDER/boxes.csv if it exists)",
     )
     command.add_argument(
         "--faces",
@@ -172,16 +172,16 @@ def _add_annotate(commands) -> None:
     command = commands.add_parser(
         "annotate",
         help="mark masks in photos, videos, and streams",
-        description="Mark every face in a photo, a folder of photos, a video file, a GIF, a camera (0 is the first one), "
-        "or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. Press "
-        "Ctrl-C to stop early; the video up to that point is saved and plays.",
+        description="Mark every face in a photo, a folder of photos, a video file, a GIF, a camera (0 is the first "
+        "one), or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. "
+        "Press Ctrl-C to stop early; the video up to that point is saved and plays.",
     )
     command.add_argument("input", metavar="INPUT")
     command.add_argument(
         "-o",
         "--output",
-        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked in the "
-        "current folder; no output with --json)",
+        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked in "
+        "the current folder; no output with --json)",
     )
     command.add_argument(
         "--model",
@@ -200,7 +200,8 @@ def _add_annotate(commands) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="in a video, look for faces only in every N-th frame: faster, but a new face is found up to N-1 frames late",
+        help="in a video, look for faces only in every N-th frame: faster, but a new face is found up to N-1 frames "
+        "late",
     )
     command.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
     command.set_defaults(command=_annotate)

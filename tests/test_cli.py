@@ -1,4 +1,4 @@
-"""The command line: its help explains every option, scripts can rely on exit codes, and foreseeable errors print no traceback."""
+"""The command line: help that explains every option, reliable exit codes, and no traceback for foreseeable errors."""
 
 import json
 import os
