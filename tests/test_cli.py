@@ -1,4 +1,4 @@
-"""The command line: help that explains, exit codes that scripts can trust, no traceback for what can be foreseen."""
+"""The command line: help that explains every option, reliable exit codes, and no traceback for foreseeable errors."""
 
 import json
 import os
@@ -16,7 +16,7 @@ COMMANDS = ("fetch", "pipeline", "synthesize", "evaluate", "annotate")
 
 @pytest.fixture
 def fake_opencv(tmp_path):
-    """A folder with a `cv2` that fails as the real one does on a bare server."""
+    """A folder with a `cv2` that fails to import, as the real one does on a bare server."""
     library = "libGL.so.1: cannot open shared object file: No such file or directory"
     (tmp_path / "cv2.py").write_text(f"raise ImportError({library!r})")
     return str(tmp_path)
@@ -54,18 +54,18 @@ def test_wrong_usage_exits_with_2(run_maskdet, arguments):
     assert done.stderr and "Traceback" not in done.stderr
 
 
-def test_what_fails_says_why_and_exits_with_1(run_maskdet, tmp_path, class_folders):
-    def said(*arguments):
+def test_a_failed_command_prints_the_reason_and_exits_with_1(run_maskdet, tmp_path, class_folders):
+    def error_of(*arguments):
         done = run_maskdet(*arguments)
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr
 
-    assert "Available are: default, full, public, quick" in said("pipeline", "--profile", "slow")
-    assert "No notebook has the parameter image_sise" in said("pipeline", "-p", "image_sise", "96")
-    assert "nowhere" in said("synthesize", tmp_path / "nowhere", tmp_path / "out")
+    assert "Available are: default, full, public, quick" in error_of("pipeline", "--profile", "slow")
+    assert "No notebook has the parameter image_sise" in error_of("pipeline", "-p", "image_sise", "96")
+    assert "nowhere" in error_of("synthesize", tmp_path / "nowhere", tmp_path / "out")
 
 
-def test_synthesize_copies_photos_with_masks_and_can_say_so_in_json(run_maskdet, sample_folder, tmp_path):
+def test_synthesize_copies_photos_with_masks_and_prints_json(run_maskdet, sample_folder, tmp_path):
     faces = tmp_path / "faces"
     faces.mkdir()
     for number in (1, 2):
@@ -79,7 +79,12 @@ def test_synthesize_copies_photos_with_masks_and_can_say_so_in_json(run_maskdet,
     assert len(list((tmp_path / "out").rglob("*.png"))) == 2
 
 
-def test_a_missing_system_library_is_named_with_the_command_that_mends_it(run_maskdet, fake_opencv):
+def test_synthesize_still_accepts_the_old_name_of_occluders():
+    options = cli._parser().parse_args(["synthesize", "faces", "out", "--draw", "confusers"])
+    assert options.draw == "occluders"
+
+
+def test_a_missing_system_library_is_named_with_the_command_that_installs_it(run_maskdet, fake_opencv):
     done = run_maskdet("fetch", PYTHONPATH=os.pathsep.join([fake_opencv, str(ROOT)]))
     assert done.returncode == 1
     assert "libGL.so.1" in done.stderr and "sudo apt-get install libgl1 libglib2.0-0" in done.stderr

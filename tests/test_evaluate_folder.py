@@ -1,4 +1,4 @@
-"""`maskdet evaluate`: figures that one can count on made-up folders, and clear words about folders that are not right."""
+"""`maskdet evaluate`: scores that you can count by hand on made-up folders, and clear errors for unusable folders."""
 
 import json
 import math
@@ -18,11 +18,11 @@ from maskdet_utils.photos import read_ahead
 
 CLASSES = ["with_mask", "without_mask"]
 THREE = [*CLASSES, "worn_incorrectly"]
-LABELS = {"classes": CLASSES, "input_size": 32, "threshold": 0.5, "crop_margin": 0.25}
+CONFIG = {"classes": CLASSES, "input_size": 32, "threshold": 0.5, "crop_margin": 0.25}
 
 
 class BlueIsMask:
-    """A classifier: the bluer a face, the likelier the mask. With three classes, green is a mask worn wrong."""
+    """A classifier: the bluer a face, the likelier the mask. With three classes, green is a mask worn incorrectly."""
 
     input_size = 32
 
@@ -39,7 +39,7 @@ class BlueIsMask:
 
 @pytest.fixture
 def paint(write_photo):
-    """A function that writes a crop of one color, sharply crossed out so that no two are copies."""
+    """A function that writes a crop of one color, with a random sharp texture so that no two are near copies."""
     rng = np.random.default_rng(0)
 
     def write(path, color, side=60):
@@ -51,7 +51,7 @@ def paint(write_photo):
 
 @pytest.fixture
 def folder(tmp_path, paint):
-    """20 masked faces, of which the classifier calls 2 bare; 10 bare ones, of which it calls 1 masked; 4 worn wrong."""
+    """20 masked faces (2 misclassified), 10 bare faces (1 misclassified), and 4 masks worn incorrectly."""
     folder = tmp_path / "crops"
     blue, red = (0, 60, 200), (200, 60, 0)
     for number in range(20):
@@ -65,146 +65,148 @@ def folder(tmp_path, paint):
 
 @pytest.fixture
 def classifier(monkeypatch):
-    """What `evaluate_folder` loads, whatever model is named; its `labels` may be changed."""
+    """The classifier that `evaluate_folder` loads for any model name. Tests may change its `config`."""
     classifier = BlueIsMask()
-    classifier.labels = dict(LABELS)
-    monkeypatch.setattr(module, "load_classifier", lambda model: (classifier, classifier.labels))
+    classifier.config = dict(CONFIG)
+    monkeypatch.setattr(module, "load_classifier", lambda model: (classifier, classifier.config))
     return classifier
 
 
-def judged(folder, **more):
-    """The answer, after a trip through JSON as strict as can be."""
+def report_of(folder, **more):
+    """The report, after a round trip through strict JSON."""
     return json.loads(json.dumps(evaluate_folder("model", folder, **more), allow_nan=False))
 
 
-def test_figures_are_what_one_counts(classifier, folder):
-    card = judged(folder)
-    assert card["faces"] == {"with_mask": 20, "without_mask": 10, "worn_incorrectly": 4}
-    assert card["accuracy"]["value"] == pytest.approx(27 / 30)
-    assert card["recall"]["with_mask"]["value"] == 18 / 20 and card["recall"]["without_mask"]["value"] == 9 / 10
-    assert card["balanced_accuracy"]["value"] == pytest.approx(0.9)
-    assert card["confusion"] == [[18, 2], [1, 9]]
-    assert card["worn_incorrectly_called_with_mask"]["value"] == 3 / 4
+def test_scores_are_what_you_count(classifier, folder):
+    report = report_of(folder)
+    assert report["faces"] == {"with_mask": 20, "without_mask": 10, "worn_incorrectly": 4}
+    assert report["accuracy"]["value"] == pytest.approx(27 / 30)
+    assert report["recall"]["with_mask"]["value"] == 18 / 20 and report["recall"]["without_mask"]["value"] == 9 / 10
+    assert report["balanced_accuracy"]["value"] == pytest.approx(0.9)
+    assert report["confusion"] == [[18, 2], [1, 9]]
+    assert report["worn_incorrectly_called_with_mask"]["value"] == 3 / 4
     # 84 pixels of crop are 56 of face, 36 are 24.
-    assert card["by_size"]["24"]["faces"] == {"with_mask": 20, "without_mask": 10, "worn_incorrectly": 4}
-    assert card["by_size"]["48"]["faces"] == {"with_mask": 16, "without_mask": 10, "worn_incorrectly": 0}
-    assert card["by_size"]["48"]["recall"]["with_mask"]["value"] == 1
-    assert card["by_size"]["48"]["worn_incorrectly_called_with_mask"] is None
-    assert card["warning"] is None and card["left_out"] == {"count": 0, "photos": []}
-    assert card["groups"] == {"count": 34, "from": "near copies"} and card["mode"] == "crops"
+    assert report["by_size"]["24"]["faces"] == {"with_mask": 20, "without_mask": 10, "worn_incorrectly": 4}
+    assert report["by_size"]["48"]["faces"] == {"with_mask": 16, "without_mask": 10, "worn_incorrectly": 0}
+    assert report["by_size"]["48"]["recall"]["with_mask"]["value"] == 1
+    assert report["by_size"]["48"]["worn_incorrectly_called_with_mask"] is None
+    assert report["warning"] is None and report["left_out"] == {"count": 0, "photos": []}
+    assert report["groups"] == {"count": 34, "from": "near copies"} and report["mode"] == "crops"
     for name in ("accuracy", "balanced_accuracy", "roc_auc", "expected_calibration_error"):
-        assert card[name]["low"] <= card[name]["value"] <= card[name]["high"]
+        assert report[name]["low"] <= report[name]["value"] <= report[name]["high"]
 
 
-def test_slices_hold_every_face_once(classifier, folder):
-    card = judged(folder)
-    assert list(card["slices"]) == ["face_size", "blur", "light", "contrast"]
-    for parts in card["slices"].values():
-        assert sum(sum(part["faces"].values()) for part in parts) == 34
-    small = card["slices"]["face_size"][1]
+def test_subgroups_hold_every_face_once(classifier, folder):
+    report = report_of(folder)
+    assert list(report["slices"]) == ["face_size", "blur", "light", "contrast"]
+    for bins in report["slices"].values():
+        assert sum(sum(subgroup["faces"].values()) for subgroup in bins) == 34
+    small = report["slices"]["face_size"][1]
     assert (small["from"], small["to"], small["faces"]["with_mask"]) == (24, 48, 4)
     assert small["recall"]["with_mask"]["value"] == 0.5 and small["recall"]["without_mask"] is None
 
 
 def test_the_text_says_the_same(classifier, folder):
-    text = as_text(judged(folder))
+    text = as_text(report_of(folder))
     assert "34 faces (20 with_mask, 10 without_mask, 4 worn_incorrectly) of 34 groups (near copies)" in text
     (line,) = [line for line in text.splitlines() if line.startswith("worn_incorrectly called with_mask")]
     assert line.split()[3] == "0.750" and line.split()[-1] == "–"
     assert "Worse than chance" not in text
-    assert "below 24" in text and "96 and more" in text and "blur" in text
+    assert "below 24" in text and "at least 96" in text and "blur" in text
 
 
 def test_swapped_labels_are_noticed(classifier, folder):
     (folder / "with_mask").rename(folder / "x")
     (folder / "without_mask").rename(folder / "with_mask")
     (folder / "x").rename(folder / "without_mask")
-    card = judged(folder)
-    assert card["balanced_accuracy"]["value"] == pytest.approx(0.1)
-    assert card["warning"] == "Worse than chance: are the labels swapped?"
-    assert as_text(card).endswith(card["warning"])
+    report = report_of(folder)
+    assert report["balanced_accuracy"]["value"] == pytest.approx(0.1)
+    assert report["warning"] == "Worse than chance: are the labels swapped?"
+    assert as_text(report).endswith(report["warning"])
 
 
-def test_a_coin_is_no_swap(classifier, folder, paint):
+def test_chance_is_not_mistaken_for_swapped_labels(classifier, folder, paint):
     for number in range(10, 19):
         paint(folder / "without_mask" / f"{number}.png", (0, 60, 200))
-    card = judged(folder)  # 10 of 19 bare faces wrong
-    assert card["recall"]["without_mask"]["value"] < 0.5 and card["warning"] is None
+    report = report_of(folder)  # 10 of 19 bare faces are wrong
+    assert report["recall"]["without_mask"]["value"] < 0.5 and report["warning"] is None
 
 
-def test_photos_that_cannot_be_read_or_vanish_are_left_out_and_named(classifier, folder, monkeypatch):
+def test_unreadable_and_vanished_photos_are_left_out_and_named(classifier, folder, monkeypatch):
     (folder / "with_mask" / "broken.jpg").write_bytes(b"no photo")
     (folder / "with_mask" / "empty.png").write_bytes(b"")
     read, vanishing = module.read_photo, folder / "without_mask" / "05.png"
 
-    def read_while_somebody_tidies_up(path, **more):
+    def read_while_a_file_is_deleted(path, **more):
         vanishing.unlink(missing_ok=True)
         return read(path, **more)
 
-    monkeypatch.setattr(module, "read_photo", read_while_somebody_tidies_up)
-    card = judged(folder)
-    assert card["faces"] == {"with_mask": 20, "without_mask": 9, "worn_incorrectly": 4} and card["photos"] == 33
-    reasons = {one["path"]: one["reason"] for one in card["left_out"]["photos"]}
-    assert card["left_out"]["count"] == 3 and reasons["without_mask/05.png"] == "no such file"
+    monkeypatch.setattr(module, "read_photo", read_while_a_file_is_deleted)
+    report = report_of(folder)
+    assert report["faces"] == {"with_mask": 20, "without_mask": 9, "worn_incorrectly": 4} and report["photos"] == 33
+    reasons = {one["path"]: one["reason"] for one in report["left_out"]["photos"]}
+    assert report["left_out"]["count"] == 3 and reasons["without_mask/05.png"] == "no such file"
     assert reasons["with_mask/empty.png"] == "empty file" and "not a readable photo" in reasons["with_mask/broken.jpg"]
-    text = as_text(card)
+    text = as_text(report)
     assert "left out: 3" in text and "without_mask/05.png: no such file" in text
 
 
-def test_names_that_no_class_has(classifier, folder, tmp_path, paint):
+def test_unknown_class_folders_are_named(classifier, folder, tmp_path, paint):
     paint(folder / "with_masks" / "a.png", (0, 0, 200))
-    assert judged(folder)["notes"] == ["Left out, no class of this classifier: with_masks/ (1 photos)."]
+    assert report_of(folder)["notes"] == [
+        "Left out, because the classifier does not know them: with_masks/ (1 photos)."
+    ]
     paint(tmp_path / "other" / "masked" / "a.png", (0, 0, 200))
     (tmp_path / "other" / "with_mask").mkdir()
     with pytest.raises(
         DataError, match=r"with_mask/, without_mask/, .*Found: with_mask/ \(empty\), masked/ \(1 photos"
     ):
-        judged(tmp_path / "other")
-    with pytest.raises(DataError, match="is no folder"):
-        judged(tmp_path / "nowhere")
+        report_of(tmp_path / "other")
+    with pytest.raises(DataError, match="is not a folder"):
+        report_of(tmp_path / "nowhere")
     (tmp_path / "none").mkdir()
     with pytest.raises(DataError, match="Found: no folders"):
-        judged(tmp_path / "none")
+        report_of(tmp_path / "none")
     (tmp_path / "other" / "with_mask" / "a.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"None of the 1 photos can be read. with_mask/a.png: empty file"):
-        judged(tmp_path / "other")
+        report_of(tmp_path / "other")
 
 
 def test_one_class_has_no_balanced_accuracy(classifier, tmp_path, paint):
     for number in range(3):
         paint(tmp_path / "a" / "without_mask" / f"{number}.png", (200, 0, 0))
         paint(tmp_path / "b" / "worn_incorrectly" / f"{number}.png", (200, 0, 0))
-    card = judged(tmp_path / "a")
-    assert card["balanced_accuracy"] is card["roc_auc"] is card["recall"]["with_mask"] is None
-    assert card["accuracy"]["value"] == card["recall"]["without_mask"]["value"] == 1
-    assert card["notes"] == [
-        "No faces of with_mask: without a second class there is no balanced accuracy, no ROC curve."
+    report = report_of(tmp_path / "a")
+    assert report["balanced_accuracy"] is report["roc_auc"] is report["recall"]["with_mask"] is None
+    assert report["accuracy"]["value"] == report["recall"]["without_mask"]["value"] == 1
+    assert report["notes"] == [
+        "No faces of with_mask. Without a second class, there is no balanced accuracy and no ROC curve."
     ]
-    card = judged(tmp_path / "b")
-    assert card["accuracy"] is None and card["worn_incorrectly_called_with_mask"]["value"] == 0
-    assert "nothing to be right or wrong about" in card["notes"][0] and "–" in as_text(card)
+    report = report_of(tmp_path / "b")
+    assert report["accuracy"] is None and report["worn_incorrectly_called_with_mask"]["value"] == 0
+    assert "there is nothing to score" in report["notes"][0] and "–" in as_text(report)
 
 
-def test_groups_come_from_a_csv_beside_or_in_the_folder(classifier, folder, tmp_path):
+def test_groups_come_from_a_csv_inside_or_outside_the_folder(classifier, folder, tmp_path):
     names = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*.png"))]
     sources = [f"street{number % 7}" for number in range(len(names))]
     in_folder = pd.DataFrame({"path": names, "group": sources})
     beside = pd.DataFrame({"path": [f"crops/{name}" for name in names], "source_photo": sources})
-    by_copies = judged(folder)
+    by_copies = report_of(folder)
     in_folder.to_csv(folder / "groups.csv", index=False)
-    card = judged(folder)
-    assert card["groups"] == {"count": 7, "from": "groups.csv: group"}
-    assert card["accuracy"]["value"] == by_copies["accuracy"]["value"] and card["accuracy"] != by_copies["accuracy"]
+    report = report_of(folder)
+    assert report["groups"] == {"count": 7, "from": "groups.csv: group"}
+    assert report["accuracy"]["value"] == by_copies["accuracy"]["value"] and report["accuracy"] != by_copies["accuracy"]
     beside.assign(face_min_side_px=30).to_csv(tmp_path / "crops.csv", index=False)
-    card = judged(folder, groups=tmp_path / "crops.csv")
-    assert card["groups"] == {"count": 7, "from": "crops.csv: source_photo"}
-    assert sum(card["slices"]["face_size"][1]["faces"].values()) == 34, "sizes from the CSV"
+    report = report_of(folder, groups=tmp_path / "crops.csv")
+    assert report["groups"] == {"count": 7, "from": "crops.csv: source_photo"}
+    assert sum(report["slices"]["face_size"][1]["faces"].values()) == 34, "sizes from the CSV"
 
 
-def test_a_csv_that_does_not_fit_is_named(classifier, folder, tmp_path):
+def test_an_unusable_csv_is_named(classifier, folder, tmp_path):
     def with_csv(text):
         (tmp_path / "g.csv").write_text(text)
-        judged(folder, groups=tmp_path / "g.csv")
+        report_of(folder, groups=tmp_path / "g.csv")
 
     with pytest.raises(DataError, match="has no row for with_mask/01.png and 32 more"):
         with_csv("path,group\nwith_mask/00.png,a\n")
@@ -215,60 +217,62 @@ def test_a_csv_that_does_not_fit_is_named(classifier, folder, tmp_path):
     with pytest.raises(DataError, match="cannot be read as a CSV"):
         with_csv("")
     with pytest.raises(DataError, match="nowhere.csv does not exist"):
-        judged(folder, groups=tmp_path / "nowhere.csv")
+        report_of(folder, groups=tmp_path / "nowhere.csv")
 
 
 def test_one_group_gives_no_interval(classifier, folder):
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*.png")]
     pd.DataFrame({"path": names, "group": "one"}).to_csv(folder / "groups.csv", index=False)
-    card = judged(folder)
-    assert card["accuracy"] == {"value": pytest.approx(0.9), "low": None, "high": None}
-    assert "0.900 " in as_text(card)
+    report = report_of(folder)
+    assert report["accuracy"] == {"value": pytest.approx(0.9), "low": None, "high": None}
+    assert "0.900 " in as_text(report)
 
 
-def test_a_classifier_of_tight_crops_gets_tight_crops(classifier, tmp_path, write_photo):
+def test_a_classifier_for_tight_crops_gets_tight_crops(classifier, tmp_path, write_photo):
     framed = np.zeros((150, 150, 3), np.uint8)
     framed[25:125, 25:125] = 200
     write_photo(tmp_path / "with_mask" / "a.png", framed)
-    classifier.labels |= {"crop_margin": 0}
-    judged(tmp_path)
+    classifier.config |= {"crop_margin": 0}
+    report_of(tmp_path)
     assert classifier.seen[-1].min() > 190
-    classifier.labels |= {"crop_margin": 0.25}
-    judged(tmp_path)
+    classifier.config |= {"crop_margin": 0.25}
+    report_of(tmp_path)
     assert classifier.seen[-1].min() == 0
-    classifier.labels |= {"crop_margin": 0.5}
-    assert "made for crops with 50% around the face's box, these show 25%" in judged(tmp_path)["notes"][0]
+    classifier.config |= {"crop_margin": 0.5}
+    assert (
+        "crops with a margin of 50% around the face's box, but these crops show 25%" in report_of(tmp_path)["notes"][0]
+    )
 
 
 def test_three_classes(classifier, folder, paint):
     classifier.n_classes = 3
-    classifier.labels |= {"classes": THREE}
+    classifier.config |= {"classes": THREE}
     for number in range(4, 10):
         paint(folder / "worn_incorrectly" / f"{number:02d}.png", (60, 200, 0))
-    card = judged(folder)
-    # Of the ten worn wrong 3 are called masks, 1 bare, 6 what they are.
-    assert card["confusion"] == [[18, 2, 0], [1, 9, 0], [3, 1, 6]]
+    report = report_of(folder)
+    # Of the ten masks worn incorrectly, 3 are predicted as with_mask, 1 as without_mask, and 6 correctly.
+    assert report["confusion"] == [[18, 2, 0], [1, 9, 0], [3, 1, 6]]
     f1 = [2 * 18 / (20 + 22), 2 * 9 / (10 + 12), 2 * 6 / (10 + 6)]
-    assert card["macro_f1"]["value"] == pytest.approx(np.mean(f1))
-    assert card["macro_f1"]["low"] < card["macro_f1"]["value"] < card["macro_f1"]["high"]
-    assert card["recall"]["worn_incorrectly"]["value"] == 0.6
-    assert card["two_classes"]["balanced_accuracy"]["value"] == pytest.approx(0.9)
-    assert not [name for name in card if name.startswith("worn_incorrectly")]
-    text = as_text(card)
+    assert report["macro_f1"]["value"] == pytest.approx(np.mean(f1))
+    assert report["macro_f1"]["low"] < report["macro_f1"]["value"] < report["macro_f1"]["high"]
+    assert report["recall"]["worn_incorrectly"]["value"] == 0.6
+    assert report["two_classes"]["balanced_accuracy"]["value"] == pytest.approx(0.9)
+    assert not [name for name in report if name.startswith("worn_incorrectly")]
+    text = as_text(report)
     assert "macro F1" in text and "called worn_incorrectly" in text and "as if there were no worn_incorrectly" in text
 
 
-def test_threshold_and_unsure_band_of_the_run(classifier, folder):
-    classifier.labels |= {"threshold": 0.99, "unsure": [0.01, 0.99]}
-    card = judged(folder)
-    assert card["accuracy"]["value"] == pytest.approx(0.9), "the headline takes the likelier class"
-    assert card["at_threshold"]["recall"]["with_mask"]["value"] == 0
-    assert card["at_threshold"]["recall"]["without_mask"]["value"] == 1
-    assert card["unsure"]["share"] == 1 and card["unsure"]["of_the_rest"]["accuracy"] is None
-    assert "unsure: 100.0% of the faces" in as_text(card)
+def test_threshold_and_unsure_range_of_the_run(classifier, folder):
+    classifier.config |= {"threshold": 0.99, "unsure": [0.01, 0.99]}
+    report = report_of(folder)
+    assert report["accuracy"]["value"] == pytest.approx(0.9), "the headline score uses the likelier class"
+    assert report["at_threshold"]["recall"]["with_mask"]["value"] == 0
+    assert report["at_threshold"]["recall"]["without_mask"]["value"] == 1
+    assert report["unsure"]["share"] == 1 and report["unsure"]["of_the_rest"]["accuracy"] is None
+    assert "unsure: 100.0% of the faces" in as_text(report)
 
 
-def test_reading_ahead_keeps_order_and_never_holds_more_than_it_may():
+def test_reading_ahead_keeps_the_order_and_its_limit():
     done, behind = [], []
 
     def read(number):
@@ -285,7 +289,7 @@ def test_reading_ahead_keeps_order_and_never_holds_more_than_it_may():
 
 
 class FindsSquares:
-    """A face detector: each square of one bright color is a face."""
+    """A face detector: each bright square is a face."""
 
     def detect(self, frame):
         import cv2
@@ -297,7 +301,7 @@ class FindsSquares:
 
 
 def street(*squares):
-    """A dark photo with colored squares (color, x, y, side)."""
+    """A dark photo with colored squares, each (color, x, y, side)."""
     photo = np.zeros((200, 300, 3), np.uint8)
     for color, x, y, side in squares:
         photo[y : y + side, x : x + side] = color
@@ -307,41 +311,41 @@ def street(*squares):
 BLUE, RED = (0, 0, 255), (255, 0, 0)
 
 
-def test_faces_of_whole_photos_are_of_their_photos_class(classifier, tmp_path, write_photo):
+def test_faces_of_whole_photos_have_the_class_of_their_photo(classifier, tmp_path, write_photo):
     write_photo(tmp_path / "with_mask" / "two.png", street((BLUE, 10, 10, 60), (RED, 150, 20, 30)))
     write_photo(tmp_path / "with_mask" / "none.png", street())
     write_photo(tmp_path / "without_mask" / "one.png", street((RED, 100, 100, 50)))
-    card = judged(tmp_path, detect=True, face_detector=FindsSquares())
-    assert card["mode"] == "photos" and card["photos"] == 3
-    assert card["faces"] == {"with_mask": 2, "without_mask": 1, "worn_incorrectly": 0}
-    assert card["confusion"] == [[1, 1], [0, 1]]
-    assert card["without_face"] == {"count": 1, "photos": ["with_mask/none.png"]}
-    assert card["by_size"]["48"]["confusion"] == [[1, 0], [0, 1]], "sizes are those of the found boxes"
-    assert card["slices"]["turn"][0]["faces"] == card["faces"]
-    assert "no face found (of 3 photos): 1\n  with_mask/none.png" in as_text(card)
+    report = report_of(tmp_path, detect=True, face_detector=FindsSquares())
+    assert report["mode"] == "photos" and report["photos"] == 3
+    assert report["faces"] == {"with_mask": 2, "without_mask": 1, "worn_incorrectly": 0}
+    assert report["confusion"] == [[1, 1], [0, 1]]
+    assert report["without_face"] == {"count": 1, "photos": ["with_mask/none.png"]}
+    assert report["by_size"]["48"]["confusion"] == [[1, 0], [0, 1]], "sizes are those of the found boxes"
+    assert report["slices"]["turn"][0]["faces"] == report["faces"]
+    assert "no face found (of 3 photos): 1\n  with_mask/none.png" in as_text(report)
 
 
-def test_found_and_labelled_right(classifier, tmp_path, write_photo):
+def test_found_and_labeled_correctly(classifier, tmp_path, write_photo):
     squares = [(BLUE, 10, 10, 60), (RED, 100, 10, 60), (BLUE, 200, 10, 60), (RED, 10, 120, 16), (BLUE, 100, 120, 40)]
     write_photo(tmp_path / "photos" / "a.png", street(*squares))
     write_photo(tmp_path / "photos" / "b.png", street((RED, 20, 20, 50)))
     rows = [
-        ("photos/a.png", "with_mask", 12, 12, 60, 60),  # found, right
-        ("photos/a.png", "with_mask", 100, 10, 60, 60),  # found, wrong
+        ("photos/a.png", "with_mask", 12, 12, 60, 60),  # found, correct
+        ("photos/a.png", "with_mask", 100, 10, 60, 60),  # found, wrong label
         ("photos/a.png", "worn_incorrectly", 200, 10, 60, 60),  # neutral
-        ("photos/a.png", "without_mask", 10, 120, 16, 16),  # found, right, tiny
-        ("./photos/b.png", "without_mask", 100, 20, 50, 50),  # not found; and one found where nothing is marked
+        ("photos/a.png", "without_mask", 10, 120, 16, 16),  # found, correct, tiny
+        ("./photos/b.png", "without_mask", 100, 20, 50, 50),  # not found; another face is found where no box is
         ("photos/gone.png", "without_mask", 100, 20, 50, 50),
     ]
     table = pd.DataFrame(rows, columns=["path", "label", "x", "y", "width", "height"])
     table.to_csv(tmp_path / "boxes.csv", index=False)
-    card = judged(tmp_path, detect=True, face_detector=FindsSquares())
-    assert card["mode"] == "boxes" and card["left_out"]["photos"] == [
+    report = report_of(tmp_path, detect=True, face_detector=FindsSquares())
+    assert report["mode"] == "boxes" and report["left_out"]["photos"] == [
         {"path": "photos/gone.png", "reason": "no such file"}
     ]
-    assert card["faces"] == {"with_mask": 2, "without_mask": 1, "worn_incorrectly": 1}
-    assert card["worn_incorrectly_called_with_mask"]["value"] == 1
-    every = card["boxes"]["0"]
+    assert report["faces"] == {"with_mask": 2, "without_mask": 1, "worn_incorrectly": 1}
+    assert report["worn_incorrectly_called_with_mask"]["value"] == 1
+    every = report["boxes"]["0"]
     assert (every["found"]["marked"], every["found"]["found"]) == (4, 5)
     assert every["found"]["precision"]["value"] == 3 / 5 and every["found"]["recall"]["value"] == 3 / 4
     assert every["labelled"]["precision"]["value"] == 2 / 5 and every["labelled"]["recall"]["value"] == 2 / 4
@@ -351,35 +355,36 @@ def test_found_and_labelled_right(classifier, tmp_path, write_photo):
     assert (masked["marked"], masked["found"], masked["recall"]["value"]) == (2, 2, 1 / 2)
     assert (bare["marked"], bare["found"], bare["precision"]["value"]) == (2, 3, 1 / 3)
     assert (
-        card["boxes"]["20"]["labelled"]["marked"] == 3 and card["boxes"]["20"]["labelled"]["recall"]["value"] == 1 / 3
+        report["boxes"]["20"]["labelled"]["marked"] == 3
+        and report["boxes"]["20"]["labelled"]["recall"]["value"] == 1 / 3
     )
-    assert "worn_incorrectly (1)" in card["notes"][0]
-    text = as_text(card)
-    assert "found and labelled right" in text and "boxes of 20 pixels and more" in text
-    elsewhere = judged(tmp_path / "photos", detect=True, boxes=tmp_path / "boxes.csv", face_detector=FindsSquares())
-    assert elsewhere["boxes"] == card["boxes"]
+    assert "worn_incorrectly (1)" in report["notes"][0]
+    text = as_text(report)
+    assert "found and labeled correctly" in text and "boxes of at least 20 pixels" in text
+    elsewhere = report_of(tmp_path / "photos", detect=True, boxes=tmp_path / "boxes.csv", face_detector=FindsSquares())
+    assert elsewhere["boxes"] == report["boxes"]
 
 
-def test_boxes_that_are_none_and_photos_without_any_face(classifier, tmp_path, write_photo):
+def test_invalid_boxes_and_photos_without_any_face(classifier, tmp_path, write_photo):
     write_photo(tmp_path / "with_mask" / "a.png", street())
-    with pytest.raises(DataError, match="No face was found in the 1 photos .* leave --detect out"):
-        judged(tmp_path, detect=True, face_detector=FindsSquares())
+    with pytest.raises(DataError, match="No face was found in the 1 photos .* leave out --detect"):
+        report_of(tmp_path, detect=True, face_detector=FindsSquares())
 
     def with_boxes(text):
         (tmp_path / "b.csv").write_text(text)
-        judged(tmp_path, detect=True, boxes=tmp_path / "b.csv", face_detector=FindsSquares())
+        report_of(tmp_path, detect=True, boxes=tmp_path / "b.csv", face_detector=FindsSquares())
 
-    with pytest.raises(DataError, match="lacks the columns width, height; it has path, label, x, y"):
+    with pytest.raises(DataError, match="lacks the columns width, height. It has path, label, x, y"):
         with_boxes("path,label,x,y\na.png,with_mask,1,2\n")
-    with pytest.raises(DataError, match="line 3: this is no box"):
+    with pytest.raises(DataError, match="line 3: this is not a box"):
         with_boxes("path,label,x,y,width,height\na.png,with_mask,1,2,3,4\na.png,with_mask,1,2,0,4\n")
-    with pytest.raises(DataError, match="marks no with_mask or without_mask, only mask"):
+    with pytest.raises(DataError, match="marks no faces as with_mask or without_mask, only as mask"):
         with_boxes("path,label,x,y,width,height\na.png,mask,1,2,3,4\n")
     with pytest.raises(DataError, match="None of the 1 photos can be read. nowhere.png: no such file"):
         with_boxes("path,label,x,y,width,height\nnowhere.png,with_mask,1,2,3,4\n")
 
 
-# From end to end, with files
+# End to end, with files
 
 
 @pytest.fixture(scope="module")
@@ -396,21 +401,21 @@ def model_folder(tmp_path_factory):
     dense.set_weights([np.float32([[0, 5], [0, 0], [5, 0]]), np.zeros(2, np.float32)])
     model.save(folder / "classifier.keras")
     to_litert(model, folder / "classifier.tflite")
-    (folder / "labels.json").write_text(json.dumps(LABELS))
+    (folder / "labels.json").write_text(json.dumps(CONFIG))
     return folder
 
 
-def test_a_run_and_its_files_give_the_same(model_folder, folder):
-    cards = [evaluate_folder(model_folder / name, folder) for name in ("", "classifier.tflite", "classifier.keras")]
-    for card in cards:
-        assert card["confusion"] == [[18, 2], [1, 9]]
+def test_a_run_and_its_files_give_equal_scores(model_folder, folder):
+    reports = [evaluate_folder(model_folder / name, folder) for name in ("", "classifier.tflite", "classifier.keras")]
+    for report in reports:
+        assert report["confusion"] == [[18, 2], [1, 9]]
         for name in ("accuracy", "roc_auc", "expected_calibration_error"):
-            assert card[name]["value"] == pytest.approx(cards[0][name]["value"], abs=1e-5)
-    assert cards[1]["model"].endswith("classifier.tflite")
+            assert report[name]["value"] == pytest.approx(reports[0][name]["value"], abs=1e-5)
+    assert reports[1]["model"].endswith("classifier.tflite")
     assert MaskDetector.load(model_folder / "classifier.tflite", FindsSquares()).classes == CLASSES
 
 
-def test_models_that_are_none(model_folder, folder, tmp_path):
+def test_unusable_models_are_refused(model_folder, folder, tmp_path):
     with pytest.raises(ClassifierError, match="labels.json is missing"):
         evaluate_folder(tmp_path / "nowhere", folder)
     (tmp_path / "notes.txt").write_text("x")
@@ -418,7 +423,7 @@ def test_models_that_are_none(model_folder, folder, tmp_path):
         ClassifierError, match="notes.txt is not a classifier. Name a run folder, a .tflite file, or a .keras file"
     ):
         evaluate_folder(tmp_path / "notes.txt", folder)
-    (tmp_path / "labels.json").write_text(json.dumps(LABELS))
+    (tmp_path / "labels.json").write_text(json.dumps(CONFIG))
     with pytest.raises(ClassifierError, match="other.tflite is missing"):
         load_classifier(tmp_path / "other.tflite")
     whole = (model_folder / "classifier.keras").read_bytes()
@@ -426,7 +431,7 @@ def test_models_that_are_none(model_folder, folder, tmp_path):
     with pytest.raises(ClassifierError, match="cut.keras is damaged: it is not a Keras classifier"):
         load_classifier(tmp_path / "cut.keras")
     (tmp_path / "classifier.tflite").write_bytes((model_folder / "classifier.tflite").read_bytes())
-    (tmp_path / "labels.json").write_text(json.dumps(LABELS | {"classes": THREE}))
+    (tmp_path / "labels.json").write_text(json.dumps(CONFIG | {"classes": THREE}))
     with pytest.raises(ClassifierError, match="gives 2 probabilities for three classes"):
         load_classifier(tmp_path)
 
@@ -434,18 +439,18 @@ def test_models_that_are_none(model_folder, folder, tmp_path):
 def test_the_command(model_folder, folder, run_maskdet):
     done = run_maskdet("evaluate", "--model", model_folder, folder, "--json")
     assert done.returncode == 0, done.stderr
-    card = json.loads(done.stdout)
-    assert card["schema_version"] == 1 and card["accuracy"]["value"] == pytest.approx(0.9)
-    assert list(card["seconds"]) == ["looking", "intervals"] and math.isfinite(card["faces_per_second"])
+    report = json.loads(done.stdout)
+    assert report["schema_version"] == 1 and report["accuracy"]["value"] == pytest.approx(0.9)
+    assert list(report["seconds"]) == ["looking", "intervals"] and math.isfinite(report["faces_per_second"])
     done = run_maskdet("evaluate", "--model", model_folder / "classifier.tflite", folder, "--turn")
     assert done.returncode == 0 and "balanced accuracy" in done.stdout and "not known" in done.stdout, done.stderr
 
 
 def test_the_command_says_what_is_wrong(model_folder, folder, tmp_path, run_maskdet):
     for code, arguments, words in [
-        (1, [tmp_path / "nowhere", "--model", model_folder], "is no folder"),
+        (1, [tmp_path / "nowhere", "--model", model_folder], "is not a folder"),
         (1, [folder, "--model", tmp_path / "nowhere"], "labels.json is missing"),
-        (2, [folder, "--model", model_folder, "--boxes", "b.csv"], "it needs --detect"),
+        (2, [folder, "--model", model_folder, "--boxes", "b.csv"], "together with --detect"),
         (2, [folder, "--model", model_folder, "--margin", "-1"], "from 0 to 2"),
     ]:
         done = run_maskdet("evaluate", *arguments)

@@ -62,7 +62,7 @@ def test_fewer_digits_make_a_smaller_file_that_says_nearly_the_same(classifier):
 
 
 def test_what_cannot_be_converted_is_said(classifier):
-    with pytest.raises(ValueError, match="No precision is called 'int4'. There are: float32"):
+    with pytest.raises(ValueError, match="No precision is called 'int4'. Choose from: float32"):
         quantize.convert(classifier, "int4")
     for photos in (None, []):
         with pytest.raises(ValueError, match="needs photos to measure"):

@@ -1,4 +1,4 @@
-"""Measures of faces against faces made to have them."""
+"""The measures of subgroups, on made-up faces with known values."""
 
 import cv2
 import numpy as np
@@ -14,17 +14,17 @@ def stripes(height=240, width=240, dark=60, light=180):
     return crop
 
 
-def test_the_center_of_a_crop_is_the_box_that_it_was_cut_around():
+def test_the_center_of_a_crop_is_the_box_it_was_cut_around():
     crop = np.arange(150 * 90 * 3, dtype=np.uint32).astype(np.uint8).reshape(150, 90, 3)
     assert subgroups.crop_center(crop, 0.25, 0).shape == (100, 60, 3)
     assert np.array_equal(subgroups.crop_center(crop, 0.25, 0), crop[25:125, 15:75])
     assert subgroups.crop_center(crop, 0.25, 0.25).shape == subgroups.crop_center(crop, 0.25, 1).shape == crop.shape
 
 
-def test_blur_grows_with_blur_and_light_and_contrast_are_those_of_the_box():
+def test_blur_grows_with_blur_and_light_and_contrast_are_measured_in_the_box():
     blurs = [subgroups.measure(cv2.GaussianBlur(stripes(), (0, 0), sigma), 0.25)["blur"] for sigma in (0.5, 2, 4)]
     assert blurs[0] < blurs[1] < blurs[2]
-    # A blur of 3 pixels of 240 is one of 2 pixels of 160.
+    # A blur of 3 pixels at a side of 240 is a blur of 2 pixels at a side of 160.
     assert subgroups.measure(cv2.GaussianBlur(stripes(), (0, 0), 3), 0.25)["blur"] == pytest.approx(2, abs=0.4)
     framed = np.full((150, 150, 3), 255, np.uint8)
     framed[23:127, 23:127] = 40  # what lies around the box does not count
@@ -33,7 +33,7 @@ def test_blur_grows_with_blur_and_light_and_contrast_are_those_of_the_box():
     assert subgroups.measure(stripes(dark=60, light=180), 0.25)["contrast"] == pytest.approx(60, abs=8)
 
 
-def test_turn_is_the_noses_way_along_the_line_of_the_eyes():
+def test_turn_is_the_offset_of_the_nose_along_the_line_of_the_eyes():
     face = np.array([[10, 10], [30, 10], [20, 22], [12, 30], [28, 30]], float)
     assert subgroups.head_turn(face) == 0
     turned = face.copy()
@@ -44,7 +44,7 @@ def test_turn_is_the_noses_way_along_the_line_of_the_eyes():
     assert np.isnan(subgroups.head_turn(None))
 
 
-def test_every_face_is_in_one_band():
+def test_every_face_is_in_one_bin():
     sizes = np.array([10, 24, 47.9, 48, 500, np.nan])
     found = subgroups.bins("face_size", sizes)
     assert [(low, high, inside.tolist().count(True)) for low, high, inside in found] == [

@@ -1,6 +1,6 @@
-"""The audit of the public data set: copies, people, crowds, wrong labels, and a split that takes all of it into account.
+"""Audit the public data set: find copies, people, crowds, and wrong labels, and split it with all of this in mind.
 
-`python -m tools.audit_public` looks at every photo of `data/public/` and writes `data/public.csv` anew.
+`python -m tools.audit_public` checks every photo in `data/public/` and rewrites `data/public.csv`.
 """
 
 import argparse
@@ -19,18 +19,19 @@ from maskdet_utils.photos import PhotoError, read_photo
 
 FACES = "data/public_faces.csv"
 JUDGED = "data/public_judged.csv"
-CACHE = "build/public_faces.csv"  # of a search for faces that was broken off
+CACHE = "build/public_faces.csv"  # lets an interrupted search for faces resume
 
-# A photo counts as a crowd by its large faces: those at least half as tall as the tallest.
+# Only large faces make a photo a crowd: those at least half as tall as the tallest face.
 LARGE_FACE = 0.5
-SMALLEST_FACE = 24  # pixels of a face's longer side; with fewer, faces of strangers are near copies of one another
-# Two faces whose 256-bit difference hashes, eyes, nose and mouth brought to the same places, differ in at most this
-# many bits are taken for crops, turned or blurred copies of one photo. Chosen by eye: of the 51 pairs up to 36 bits
-# (ready-made augmentations and whole copies aside) one shows two people, of the 27 at 37 to 40 bits ten.
+SMALLEST_FACE = 24  # pixels of a face's longer side; the hashes of smaller faces are alike even for strangers
+# We align two faces at the eyes, nose, and mouth and compare their 256-bit difference hashes. If at most this many bits
+# differ, we treat the photos as crops, rotated copies, or blurred copies of one photo. We chose the limit by eye,
+# leaving out ready-made augmentations and copies of whole photos: of the 51 pairs with at most 36 bits, 1 shows two
+# people; of the 27 pairs with 37 to 40 bits, 10 do.
 SAME_FACE_BITS = 36
 LANDMARKS = ["right_eye", "left_eye", "nose", "right_mouth", "left_mouth"]
 COLUMNS = ["path", "x", "y", "width", "height", "score", *(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")]
-# Where ArcFace (Deng et al., 2019, arXiv:1801.07698; its published code) puts the landmarks of a face in 112 × 112 pixels.
+# Landmarks of an aligned face in 112 × 112 pixels, from ArcFace (Deng et al., 2019, arXiv:1801.07698; published code).
 TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
@@ -38,20 +39,34 @@ TEMPLATE_SIDE = 112
 
 
 def read_faces() -> pd.DataFrame:
-    """The faces that CenterFace found in the public data set, one row a face, photo by photo; empty if never searched.
+    """Read the faces that CenterFace found in the public data set.
 
-    `path`, the box (`x`, `y`, `width`, `height`), `score` and the five landmarks, all in pixels of the photo as
-    `photos.read_photo` gives it. A photo without any face has one row with nothing but its path.
+    Returns:
+        One row per face, sorted by photo: `path`, the box (`x`, `y`, `width`, `height`), `score`, and the five
+        landmarks, all in pixels of the photo as `photos.read_photo` returns it. A photo without a face has one row with
+        only its path. The table is empty if there was no search yet.
     """
     file = resolve(FACES)
     return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=COLUMNS)
 
 
 def find_faces(folder, paths, known: pd.DataFrame, cache=CACHE) -> pd.DataFrame:
-    """Search the photos that `known` (see `read_faces`) says nothing about; returns a table for exactly these `paths`.
+    """Find the faces in all photos that have not been searched yet.
 
-    Takes some 70 ms a photo on two cores. What is found is also written to `cache` at once: broken off, it goes on
-    from there.
+    This takes about 70 ms per photo on two cores. What is found is written to the cache at once, so that an interrupted
+    search resumes from there.
+
+    Args:
+        folder: The unpacked data set.
+        paths: The photos, relative to `folder`.
+        known: The faces of an earlier search, see `read_faces`.
+        cache: The file for the faces that are new.
+
+    Returns:
+        A table like `known` for exactly these `paths`.
+
+    Raises:
+        PhotoError: A photo cannot be read.
     """
     from tqdm.auto import tqdm
 
@@ -76,47 +91,67 @@ def find_faces(folder, paths, known: pd.DataFrame, cache=CACHE) -> pd.DataFrame:
 
 
 def align(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """Cut out a face, turned upright, at the photo's own scale, so that its landmarks lie where ArcFace expects them.
+    """Cut out a face and rotate it upright, so that its landmarks lie where ArcFace expects them.
 
-    `landmarks` is float `(5, 2)`, see `faces.Face`. Returns RGB uint8 `(side, side, 3)`; beyond the photo's edge its
-    last row and column go on. The turn, scale and shift are those of least squares (Umeyama, 1991), in complex numbers.
+    The crop keeps the scale of the photo. We fit rotation, scale, and shift by least squares (Umeyama, 1991) and
+    calculate with complex numbers.
+
+    Args:
+        photo: RGB uint8 `(height, width, 3)`.
+        landmarks: Float `(5, 2)`, see `faces.Face`.
+
+    Returns:
+        RGB uint8 `(side, side, 3)`. Beyond the photo's edge, its last row or column is repeated.
     """
-    found, wanted = landmarks[:, 0] + 1j * landmarks[:, 1], TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
+    found, template = landmarks[:, 0] + 1j * landmarks[:, 1], TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
     centered = found - found.mean()
-    factor = np.vdot(centered, wanted - wanted.mean()) / np.vdot(centered, centered)
+    factor = np.vdot(centered, template - template.mean()) / np.vdot(centered, centered)
     scale = abs(factor)
-    turn = factor / scale
-    shift = wanted.mean() / scale - turn * found.mean()
-    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    rotation = factor / scale
+    shift = template.mean() / scale - rotation * found.mean()
+    matrix = np.array([[rotation.real, -rotation.imag, shift.real], [rotation.imag, rotation.real, shift.imag]])
     side = max(1, round(TEMPLATE_SIDE / scale))
     return cv2.warpAffine(photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def join(*labellings) -> np.ndarray:
-    """Number the sets of rows that hang together because they share a label in some labelling: int `(n,)`.
+    """Group the rows that belong together because they share a label in at least one labelling.
 
-    Each labelling is a pair (row numbers, their labels); rows may be missing from it or appear several times.
+    Args:
+        labellings: Pairs of row numbers and their labels. A row may be missing or appear several times.
+
+    Returns:
+        The number of each row's group, int `(n,)`.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
     n = 1 + max(int(np.max(rows)) for rows, _ in labellings if len(rows))
-    ends, size = [], n  # a node for each row, then one for each label
+    edges, size = [], n  # the graph has a node for each row and one for each label
     for rows, labels in labellings:
         codes, names = pd.factorize(np.asarray(labels))
-        ends.append(np.stack([np.asarray(rows, dtype=int), size + codes]))
+        edges.append(np.stack([np.asarray(rows, dtype=int), size + codes]))
         size += len(names)
-    first, second = np.concatenate(ends, axis=1)
+    first, second = np.concatenate(edges, axis=1)
     return connected_components(coo_matrix((np.ones(len(first)), (first, second)), shape=(size, size)), directed=False)[
         1
     ][:n]
 
 
 def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
-    """Look at every photo of `table` (`path`, `blob`, `bytes`, `label`) in `folder`; returns what `public.read_table` gives.
+    """Audit every photo: find its copies and its group, decide whether to use it, and split the photos.
 
-    `faces` is what `find_faces` gives for the photos that are in the folder; `judged` says what was seen by eye
-    (`path`, `exclude`, `remark`). Of a file that is not in the folder, only its name and blob hash are used.
+    Args:
+        folder: The unpacked data set. For a file that is not there, only its name and blob hash are used.
+        table: One row per file: `path`, `blob`, `bytes`, `label`.
+        faces: The faces of the photos in the folder, see `find_faces`.
+        judged: What we saw by eye: `path`, `exclude`, `remark`.
+
+    Returns:
+        The manifest, see `public.read_table`.
+
+    Raises:
+        DataError: `judged` names a file that is not in `table`.
     """
     table = table.sort_values("path", ignore_index=True)[["path", "blob", "bytes", "label"]]
     names = table["path"].str.split("/").str[1]
@@ -133,7 +168,7 @@ def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame
     copies = join((everything, table["blob"]), *_near_copies(folder, table, here, faces))
     groups = join((everything, copies), (named, person[named]))
 
-    # The first of its copies is an original, if there is one.
+    # Photos that are not ready-made augmentations come first, so that a copy refers to an original if there is one.
     order = pd.DataFrame({"copies": copies, "ready_made": ready_made, "path": table["path"]})
     first = order.sort_values(["ready_made", "path"]).groupby("copies")["path"].first()
     table["copy_of"] = order["copies"].map(first).where(lambda path: path != table["path"], "")
@@ -141,7 +176,7 @@ def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame
 
     unknown = sorted(set(judged["path"]) - set(table["path"]))
     if unknown:
-        raise datasets.DataError(f"{JUDGED} speaks of files that are not in {public.TABLE}: {', '.join(unknown)}.")
+        raise datasets.DataError(f"{JUDGED} names files that are not in {public.TABLE}: {', '.join(unknown)}.")
     by_blob = judged.merge(table[["path", "blob"]], on="path").set_index("blob")[["exclude", "remark"]].to_dict()
     reasons, remarks = (table["blob"].map(lambda blob, of=of: of.get(blob, "")) for of in by_blob.values())
     reasons = reasons.mask((reasons == "") & ready_made, "ready-made augmentation")
@@ -153,7 +188,7 @@ def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame
 
 
 def _near_copies(folder, table: pd.DataFrame, here: np.ndarray, faces: pd.DataFrame) -> list:
-    """Three labellings for `join`: photos that look alike, mirrored or not, and faces that look alike."""
+    """Labellings for `join`: photos that look alike, and faces that look alike, mirrored or not."""
     from tqdm.auto import tqdm
 
     faces_of = dict(iter(faces[faces[["width", "height"]].max(axis=1) >= SMALLEST_FACE].groupby("path")))
@@ -169,7 +204,7 @@ def _near_copies(folder, table: pd.DataFrame, here: np.ndarray, faces: pd.DataFr
     labellings = []
     for of, found, bits in ((rows, hashes, datasets.NEAR_COPY_BITS), (face_rows, face_hashes, SAME_FACE_BITS)):
         if len(of):
-            # As they are, then all of them mirrored: a photo is alike to another's mirror image or to itself.
+            # Each row appears twice, with its hash and its mirrored hash, so that mirrored copies are found, too.
             labels = datasets.near_copies(np.concatenate(np.stack(found, axis=1)), bits)
             labellings.append((np.concatenate([of, of]), labels))
     return labellings
@@ -180,17 +215,17 @@ def _hash_both_ways(photo: np.ndarray) -> np.ndarray:
 
 
 def _split(table: pd.DataFrame) -> pd.Series:
-    """Split what is used by group; what is not goes where its group is, or else to the training part."""
+    """Split the used photos by group. An unused photo goes where its group is, or else to the training set."""
     used = table[table["exclude"] == ""]
-    parts = datasets.split_by_group(used, seed=0).groupby(used["group"]).first()
-    return table["group"].map(parts).fillna("train")
+    split_of_group = datasets.split_by_group(used, seed=0).groupby(used["group"]).first()
+    return table["group"].map(split_of_group).fillna("train")
 
 
 # Tables to print
 
 
 def markdown(counts: pd.DataFrame, corner: str = "") -> str:
-    """A table of counts as the datasheet shows it."""
+    """Format a table of counts as Markdown for the data sheet, with `corner` as the title of the first column."""
     rows = [
         [corner, *counts.columns],
         *([name, *(f"{value:,}" for value in row)] for name, *row in counts.itertuples()),
@@ -201,7 +236,7 @@ def markdown(counts: pd.DataFrame, corner: str = "") -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Look at everything anew and write it down; returns the exit code."""
+    """Repeat the whole audit and write the results. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.audit_public", description=__doc__)
     parser.add_argument(
         "folder", nargs="?", default=public.FOLDER, help=f"the unpacked data set (default: {public.FOLDER})"
@@ -210,7 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = public.read_table()
     here = [path for path in table["path"] if (folder / path).is_file()]
     if not here:
-        parser.error(f"{folder} holds no file of the public data set; maskdet fetch public brings it")
+        parser.error(f"{folder} holds no file of the public data set. Get it with: maskdet fetch public")
     faces = find_faces(folder, here, read_faces())
     table = audit(folder, table, faces, pd.read_csv(resolve(JUDGED), keep_default_na=False))
     for file, content in ((FACES, faces), (public.TABLE, table)):
@@ -219,12 +254,12 @@ def main(arguments: list[str] | None = None) -> int:
     for counts, corner in (
         (findings(table), "files"),
         (exclusions(table), "not used, because"),
-        (overview(table), "part"),
+        (overview(table), "set"),
     ):
         print(markdown(counts, corner), end="\n\n")
     print(
         "\n".join(
-            f"random split, share of test photos with {what} in training: {share:.1%}"
+            f"random split, share of test photos with {what} in the training set: {share:.1%}"
             for what, share in leak(table).items()
         )
     )

@@ -1,4 +1,4 @@
-"""The demo clip at the head of the README: `make demo-gif`."""
+"""Make the demo clip at the top of the README: `make demo-gif`."""
 
 import argparse
 import sys
@@ -13,13 +13,20 @@ from maskdet_utils.live.clips import CREDIT, cast_actors, play
 from maskdet_utils.live.output import write_clip
 
 SIZE = 480, 270
-COUNT, RATE = 72, 9  # below 2 MB: small enough for a repository
+COUNT, RATE = 72, 9  # frames, and frames per second; the file stays below 2 MB, small enough for a repository
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the demo clip: a GIF shows the boxes and labels as the detector gives them, any other file just the clip."""
+    """Write the demo clip. A GIF shows the detector's boxes and labels, any other file only the clip.
+
+    Args:
+        arguments: What follows `python -m tools.demo_gif` on the command line. By default, that of this process.
+
+    Returns:
+        The exit code.
+    """
     parser = argparse.ArgumentParser(prog="python -m tools.demo_gif", description=__doc__)
-    parser.add_argument("output", help="a .gif file; as .mp4 or .mjpeg, the same clip without boxes")
+    parser.add_argument("output", help="a .gif file, or .mp4 or .mjpeg for the same clip without boxes")
     parser.add_argument("run", nargs="?", help="the run folder of the classifier (default: as in maskdet annotate)")
     options = parser.parse_args(arguments)
     width, height = SIZE

@@ -1,9 +1,9 @@
-"""Measure the package: lines of code, what the lessons reach, import cycles, long functions, long signatures.
+"""Measure the package: lines of code, what the lessons reach, import cycles, long functions, and long signatures.
 
     python -m tools.house
 
-Lines are counted without docstrings, comments, and blank lines. Imports are followed into functions, too: a module that
-is only imported when a function runs is still a module that a reader has to know about.
+Docstrings, comments, and blank lines do not count. Imports inside functions do, because a reader has to know about the
+modules that a function imports.
 """
 
 import ast
@@ -21,13 +21,13 @@ SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, toke
 
 
 def modules(root: Path = ROOT) -> dict[str, Path]:
-    """The package's modules by dotted name; a package goes by the name of its folder."""
+    """Find the package's modules by dotted name. A package has the name of its folder."""
     paths = sorted((root / PACKAGE).rglob("*.py"))
     return {".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
 
 def code_lines(source: str) -> set[int]:
-    """The numbers of the lines that hold code."""
+    """Return the numbers of the lines that hold code."""
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | Function) and ast.get_docstring(node, clean=False) is not None:
@@ -40,7 +40,17 @@ def code_lines(source: str) -> set[int]:
 
 
 def imported(tree: ast.AST, name: str, is_package: bool, known: Iterable[str]) -> set[str]:
-    """The modules of the package that a piece of code imports anywhere, also inside its functions."""
+    """Find the modules of the package that a piece of code imports, also inside its functions.
+
+    Args:
+        tree: The parsed code.
+        name: The dotted name of its module, to resolve relative imports. Code outside the package has an empty name.
+        is_package: True for the code of an `__init__.py`.
+        known: The dotted names of the package's modules.
+
+    Returns:
+        Their dotted names.
+    """
     found: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -53,13 +63,13 @@ def imported(tree: ast.AST, name: str, is_package: bool, known: Iterable[str]) -
             else:
                 source = node.module
             members = {f"{source}.{alias.name}" for alias in node.names}
-            # A package is only the way to its modules, unless something that it defines itself is imported.
+            # Importing a module from a package does not count as importing the package itself.
             found |= (members & set(known)) or {source}
     return found & set(known)
 
 
 def graph(root: Path = ROOT) -> dict[str, set[str]]:
-    """The modules that each module imports."""
+    """Find the modules that each module imports."""
     paths = modules(root)
     return {
         name: imported(ast.parse(path.read_text("utf-8")), name, path.name == "__init__.py", paths) - {name}
@@ -68,7 +78,15 @@ def graph(root: Path = ROOT) -> dict[str, set[str]]:
 
 
 def reach(starts: set[str], edges: dict[str, set[str]]) -> set[str]:
-    """Everything that can be reached from some modules, the packages that hold them included."""
+    """Find all modules that some modules import directly or indirectly.
+
+    Args:
+        starts: The modules to start from. They and the packages that hold them are included.
+        edges: The modules that each module imports, see `graph`.
+
+    Returns:
+        Dotted names.
+    """
     seen, waiting = set(), list(starts)
     while waiting:
         name = waiting.pop()
@@ -80,14 +98,14 @@ def reach(starts: set[str], edges: dict[str, set[str]]) -> set[str]:
 
 
 def notebook_imports(path: Path, known: Iterable[str]) -> set[str]:
-    """The modules of the package that a notebook's code cells import."""
+    """Find the modules of the package that a notebook's code cells import."""
     cells = json.loads(path.read_text("utf-8"))["cells"]
     source = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     return imported(ast.parse(source), "", False, known)
 
 
 def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
-    """The sets of modules that import one another in a circle."""
+    """Find the sets of modules that import one another in a circle. For `edges` see `graph`."""
     reached = {name: set().union(*(reach_only(other, edges) for other in edges[name])) for name in edges}
     found = {
         frozenset({name, *(o for o in reached[name] if name in reached[o])}) for name in edges if name in reached[name]
@@ -96,7 +114,7 @@ def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
 
 
 def reach_only(start: str, edges: dict[str, set[str]]) -> set[str]:
-    """Everything that importing a module imports, without the packages around it."""
+    """Like `reach` for a single module, but without the packages that hold the modules."""
     seen, waiting = set(), [start]
     while waiting:
         name = waiting.pop()
@@ -107,7 +125,12 @@ def reach_only(start: str, edges: dict[str, set[str]]) -> set[str]:
 
 
 def functions(source: str) -> Iterator[tuple[str, Function, bool]]:
-    """Each function with its dotted name, and whether it is public: neither it nor what holds it has a leading underscore."""
+    """Find the functions of a module.
+
+    Yields:
+        Each function's dotted name, its syntax tree, and whether it is public. A function is public if neither its name
+        nor that of a class around it has a leading underscore.
+    """
 
     def walk(node, prefix, public):
         for child in ast.iter_child_nodes(node):
@@ -124,13 +147,19 @@ def functions(source: str) -> Iterator[tuple[str, Function, bool]]:
 
 
 def positional(function: Function) -> int:
-    """How many arguments can be passed by position, `self` and `cls` aside."""
+    """Count the arguments that can be passed by position, without `self` and `cls`."""
     names = [argument.arg for argument in function.args.posonlyargs + function.args.args]
     return len(names) - (names[:1] in (["self"], ["cls"]))
 
 
 def measure(root: Path = ROOT) -> dict:
-    """All the numbers of the table, see `main`."""
+    """Take all measurements.
+
+    Returns:
+        `lessons`, `all_notebooks`, and `package` (each a number of lines and a number of modules), `lesson_modules`,
+        `cycles`, `longest` (the lines of the longest function, and its name), `positional` (the most positional
+        parameters of a public function, and its name), and `lines` by module.
+    """
     paths, edges = modules(root), graph(root)
     sources = {name: path.read_text("utf-8") for name, path in paths.items()}
     counts = {name: code_lines(source) for name, source in sources.items()}
@@ -143,7 +172,7 @@ def measure(root: Path = ROOT) -> dict:
     ]
 
     def size(names):
-        files = [name for name in names if paths[name].name != "__init__.py"]  # those of the packages are docstrings
+        files = [name for name in names if paths[name].name != "__init__.py"]  # an `__init__.py` holds only a docstring
         return sum(len(counts[name]) for name in names), len(files)
 
     lessons = reach(set().union(*(found for number, found in starts.items() if number <= "06")), edges)
@@ -162,7 +191,7 @@ def measure(root: Path = ROOT) -> dict:
 
 
 def main() -> int:
-    """Print the table; returns the exit code."""
+    """Print the table. Returns the exit code."""
     found = measure()
     rows = {
         "code that notebooks 00-06 reach": "{} lines in {} modules".format(*found["lessons"]),

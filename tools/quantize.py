@@ -1,4 +1,4 @@
-"""LiteRT files with rounded weights: what the released classifier and the benchmark of sizes are made with."""
+"""Quantize a Keras network and write it as a LiteRT file, for the released classifier and for benchmarks/pareto.py."""
 
 import io
 
@@ -10,25 +10,28 @@ PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
 
 def convert(network, precision: str, photos=None) -> bytes:
-    """The content of a LiteRT file with a Keras network, its numbers rounded.
+    """Convert a Keras network to LiteRT with quantized weights.
 
     Args:
-        network: takes float32 pixels `(n, size, size, 3)`.
-        precision: one of `PRECISIONS`. "float32" rounds nothing. "float16" halves the file and still calculates in
-            float32. "dynamic" keeps 8-bit integers, with a scale for each channel, and rounds what flows through the
-            network as it comes. "int8" calculates in 8-bit integers, with ranges measured on `photos`; one layer stays
-            in float32, the one that rounding hurts most.
-        photos: for "int8", float32 pixels like those to come, a hundred or more.
+        network: A network that takes float32 pixels `(n, size, size, 3)`.
+        precision: One of `PRECISIONS`. "float32" rounds nothing. "float16" halves the file and still calculates in
+            float32. "dynamic" stores 8-bit weights with a scale for each channel and quantizes activations on the fly.
+            "int8" calculates in 8-bit integers, with ranges measured on `photos`; the one layer that quantization hurts
+            most stays in float32.
+        photos: For "int8", at least 100 photos like those in later use, as float32 pixels.
+
+    Returns:
+        The content of the LiteRT file.
 
     Raises:
-        ValueError: there is no such precision, or "int8" has no photos.
+        ValueError: There is no such precision, or "int8" has no photos.
     """
     import tensorflow as tf
 
     if precision not in PRECISIONS:
-        raise ValueError(f"No precision is called {precision!r}. There are: {', '.join(PRECISIONS)}.")
+        raise ValueError(f"No precision is called {precision!r}. Choose from: {', '.join(PRECISIONS)}.")
     if precision == "int8" and (photos is None or not len(photos)):
-        raise ValueError('"int8" needs photos to measure the ranges of the numbers inside the network.')
+        raise ValueError('"int8" needs photos to measure the ranges of the activations. Pass about 100 or more.')
     with converter_for(network) as converter:
         if precision != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -38,10 +41,10 @@ def convert(network, precision: str, photos=None) -> bytes:
 
 
 def _convert_to_int8(converter, photos) -> bytes:
-    """Round everything but one layer, see `convert`.
+    """Quantize all layers except one, see `convert`.
 
-    In MobileNetV2 that is the first depthwise convolution: a few of its channels are so much wider than the others that
-    one scale cannot serve all.
+    In MobileNetV2, this is the first depthwise convolution. The range of a few of its channels is so much wider than
+    that of the others that one scale does not fit all.
     """
     import pandas as pd
     import tensorflow as tf

@@ -1,6 +1,6 @@
-"""Make the classifier that comes with the package out of a run, and write its figures into its card.
+"""Make the released classifier from a run, and write its scores into its model card.
 
-make release-model    # runs the pipeline with params/public.yaml first
+make release-model    # first runs the pipeline with params/public.yaml
 """
 
 import argparse
@@ -24,16 +24,22 @@ from tools.quantize import convert
 
 CARD = "docs/model_card.md"
 BEGIN, END = "<!-- figures: made by make release-model -->", "<!-- end of figures -->"
-UNSURE = [0.25, 0.75]  # between these probabilities of "with mask" nothing should be claimed
+UNSURE = [0.25, 0.75]  # between these probabilities of "with mask", the label should be "unsure"
 
 
 def release(run_dir, wild=None) -> dict:
-    """Put the classifier of a run on the public data set into the package, calibrated, in 8-bit integers.
+    """Calibrate and quantize the classifier of a run on the public data set, and put it into the package.
 
-    run_dir: with `classifier.keras`, `labels.json` and the manifest of notebook 01. wild: optionally a folder of class
-    folders of face crops of other photos, with `crops.csv` beside it that says which belong together.
+    Args:
+        run_dir: Holds `classifier.keras`, `labels.json`, and the manifest of notebook 01.
+        wild: A folder with class folders of face crops from other photos, to evaluate on. Next to it, `crops.csv` says
+            which crops belong together.
 
-    Returns the figures, which also go into the card. Raises `RunError` if the run is not of the public data set.
+    Returns:
+        The scores, which also go into the model card: `temperature`, `test`, and, with `wild`, `wild`.
+
+    Raises:
+        RunError: The run lacks a file, or it is not on the public data set.
     """
     import pandas as pd
 
@@ -44,41 +50,48 @@ def release(run_dir, wild=None) -> dict:
     about = json.loads(runs.require(run_dir, "01_load_the_data", "dataset.json").read_text())
     if about["dataset"] != "public":
         raise runs.RunError(
-            f"{folder} is a run on {about['dataset']}: make one with maskdet pipeline --profile public."
+            f"{folder} is a run on {about['dataset']}. Make one with: maskdet pipeline --profile public"
         )
     config = read_config(folder)
     classifier = keras.saving.load_model(folder / "classifier.keras")
     manifest["file"] = about["folder"] + "/" + manifest["path"]
-    parts = {part: table.reset_index(drop=True) for part, table in manifest.groupby("split")}
+    sets = {name: photos.reset_index(drop=True) for name, photos in manifest.groupby("split")}
 
-    temperature = calibrate(classifier, parts["validation"], config)
-    some = some_views(parts["train"]["file"], config["input_size"])
-    content = convert(classifier, "int8", some)
+    temperature = calibrate(classifier, sets["validation"], config)
+    views = some_views(sets["train"]["file"], config["input_size"])
+    content = convert(classifier, "int8", views)
     write_file(RELEASED / CLASSIFIER, content)
     config = {**config, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
     runs.write_text(RELEASED / LABELS, json.dumps(config, indent=2) + "\n")
 
-    figures: dict = {"temperature": round(temperature, 3), "test": judge_part(parts["test"])}
+    scores: dict = {"temperature": round(temperature, 3), "test": judge_part(sets["test"])}
     if wild:
-        figures["wild"] = evaluate_folder(RELEASED, Path(wild), groups=Path(wild).parent / "crops.csv")
-    for card in (figures["test"], figures.get("wild", {})):  # names of files and folders of one machine
+        scores["wild"] = evaluate_folder(RELEASED, Path(wild), groups=Path(wild).parent / "crops.csv")
+    for report in (scores["test"], scores.get("wild", {})):  # these name files and folders of this machine
         for name in ("model", "folder", "left_out", "notes", "seconds", "faces_per_second", "groups"):
-            card.pop(name, None)
-    runs.write_text(RELEASED / "figures.json", json.dumps(figures, indent=1) + "\n")
+            report.pop(name, None)
+    runs.write_text(RELEASED / "figures.json", json.dumps(scores, indent=1) + "\n")
     card = resolve(CARD)
     text = card.read_text(encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    write_file(card, f"{before}{BEGIN}\n\n{as_table(figures)}\n{END}{after}".encode())
-    return figures
+    write_file(card, f"{before}{BEGIN}\n\n{as_table(scores)}\n{END}{after}".encode())
+    return scores
 
 
 def calibrate(classifier, photos, config: dict) -> float:
-    """Divide the log-odds by the temperature that fits the validation photos best, in the last layer itself.
+    """Divide the classifier's log-odds by the temperature that fits the validation set best, in its last layer.
 
-    Never by one below 1: photos easier than those to come would make the classifier surer than it should be.
+    The method is temperature scaling (Guo et al., "On calibration of modern neural networks", 2017). The temperature is
+    at least 1: the validation photos are easier than those in later use, and a lower temperature would make the
+    classifier too sure.
 
-    photos: with `file` and `label`. Returns the temperature (Guo and others, "On calibration of modern neural
-    networks", 2017).
+    Args:
+        classifier: A Keras model. Its last weights are changed in place.
+        photos: The validation set: `file` and `label`.
+        config: `classes` and `input_size`.
+
+    Returns:
+        The temperature.
     """
     truth = np.array([config["classes"].index(label) for label in photos["label"]])
     probabilities = evaluation.classify_photos(classifier, photos["file"].tolist(), config["input_size"])
@@ -89,7 +102,17 @@ def calibrate(classifier, photos, config: dict) -> float:
 
 
 def some_views(files, size: int, count: int = 300, seed: int = 0) -> np.ndarray:
-    """Some photos as training alters them, float32 `(count, size, size, 3)`: what 8-bit ranges are measured on."""
+    """Draw random photos and degrade them as in training, to measure the 8-bit ranges on.
+
+    Args:
+        files: The photos to draw from.
+        size: The side of the classifier's input in pixels.
+        count: How many to draw, or all if there are fewer.
+        seed: Makes the choice repeatable.
+
+    Returns:
+        Pixels, float32 `(count, size, size, 3)`.
+    """
     rng = np.random.default_rng(seed)
     chosen = rng.choice(np.asarray(files), min(len(files), count), replace=False)
     views = [augment.degrade(read_photo(file, at_least=size), rng) for file in chosen]
@@ -97,7 +120,7 @@ def some_views(files, size: int, count: int = 300, seed: int = 0) -> np.ndarray:
 
 
 def judge_part(photos) -> dict:
-    """Figures of the released classifier on photos (`file`, `label`, `group`), as `maskdet evaluate` gives them."""
+    """Evaluate the released classifier on photos (`file`, `label`, `group`). Returns what `evaluate_folder` does."""
     with tempfile.TemporaryDirectory() as folder:
         rows = ["path,group"]
         for number, photo in enumerate(photos.itertuples()):
@@ -110,41 +133,41 @@ def judge_part(photos) -> dict:
 
 
 def as_table(figures: dict) -> str:
-    """The figures as a Markdown table for the card."""
+    """Format the scores from `release` as a Markdown table for the model card."""
     rows: list[tuple[str, ...]] = [("photos", "number", "accuracy", "balanced accuracy", "calibration error")]
     wild = figures.get("wild", {})
-    for name, card in (
-        ("public data set, clean test part", figures["test"]),
-        ("street photos, faces of 24 pixels and more", wild.get("by_size", {}).get("24")),
-        ("street photos, faces of 48 pixels and more", wild.get("by_size", {}).get("48")),
+    for name, report in (
+        ("public data set, clean test set", figures["test"]),
+        ("street photos, faces of at least 24 pixels", wild.get("by_size", {}).get("24")),
+        ("street photos, faces of at least 48 pixels", wild.get("by_size", {}).get("48")),
     ):
-        if card:
-            numbers = [score_text(card[key]) for key in ("accuracy", "balanced_accuracy", "expected_calibration_error")]
-            rows.append((name, _count(card), *numbers))
-    for kind, bands in wild.get("slices", {}).items():
-        for band in bands:
-            if band["balanced_accuracy"]:
-                low, high = band["from"], band["to"]
-                span = f"{low} to {high}" if low and high else f"up to {high}" if high else f"from {low}"
-                rows.append(
-                    (f"{kind.replace('_', ' ')} {span}", _count(band), "", score_text(band["balanced_accuracy"]), "")
-                )
+        if report:
+            keys = ("accuracy", "balanced_accuracy", "expected_calibration_error")
+            rows.append((name, _count(report), *(score_text(report[key]) for key in keys)))
+    for measure, bins in wild.get("slices", {}).items():
+        for subgroup in bins:
+            if subgroup["balanced_accuracy"]:
+                low, high = subgroup["from"], subgroup["to"]
+                span = f"{low} to {high}" if low and high else f"below {high}" if high else f"at least {low}"
+                balanced = score_text(subgroup["balanced_accuracy"])
+                rows.append((f"{measure.replace('_', ' ')} {span}", _count(subgroup), "", balanced, ""))
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|---" * len(rows[0]) + "|")
-    wrong = wild.get("worn_incorrectly_called_with_mask")
-    if wrong:
-        lines += ["", f'Masks worn wrong in street photos that it calls "with mask": {score_text(wrong)}.']
+    called = wild.get("worn_incorrectly_called_with_mask")
+    if called:
+        lines += ["", f'Masks worn incorrectly in street photos that it calls "with mask": {score_text(called)}.']
     return "\n".join(lines) + "\n"
 
 
-def _count(card: dict) -> str:
-    return str(sum(count for name, count in card["faces"].items() if name != WORN_WRONG))
+def _count(report: dict) -> str:
+    return str(sum(count for name, count in report["faces"].items() if name != WORN_WRONG))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Make the released classifier out of a run on the public data set.")
-    parser.add_argument("run", nargs="?", default="runs/public")
-    parser.add_argument("--wild", metavar="FOLDER", help="class folders of face crops of other photos, to judge it by")
+    """Release the classifier of a run and print its scores. Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Make the released classifier from a run on the public data set.")
+    parser.add_argument("run", nargs="?", default="runs/public", help="the run folder (default: runs/public)")
+    parser.add_argument("--wild", metavar="FOLDER", help="class folders of face crops from other photos to evaluate on")
     options = parser.parse_args(arguments)
     print(as_table(release(options.run, options.wild)))
     return 0

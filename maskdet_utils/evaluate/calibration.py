@@ -1,54 +1,74 @@
-"""Can a classifier's probabilities be trusted? Calibration error, reliability table, temperature."""
+"""Can we trust a classifier's probabilities? Calibration error, reliability table, and temperature scaling."""
 
 import numpy as np
 import pandas as pd
 
 
 def reliability_table(truth: np.ndarray, probabilities: np.ndarray, n_bins: int = 15) -> pd.DataFrame:
-    """How sure the classifier is, and how often it is right: a row per bin, the least sure photos first.
+    """Compare how sure the classifier is with how often it is right, from the least sure photos to the surest.
 
-    Columns: `photos` (a count), `confidence` (mean probability of the likeliest class) and `accuracy`. The bins hold
-    equally many photos (Nguyen and O'Connor, "Posterior calibration", 2015), but photos of the same confidence stay
-    together, so that their order does not matter; there may be fewer bins for that.
+    The bins hold equally many photos (Nguyen and O'Connor, "Posterior calibration", 2015). Photos of equal confidence
+    stay in one bin, so that their order does not matter. This is why there may be fewer bins than you ask for.
+
+    Args:
+        truth: The index of each photo's true class, int `(n,)`.
+        probabilities: `(n, classes)`.
+        n_bins: The largest number of bins.
+
+    Returns:
+        One row per bin: `photos` (a count), `confidence` (the mean probability of the likeliest class), and `accuracy`.
     """
-    photos, confidence, hits = _bins(truth, probabilities, n_bins)
-    return pd.DataFrame({"photos": photos, "confidence": confidence / photos, "accuracy": hits / photos})
+    photos, confidence, correct = _bins(truth, probabilities, n_bins)
+    return pd.DataFrame({"photos": photos, "confidence": confidence / photos, "accuracy": correct / photos})
 
 
 def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, n_bins: int = 15) -> float:
-    """How far confidence and accuracy are apart, on average over photos, 0 to 1 (Naeini et al., AAAI 2015).
+    """Compute the mean gap between confidence and accuracy over all photos, 0 to 1 (Naeini et al., AAAI 2015).
 
-    The bins are those of `reliability_table`. Even a perfectly calibrated classifier gets more than 0 on few photos.
+    The bins and parameters are those of `reliability_table`. On few photos, even a perfectly calibrated classifier
+    gets more than 0.
     """
-    _, confidence, hits = _bins(truth, probabilities, n_bins)
-    return float(np.abs(confidence - hits).sum() / len(truth))
+    _, confidence, correct = _bins(truth, probabilities, n_bins)
+    return float(np.abs(confidence - correct).sum() / len(truth))
 
 
-def _bins(truth, probabilities, n_bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Count of photos, sum of their confidences and count of hits, for each bin that is not empty."""
+def _bins(truth: np.ndarray, probabilities: np.ndarray, n_bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each bin that is not empty: the number of photos, the sum of their confidences, and the number correct."""
     confidence = probabilities.max(axis=1).astype(float)
-    hits = probabilities.argmax(axis=1) == truth
+    correct = probabilities.argmax(axis=1) == truth
     edges = np.sort(confidence)[np.arange(1, n_bins) * len(confidence) // n_bins]
-    numbers = np.searchsorted(edges, confidence, side="right")
-    photos = np.bincount(numbers, minlength=n_bins)
-    sums = [np.bincount(numbers, weights, n_bins)[photos > 0] for weights in (confidence, hits)]
+    bin_of_photo = np.searchsorted(edges, confidence, side="right")
+    photos = np.bincount(bin_of_photo, minlength=n_bins)
+    sums = [np.bincount(bin_of_photo, weights, n_bins)[photos > 0] for weights in (confidence, correct)]
     return photos[photos > 0], *sums
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities `(n, classes)` made less sure (temperature > 1) or surer (< 1); the likeliest class stays the same.
+    """Make probabilities less sure or surer. The likeliest class stays the same.
 
-    Their logarithms are divided by the temperature and go through softmax again (Guo et al., arXiv:1706.04599).
+    This function divides the logarithms of the probabilities by the temperature and applies softmax again (Guo et al.,
+    2017, arXiv:1706.04599).
+
+    Args:
+        probabilities: `(n, classes)`.
+        temperature: Above 1 makes them less sure, below 1 surer.
+
+    Returns:
+        The new probabilities, `(n, classes)`.
     """
     logits = np.log(np.clip(probabilities, 1e-7, 1)) / temperature
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature, 0.05 to 20, with which the probabilities of the true classes fit best (least log loss).
+    """Find the temperature, 0.05 to 20, that gives the smallest log loss.
 
-    Fit it on photos that neither trained the classifier nor judge it.
+    Fit it on photos that are neither in the training set nor in the test set.
+
+    Args:
+        truth: The index of each photo's true class, int `(n,)`.
+        probabilities: `(n, classes)`.
     """
     from scipy.optimize import minimize_scalar
 

@@ -1,6 +1,6 @@
-"""Judge a classifier on a folder of photos: what `maskdet evaluate` does.
+"""Evaluate a classifier on a folder of photos: the work of `maskdet evaluate`.
 
-class folders of crops ──► read, fit, measure (threads) ──► classifier (batches) ──► Predictions ──► scorecard
+class folders of crops ──► read, fit, measure (threads) ──► classifier (batches) ──► Predictions ──► report
 whole photos ──► face detector ──► crops ──► classifier ─────────────────────────────┘
 """
 
@@ -29,13 +29,20 @@ BATCH = 32
 
 @dataclass
 class Predictions:
-    """What a classifier said of the faces of a folder.
+    """A classifier's predictions for the faces of a folder.
 
-    faces: a row per face: `path` of its photo, `label` (true), `group`, `face_size` and the other measures of `subgroups`.
-    probabilities: `(faces, classes)`. groups_from: what says which photos belong together. photos: how many could be
-    read. left_out: `path` and `reason` of the others. without_face: paths of photos in which no face was found. boxes:
-    `(photos, sizes, classes + 1, 3)`, the counts of `count_boxes` for each of `SMALLEST_BOXES`; None without
-    marked boxes. box_groups: of those photos. notes: sentences for the reader.
+    Attributes:
+        faces: One row per face: `path` of its photo, `label` (the true class), `group`, `face_size` (the shorter side
+            of its box in pixels), and the other measures of `subgroups`.
+        probabilities: `(faces, classes)`, in the order of `faces`.
+        groups_from: Where the groups are from, as text: a file and its column, or "near copies".
+        photos: How many photos could be read.
+        left_out: `path` and `reason` of each photo that could not be read.
+        notes: Sentences for the reader of the report.
+        without_face: Paths of the photos in which no face was found. None for face crops.
+        boxes: The counts of `metrics.count_boxes` for each photo and each of `SMALLEST_BOXES`, int
+            `(photos, sizes, classes + 1, 3)`. None without ground-truth boxes.
+        box_groups: The group of each photo in `boxes`.
     """
 
     faces: pd.DataFrame
@@ -52,13 +59,25 @@ class Predictions:
 def evaluate_folder(
     model, folder, *, detect=False, groups=None, margin=0.25, turn=False, boxes=None, face_detector="careful"
 ) -> dict:
-    """Figures of a classifier on class folders of photos: `with_mask/`, `without_mask/`, `worn_incorrectly/`.
+    """Evaluate a classifier on a folder of photos.
 
-    model: a run folder or a .tflite or .keras file, see `classifier.load_classifier`. detect: the photos are whole ones,
-    see `predict_photos`; otherwise they are face crops, see `predict_crops`, which say what the other arguments mean.
+    Args:
+        model: A run folder, or a .tflite or .keras file, see `classifier.load_classifier`.
+        folder: Holds the class folders `with_mask/`, `without_mask/`, and possibly `worn_incorrectly/`.
+        detect: True for whole photos, see `predict_photos`. By default the photos are face crops, see `predict_crops`.
+        groups: A CSV, see `find_groups`.
+        margin: For crops, see `predict_crops`.
+        turn: For crops, see `predict_crops`.
+        boxes: For whole photos, see `predict_photos`.
+        face_detector: For whole photos, a name (see `faces.face_detector`) or an object with the method `detect`.
 
-    Returns a dictionary that JSON can hold, see README and `metrics.face_scores`. Raises `DataError` if there is no photo
-    or face to judge by, `ClassifierError` if the classifier is unusable.
+    Returns:
+        The report of `metrics.metrics_report`, together with `schema_version`, `model`, `folder`, `mode` ("crops",
+        "photos", or "boxes"), `seconds`, and `faces_per_second`. JSON can hold it.
+
+    Raises:
+        DataError: There is no photo or no face to evaluate on, or a CSV is unusable.
+        ClassifierError: The classifier is unusable.
     """
     start = time.perf_counter()
     model, folder = Path(model).resolve(), Path(folder)
@@ -71,7 +90,7 @@ def evaluate_folder(
         predictions = predict_photos(detector, folder, groups, boxes)
     else:
         predictions = predict_crops(classifier, config, folder, groups=groups, margin=margin, turn=turn)
-    looked = time.perf_counter()
+    predicted = time.perf_counter()
     report = metrics_report(predictions, config)
     return {
         "schema_version": 1,
@@ -79,45 +98,55 @@ def evaluate_folder(
         "folder": str(folder),
         "mode": "crops" if not detect else "photos" if predictions.boxes is None else "boxes",
         **report,
-        "seconds": {"looking": round(looked - start, 2), "intervals": round(time.perf_counter() - looked, 2)},
-        "faces_per_second": round(len(predictions.faces) / (looked - start), 1),
+        "seconds": {"looking": round(predicted - start, 2), "intervals": round(time.perf_counter() - predicted, 2)},
+        "faces_per_second": round(len(predictions.faces) / (predicted - start), 1),
     }
 
 
 def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin=0.25, turn=False) -> Predictions:
-    """Classify face crops in class folders. Memory does not grow with their number, but for a line in a table.
+    """Classify face crops in class folders.
 
-    groups: a CSV that says which photos belong together, see `find_groups`; by default `groups.csv` in the folder, and
-    without one near copies do. margin: how much the crops show around the face's box, in box sizes on every side; cut
-    down if the classifier wants less. turn: measure how far heads are turned, too: a face detector then looks at every
-    crop, which takes several times as long as all the rest.
+    Only a batch of photos is in memory at once, so memory use grows by no more than one table row per photo.
+
+    Args:
+        classifier: A function from pixels to probabilities, see `classifier.load_classifier`.
+        config: The classifier's, see `classifier.read_config`.
+        folder: Holds the class folders.
+        groups: A CSV that says which photos belong together, see `find_groups`.
+        margin: What the crops show around the face's box on each side, in box sizes. If the classifier needs less, the
+            crops are cut down.
+        turn: Also measure how far heads are turned. A face detector then searches every crop, which takes several times
+            as long as everything else.
+
+    Raises:
+        DataError: There are no class folders with photos, no photo can be read, or the CSV is unusable.
     """
     paths, notes = class_photos(folder, config["classes"])
     if config["crop_margin"] > margin:
         notes.append(
-            f"The classifier was made for crops with {config['crop_margin']:.0%} around the face's box, these show "
-            f"{margin:.0%}: on whole photos it may do better."
+            f"The classifier was trained on crops with a margin of {config['crop_margin']:.0%} around the face's box, "
+            f"but these crops show {margin:.0%}. It may do better on whole photos."
         )
     detector = faces.DETECTORS["centerface"]() if turn else None
     read = partial(_read_crop, config=config, margin=margin, turn=turn)
     rows, left_out, batch, probabilities = [], [], [], []
-    for path, answer in _with_progress(read, paths, 2 * BATCH, "classifying"):
+    for path, result in _with_progress(read, paths, 2 * BATCH, "classifying"):
         name = path.relative_to(folder).as_posix()
-        if isinstance(answer, str):
-            left_out.append({"path": name, "reason": answer})
+        if isinstance(result, str):
+            left_out.append({"path": name, "reason": result})
             continue
-        pixels, about, small = answer
+        pixels, measures, small = result
         if detector:
             found = detector.detect(small)
-            about["turn"] = subgroups.head_turn(found[0].landmarks if found else None)
-        rows.append({"path": name, "label": name.split("/")[0], **about})
+            measures["turn"] = subgroups.head_turn(found[0].landmarks if found else None)
+        rows.append({"path": name, "label": name.split("/")[0], **measures})
         batch.append(pixels)
         if len(batch) == BATCH:
             probabilities.append(classifier(np.stack(batch).astype(np.float32)))
             batch.clear()
     if batch:
         probabilities.append(classifier(np.stack(batch).astype(np.float32)))
-    _complain_if_none(rows, left_out)
+    _require_photos(rows, left_out)
     table = pd.DataFrame(rows)
     table["group"], groups_from, sizes = find_groups(groups, folder, table["path"], table.pop("hash"))
     table["face_size"] = sizes.fillna(table["face_size"])
@@ -125,52 +154,60 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
 
 
 def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None) -> Predictions:
-    """Find the faces of whole photos and classify them.
+    """Find the faces in whole photos and classify them.
 
-    boxes: a CSV with a line per face, see `read_boxes`; by default `boxes.csv` in the folder. If there is one, the
-    photos that it names are looked at, and a face is of the class of the marked box that it lies on; faces on no
-    marked box count there only. Without one, the folder holds class folders, and each face that is found is of its
-    photo's class. groups: as in `predict_crops`, of the whole photos.
+    With ground-truth boxes, each found face has the class of the box that it lies on. A face that lies on no box counts
+    only in the scores of the boxes. Without them, `folder` holds class folders, and each found face has the class of
+    its photo.
+
+    Args:
+        detector: The face detector and the classifier.
+        folder: Holds the photos.
+        groups: A CSV that says which photos belong together, see `find_groups`.
+        boxes: A CSV with one line per face, see `read_boxes`. Only the photos that it names are searched. By default,
+            `boxes.csv` in `folder` if that exists.
+
+    Raises:
+        DataError: There are no photos, no photo can be read, no face is found, or a CSV is unusable.
     """
     if boxes is None and (folder / BOXES_FILE).is_file():
         boxes = folder / BOXES_FILE
     if boxes is not None:
-        marked, notes = read_boxes(boxes, detector.classes)
+        table, notes = read_boxes(boxes, detector.classes)
         root = Path(boxes).parent
-        marked = dict(list(marked.groupby("path", sort=False)))
-        names = {root / name: name for name in marked}
+        ground_truth = dict(list(table.groupby("path", sort=False)))
+        names = {root / name: name for name in ground_truth}
     else:
         root = folder
         paths, notes = class_photos(folder, detector.classes)
         names = {path: path.relative_to(folder).as_posix() for path in paths}
     rows, left_out, probabilities, photos, counts = [], [], [], [], []
-    for path, answer in _with_progress(_read_whole, list(names), 4, "looking for faces"):
+    for path, result in _with_progress(_read_whole, list(names), 4, "looking for faces"):
         name = names[path]
-        if isinstance(answer, str):
-            left_out.append({"path": name, "reason": answer})
+        if isinstance(result, str):
+            left_out.append({"path": name, "reason": result})
             continue
-        photo, bits = answer
-        found, about = _faces_of(photo, detector)
-        said, _ = detector.classify(photo, found)
+        photo, photo_hash = result
+        found, measures = _faces_of(photo, detector)
+        probabilities_of_photo, _ = detector.classify(photo, found)
         if boxes is not None:
-            of_photo = marked[name]
-            places, labels = of_photo[["x", "y", "width", "height"]].to_numpy(float), of_photo["label"].tolist()
-            partners = match(found, places)
-            truth = [labels[partner] if partner >= 0 else None for partner in partners]
-            called = [detector.classes[label] for label in at_threshold(said, detector.threshold).argmax(axis=1)]
-            counts.append(
-                [count_boxes(found, called, places, labels, detector.classes, smallest=size) for size in SMALLEST_BOXES]
-            )
+            truth = ground_truth[name]
+            true_boxes, true_labels = truth[["x", "y", "width", "height"]].to_numpy(float), truth["label"].tolist()
+            labels = [true_labels[partner] if partner >= 0 else None for partner in match(found, true_boxes)]
+            scores = at_threshold(probabilities_of_photo, detector.threshold)
+            predicted = [detector.classes[label] for label in scores.argmax(axis=1)]
+            arguments = found, predicted, true_boxes, true_labels, detector.classes
+            counts.append([count_boxes(*arguments, smallest=size) for size in SMALLEST_BOXES])
         else:
-            truth = [name.split("/")[0]] * len(found)
-        photos.append({"path": name, "hash": bits, "faces": len(found)})
-        known = [number for number, label in enumerate(truth) if label is not None]
-        rows += [{"path": name, "label": truth[number], **about[number]} for number in known]
-        probabilities.append(said[known])
-    _complain_if_none(photos, left_out)
+            labels = [name.split("/")[0]] * len(found)
+        photos.append({"path": name, "hash": photo_hash, "faces": len(found)})
+        known = [number for number, label in enumerate(labels) if label is not None]
+        rows += [{"path": name, "label": labels[number], **measures[number]} for number in known]
+        probabilities.append(probabilities_of_photo[known])
+    _require_photos(photos, left_out)
     if not rows:
         raise DataError(
-            f"No face was found in the {len(photos)} photos of {folder}. Are they face crops? Then leave --detect out."
+            f"No face was found in the {len(photos)} photos of {folder}. If they are face crops, leave out --detect."
         )
     photos = pd.DataFrame(photos)
     photos["group"], groups_from, _ = find_groups(groups, root, photos["path"], photos["hash"])
@@ -190,41 +227,51 @@ def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None
 
 
 def class_photos(folder: Path, classes) -> tuple[list[Path], list[str]]:
-    """The photos in the class folders of a folder, and sentences about what else lies there.
-
-    Class folders are those of the classifier's classes and `worn_incorrectly/`. Raises `DataError` if none of them
-    holds a photo.
-    """
-    expected = list(dict.fromkeys([*classes, WORN_WRONG]))
-    wanted = ", ".join(f"{name}/" for name in expected)
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder. Expected a folder that holds class folders: {wanted}.")
-    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    photos = {path.name: find_photos(path) for path in inside}
-    found = [path for name in expected for path in photos.get(name, [])]
-    strange = [f"{name}/ ({len(photos[name])} photos)" for name in photos if name not in expected]
-    if not found:
-        empty = [f"{name}/ (empty)" for name in expected if name in photos]
-        there = ", ".join(empty + strange) or "no folders"
-        raise DataError(f"{folder} holds no photo of a class that the classifier knows: {wanted}. Found: {there}.")
-    return found, [f"Left out, no class of this classifier: {', '.join(strange)}."] if strange else []
-
-
-def find_groups(file, folder: Path, paths, hashes) -> tuple[list[str], str, pd.Series]:
-    """The group of each photo: photos that belong together (one person, one source) are resampled together.
+    """Find the photos in the class folders of a folder.
 
     Args:
-        file: a CSV, see `datasets.read_groups`; None: `groups.csv` in `folder`, and if there is none, near copies are
-            groups.
-        folder: where the photos are.
-        paths: of the photos, relative to `folder`.
-        hashes: of the photos, see `datasets.difference_hash`.
+        folder: Holds the class folders: one for each class of the classifier, and possibly `worn_incorrectly/`.
+        classes: The classifier's classes.
 
     Returns:
-        The groups, where they are from, and the column `face_min_side_px` if the CSV has it (else not a number).
+        The photos, and sentences about the other folders, which are left out.
 
     Raises:
-        DataError: the CSV cannot be read, lacks a column, or says nothing about a photo.
+        DataError: No class folder holds a photo.
+    """
+    expected = list(dict.fromkeys([*classes, WORN_WRONG]))
+    expected_text = ", ".join(f"{name}/" for name in expected)
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. Name a folder that holds class folders: {expected_text}.")
+    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    photos = {path.name: find_photos(path) for path in subfolders}
+    found = [path for name in expected for path in photos.get(name, [])]
+    unknown = [f"{name}/ ({len(photos[name])} photos)" for name in photos if name not in expected]
+    if not found:
+        empty = [f"{name}/ (empty)" for name in expected if name in photos]
+        present = ", ".join(empty + unknown) or "no folders"
+        raise DataError(f"{folder} holds no photos in the class folders {expected_text}. Found: {present}.")
+    return found, [f"Left out, because the classifier does not know them: {', '.join(unknown)}."] if unknown else []
+
+
+def find_groups(file: str | Path | None, folder: Path, paths, hashes) -> tuple[list[str], str, pd.Series]:
+    """Assign each photo to a group.
+
+    The photos of a group belong together (one person, one source), so the bootstrap draws them together.
+
+    Args:
+        file: A CSV, see `datasets.read_groups`. If None, `groups.csv` in `folder` is read. If that does not exist, near
+            copies form groups.
+        folder: Where the photos are.
+        paths: The photos, relative to `folder`.
+        hashes: The photos' hashes, see `datasets.difference_hash`.
+
+    Returns:
+        The groups, where they are from (as text), and the shorter side of each face in pixels: the column
+        `face_min_side_px` if the CSV has it, else NaN.
+
+    Raises:
+        DataError: The CSV cannot be read, lacks a column, or has no row for a photo.
     """
     unknown = pd.Series(np.nan, index=range(len(paths)))
     if file is None and not (folder / datasets.GROUPS_FILE).is_file():
@@ -235,28 +282,37 @@ def find_groups(file, folder: Path, paths, hashes) -> tuple[list[str], str, pd.S
     return table["group"].tolist(), f"{file.name}: {column}", sizes
 
 
-def read_boxes(file, classes) -> tuple[pd.DataFrame, list[str]]:
-    """Marked boxes from a CSV: columns `path` (relative to the CSV's folder), `label`, `x`, `y`, `width`, `height`.
+def read_boxes(file: str | Path, classes) -> tuple[pd.DataFrame, list[str]]:
+    """Read ground-truth boxes from a CSV with one line per face.
 
-    Returns them, and sentences about labels that the classifier does not know. Raises `DataError` if a column is
-    missing, a number is none, a box is empty, or no label is known.
+    Args:
+        file: The CSV. Its columns are `path` (relative to the CSV's folder), `label`, and `x`, `y`, `width`, and
+            `height` in pixels of the photo.
+        classes: The classifier's classes.
+
+    Returns:
+        The table, and sentences about labels that the classifier does not know.
+
+    Raises:
+        DataError: A column is missing, a line is not a box, or the classifier knows none of the labels.
     """
     table = datasets.read_csv(file)
     sides = ["x", "y", "width", "height"]
     missing = [name for name in ("path", "label", *sides) if name not in table]
     if missing:
-        raise DataError(f"{file} lacks the columns {', '.join(missing)}; it has {', '.join(map(str, table.columns))}.")
+        raise DataError(f"{file} lacks the columns {', '.join(missing)}. It has {', '.join(map(str, table.columns))}.")
     table[sides] = table[sides].apply(pd.to_numeric, errors="coerce")
-    wrong = table[sides].isna().any(axis=1) | (table[["width", "height"]] <= 0).any(axis=1) | table["path"].isna()
-    if wrong.any():
-        raise DataError(f"{file}, line {int(np.flatnonzero(wrong)[0]) + 2}: this is no box.")
+    invalid = table[sides].isna().any(axis=1) | (table[["width", "height"]] <= 0).any(axis=1) | table["path"].isna()
+    if invalid.any():
+        line = int(np.flatnonzero(invalid)[0]) + 2
+        raise DataError(f"{file}, line {line}: this is not a box. Give a path, x, y, and a width and height above 0.")
     table["label"] = table["label"].astype(str)
     table["path"] = [Path(os.path.normpath(str(path))).as_posix() for path in table["path"]]
     labels = table["label"].value_counts()
     if not any(label in labels for label in classes):
-        raise DataError(f"{file} marks no {' or '.join(classes)}, only {', '.join(labels.index)}.")
+        raise DataError(f"{file} marks no faces as {' or '.join(classes)}, only as {', '.join(labels.index)}.")
     neutral = [f"{label} ({count})" for label, count in labels.items() if label not in classes]
-    note = f"Marked boxes that count neither for nor against the classifier, which does not know them: {', '.join(neutral)}."
+    note = f"The classifier does not know these labels, so their boxes do not count: {', '.join(neutral)}."
     return table, [note] if neutral else []
 
 
@@ -266,30 +322,28 @@ def _with_progress(read, paths: list, depth: int, title: str):
     return tqdm(read_ahead(read, paths, depth), total=len(paths), desc=title, unit="photo", leave=False)
 
 
-def _complain_if_none(rows: list, left_out: list[dict]) -> None:
+def _require_photos(rows: list, left_out: list[dict]) -> None:
     if not rows:
         first = left_out[0]
         raise DataError(f"None of the {len(left_out)} photos can be read. {first['path']}: {first['reason']}.")
 
 
-def _read_crop(path, config: dict, margin: float, turn: bool):
-    """What the classifier sees of a photo, its measures, and a small copy for the face detector (if it is to look).
-
-    A sentence if it cannot be read.
-    """
-    # Never so much smaller than it is that its face would fall into another band of sizes.
+def _read_crop(path: Path, config: dict, margin: float, turn: bool):
+    """The classifier's input, the measures, and a small copy for the face detector; a reason if it cannot be read."""
+    # Decoding at a reduced size must not move the face into another bin of sizes.
     at_least = math.ceil(max(config["input_size"], subgroups.BINS["face_size"][-1]) * (1 + 2 * margin))
     try:
         photo = read_photo(path, at_least=at_least)
     except (PhotoError, OSError) as error:
         return str(error)
     pixels = fit_to_input(subgroups.crop_center(photo, margin, config["crop_margin"]), config["input_size"])
-    about = {"face_size": min(photo.shape[:2]) / (1 + 2 * margin), **subgroups.measure(photo, margin)}
+    measures = {"face_size": min(photo.shape[:2]) / (1 + 2 * margin), **subgroups.measure(photo, margin)}
     small = letterbox(photo, 320)[0] if turn else None
-    return pixels, {**about, "hash": datasets.difference_hash(photo)}, small
+    return pixels, {**measures, "hash": datasets.difference_hash(photo)}, small
 
 
-def _read_whole(path):
+def _read_whole(path: Path):
+    """The photo and its hash; a reason if it cannot be read."""
     try:
         photo = read_photo(path)
     except (PhotoError, OSError) as error:
@@ -298,13 +352,13 @@ def _read_whole(path):
 
 
 def _faces_of(photo: np.ndarray, detector: MaskDetector) -> tuple[list, list[dict]]:
-    """The box (whole pixels, within the photo) and the measures of each face that is found."""
-    boxes, about = [], []
+    """The box (in whole pixels, clipped to the photo) and the measures of each face that is found."""
+    boxes, measures = [], []
     for face in detector.face_detector.detect(photo):
         box = clip_box(face.box, photo.shape)
         if box is None:
             continue
         boxes.append(box)
         looks = subgroups.measure(crop_face(photo, box, 0.25), 0.25)
-        about.append({"face_size": min(box[2:]), **looks, "turn": subgroups.head_turn(face.landmarks)})
-    return boxes, about
+        measures.append({"face_size": min(box[2:]), **looks, "turn": subgroups.head_turn(face.landmarks)})
+    return boxes, measures

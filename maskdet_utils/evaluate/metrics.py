@@ -11,50 +11,62 @@ from ..datasets import WORN_WRONG
 from . import subgroups
 from .calibration import expected_calibration_error
 
-SIZES = (24, 48)  # pixels: the figures are given for faces of at least so many, too
-SMALLEST_BOXES = (
-    0,
-    20,
-)  # pixels of the shorter side: figures on ground_truth boxes are given for all and without tiny ones
+SIZES = (24, 48)  # pixels; the report also scores only the faces whose shorter side is at least this long
+SMALLEST_BOXES = (0, 20)  # pixels of the shorter side; ground-truth boxes are scored with and without tiny ones
 
 
 def metrics_report(predictions, config: dict) -> dict:
-    """All that there is to say about a `judge.Seen`; labels: the run's, see `classifier.read_config`.
+    """Score a classifier's predictions and collect everything that `maskdet evaluate` reports.
 
-    The dictionary has the `figures` of all faces, and the same `by_size` for faces of at least 24 and 48 pixels;
-    `slices`: for each measure of `subgroups.BINS` a list of bands, with `from`, `to` and short figures; `warning`, a
-    sentence if the classifier is worse than chance, else None; `notes`; `groups`, `left_out` and, for whole photos,
-    `photos`, `without_face` and `boxes` (see `box_scores`). If `labels` has a threshold other than 0.5, `at_threshold`;
-    if it has a band `unsure`, the share of faces in it and the short figures of the rest; if it has three classes,
-    `two_classes`: the figures without the third one, as if there were no such class.
+    Args:
+        predictions: See `folder.Predictions`.
+        config: The classifier's, see `classifier.read_config`.
+
+    Returns:
+        A dictionary that JSON can hold. It has the scores of all faces, see `face_scores`, and these keys:
+
+        - `classes`, `notes` (sentences for the reader), and `warning` (a sentence if the classifier is worse than
+          chance, else None).
+        - `groups`: how many there are, and where they are from.
+        - `photos`: how many could be read; `left_out`: those that could not.
+        - `by_size`: the scores again, for faces of at least 24 and at least 48 pixels.
+        - `slices`: for each measure in `subgroups.BINS`, a list of bins with their edges `from` and `to` and their
+          short scores.
+        - `at_threshold`: the short scores at the config's threshold, if that is not 0.5.
+        - `unsure`: the share of faces in the config's unsure range, and the short scores of the other faces, if the
+          config has such a range.
+        - `two_classes`: the scores as if the third class did not exist, if there are three.
+        - `without_face` for whole photos, and `boxes` (see `box_scores`) for whole photos with ground-truth boxes.
     """
     classes, table, probabilities = config["classes"], predictions.faces, np.asarray(predictions.probabilities)
-    names, groups = table["label"].to_numpy(object), table["group"].to_numpy(object)
+    labels, groups = table["label"].to_numpy(object), table["group"].to_numpy(object)
 
-    def of(chosen, short=False, given=probabilities):
-        return face_scores(names[chosen], given[chosen], groups[chosen], classes, short)
+    def scores_of(chosen, short=False, given=probabilities):
+        return face_scores(labels[chosen], given[chosen], groups[chosen], classes, short)
 
     everyone = np.ones(len(table), bool)
-    all_faces, by_size, by_slice, more = of(everyone), {}, {}, {}
+    all_faces, by_size, by_subgroup, more = scores_of(everyone), {}, {}, {}
     for size in SIZES:
         large = table["face_size"].to_numpy(float) >= size
-        by_size[str(size)] = all_faces if large.all() else of(large)
+        by_size[str(size)] = all_faces if large.all() else scores_of(large)
     for name in (name for name in subgroups.BINS if name in table):
-        by_slice[name] = [
-            {"from": low, "to": high, **of(inside, short=True)}
+        by_subgroup[name] = [
+            {"from": low, "to": high, **scores_of(inside, short=True)}
             for low, high, inside in subgroups.bins(name, table[name].to_numpy(float))
         ]
     if config["threshold"] != 0.5:
         moved = at_threshold(probabilities, config["threshold"])
-        more["at_threshold"] = {"threshold": config["threshold"], **of(everyone, short=True, given=moved)}
+        more["at_threshold"] = {"threshold": config["threshold"], **scores_of(everyone, short=True, given=moved)}
     if "unsure" in config:
         low, high = config["unsure"]
         sure = (probabilities[:, 0] <= low) | (probabilities[:, 0] >= high)
-        more["unsure"] = {"band": [low, high], "share": float((~sure).mean()), "of_the_rest": of(sure, short=True)}
+        rest = scores_of(sure, short=True)
+        more["unsure"] = {"band": [low, high], "share": float((~sure).mean()), "of_the_rest": rest}
     if len(classes) > 2:
-        two = np.isin(names, classes[:2])
-        shares = probabilities[two, :2] / np.maximum(probabilities[two, :2].sum(axis=1, keepdims=True), 1e-9)
-        more["two_classes"] = face_scores(names[two], shares, groups[two], classes[:2])
+        of_two = np.isin(labels, classes[:2])
+        of_first_two = probabilities[of_two, :2]
+        of_first_two = of_first_two / np.maximum(of_first_two.sum(axis=1, keepdims=True), 1e-9)
+        more["two_classes"] = face_scores(labels[of_two], of_first_two, groups[of_two], classes[:2])
     if predictions.boxes is not None:
         more["boxes"] = box_scores(predictions.boxes, predictions.box_groups, classes)
     if predictions.without_face is not None:
@@ -69,22 +81,32 @@ def metrics_report(predictions, config: dict) -> dict:
         "left_out": {"count": len(predictions.left_out), "photos": predictions.left_out},
         **all_faces,
         "by_size": by_size,
-        "slices": by_slice,
+        "slices": by_subgroup,
         **more,
     }
 
 
 def face_scores(labels, probabilities, groups, classes, short: bool = False) -> dict:
-    """The figures of some faces, each `{"value", "low", "high"}` with a 95 % interval over groups, as JSON can hold it.
+    """Score some faces, with 95% intervals over groups.
 
-    labels: true classes, str `(n,)`; `worn_incorrectly`, if it is none of `classes`, is kept out of all figures but its
-    own: the share that is called by the first class's name. probabilities: `(n, classes)`; the likeliest class is the
-    label. groups: `(n,)`.
+    The likeliest class is the predicted one. If `worn_incorrectly` is not one of the classes, its faces stay out of all
+    scores except one of their own: the share that the classifier calls by the first class's name.
 
-    `faces` (counts by class), `accuracy`, `balanced_accuracy`, `recall` by class; unless short, `roc_auc` (of the first
-    class against the rest), `expected_calibration_error` (15 bins of equal mass), `macro_f1` (three classes only) and
-    `confusion` (true, called). None stands for a figure that these faces do not have; low and high are None if all
-    faces are of one group.
+    Args:
+        labels: The true classes, str `(n,)`.
+        probabilities: `(n, classes)`.
+        groups: The group of each face, `(n,)`.
+        classes: The classifier's classes.
+        short: True for fewer scores, as in subgroups.
+
+    Returns:
+        A dictionary that JSON can hold: `faces` (counts by class), `accuracy`, `balanced_accuracy`, and `recall` by
+        class. Unless `short`, it also has `roc_auc` (of the first class against the rest), `expected_calibration_error`
+        (15 bins with equally many faces), `macro_f1` (for three classes only), and `confusion` (rows are true classes,
+        columns predicted ones).
+
+        A score is `{"value", "low", "high"}`, or None if these faces do not have it. `low` and `high` are None if all
+        faces are in one group.
     """
     known = np.isin(labels, classes)
     truth = np.array([classes.index(label) for label in labels[known]], int)
@@ -100,62 +122,70 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
     if np.count_nonzero(counts) > 1:
         possible |= {"balanced_accuracy", "macro_f1"} | ({"roc_auc"} if counts[0] else set())
     recalls = {f"recall {name}": partial(recall, label=n) for n, name in enumerate(classes) if counts[n]}
-    asked_for = {name: metric for name, metric in metrics.items() if name in possible} | recalls
-    found = _with_intervals(asked_for, truth, of_known, groups[known])
-    answer = {
+    computable = {name: metric for name, metric in metrics.items() if name in possible} | recalls
+    scores = _with_intervals(computable, truth, of_known, groups[known])
+    report = {
         "faces": {name: int((labels == name).sum()) for name in dict.fromkeys([*classes, WORN_WRONG])},
-        **{name: found.get(name) for name in metrics},
-        "recall": {name: found.get(f"recall {name}") for name in classes},
+        **{name: scores.get(name) for name in metrics},
+        "recall": {name: scores.get(f"recall {name}") for name in classes},
     }
     if not short:
-        answer["confusion"] = evaluation.confusion(truth, of_known).tolist()
+        report["confusion"] = evaluation.confusion(truth, of_known).tolist()
     if WORN_WRONG not in classes:
-        wrong = labels == WORN_WRONG
-        metric = {"share": partial(recall, label=0)}
-        share = _with_intervals(metric, np.zeros(wrong.sum(), int), probabilities[wrong], groups[wrong]).get("share")
-        answer[f"{WORN_WRONG}_called_{classes[0]}"] = share
-    return answer
+        incorrect = labels == WORN_WRONG
+        metric, zeros = {"share": partial(recall, label=0)}, np.zeros(incorrect.sum(), int)
+        share = _with_intervals(metric, zeros, probabilities[incorrect], groups[incorrect]).get("share")
+        report[f"{WORN_WRONG}_called_{classes[0]}"] = share
+    return report
 
 
 def box_scores(counts: np.ndarray, groups, classes) -> dict:
-    """Found and labelled right: precision, recall and F1 with intervals, from `count_boxes` of each photo.
+    """Score found faces against ground-truth boxes: precision, recall, and F1, with 95% intervals over groups.
 
-    counts: `(photos, sizes, classes + 1, 3)`. Gives for each of `SMALLEST_BOXES` ("0", "20": only boxes with a side of
-    at least so many pixels) `found` (position only, whatever the label), `labelled` (position and label, all classes
-    together) and `by_class`, each with `ground_truth` and `found` (counts), `precision`, `recall` and `f1`.
+    Args:
+        counts: The counts of `count_boxes` for each photo and each of `SMALLEST_BOXES`, `(photos, sizes, classes + 1,
+            3)`.
+        groups: The group of each photo, `(photos,)`.
+        classes: The classifier's classes.
+
+    Returns:
+        A dictionary for each of `SMALLEST_BOXES`, with the size as text ("0", "20"): `found` (only the position
+        counts), `labelled` (position and label count, all classes together), and `by_class`. Each holds `marked` and
+        `found` (the number of ground-truth boxes and of found ones), `precision`, `recall`, and `f1`.
     """
-    answer = {}
+    report = {}
     for number, size in enumerate(SMALLEST_BOXES):
         of_size = counts[:, number]
-        answer[str(size)] = {
+        report[str(size)] = {
             "found": _box_scores(of_size[:, -1], groups),
             "labelled": _box_scores(of_size[:, :-1].sum(axis=1), groups),
-            "by_class": {name: _box_scores(of_size[:, place], groups) for place, name in enumerate(classes)},
+            "by_class": {name: _box_scores(of_size[:, label], groups) for label, name in enumerate(classes)},
         }
-    return answer
+    return report
 
 
 def _with_intervals(metrics: dict, truth, probabilities, groups) -> dict:
+    """As `evaluation.with_intervals`, but no scores without faces, and no intervals from a single group."""
     if not metrics or not len(truth):
         return {}
     centered = ("expected_calibration_error",)
-    found = evaluation.with_intervals(metrics, truth, probabilities, groups, centered=centered)
-    if len(set(groups)) < 2:  # drawn again and again, a single group is always the same
-        found = {name: {**score, "low": None, "high": None} for name, score in found.items()}
-    return found
+    scores = evaluation.with_intervals(metrics, truth, probabilities, groups, centered=centered)
+    if len(set(groups)) < 2:  # every resample of a single group is the same
+        scores = {name: {**score, "low": None, "high": None} for name, score in scores.items()}
+    return scores
 
 
 def _box_scores(counts: np.ndarray, groups) -> dict:
-    """Figures from right, found and ground_truth counts `(photos, 3)`."""
+    """Scores from the counts of correct, found, and ground-truth boxes, `(photos, 3)`."""
     total = counts.sum(axis=0)
-    drawn = np.array([counts[places].sum(axis=0) for places in evaluation.resamples(groups)])
-    low, high = np.percentile(precision_recall_f1(drawn), [2.5, 97.5], axis=0)
-    several = len(set(groups)) > 1
+    resampled = np.array([counts[rows].sum(axis=0) for rows in evaluation.resamples(groups)])
+    low, high = np.percentile(precision_recall_f1(resampled), [2.5, 97.5], axis=0)
+    has_interval = len(set(groups)) > 1
     scores = {
         name: {
             "value": float(value),
-            "low": float(low[n]) if several else None,
-            "high": float(high[n]) if several else None,
+            "low": float(low[n]) if has_interval else None,
+            "high": float(high[n]) if has_interval else None,
         }
         for n, (name, value) in enumerate(zip(("precision", "recall", "f1"), precision_recall_f1(total), strict=True))
     }
@@ -173,20 +203,32 @@ def _worse_than_chance(report: dict, n_classes: int) -> str | None:
 def _missing_classes(report: dict, classes) -> list[str]:
     missing = [name for name in classes if not report["faces"][name]]
     if len(missing) == len(classes):
-        return [f"There are no faces of the classes {', '.join(classes)}: nothing to be right or wrong about."]
+        return [f"There are no faces of the classes {', '.join(classes)}, so there is nothing to score."]
     if len(classes) - len(missing) == 1:
         return [
-            f"No faces of {', '.join(missing)}: without a second class there is no balanced accuracy, no ROC curve."
+            f"No faces of {', '.join(missing)}. Without a second class, there is no balanced accuracy and no ROC curve."
         ]
     return [f"No faces of {', '.join(missing)}."] if missing else []
 
 
 def count_boxes(found, found_labels, ground_truth, true_labels, classes, *, smallest: float = 0) -> np.ndarray:
-    """Counts for one photo, int `(classes + 1, 3)`: right, found and ground_truth boxes of each class.
+    """Count correct, found, and ground-truth boxes in one photo.
 
-    The last row is about all classes together, and there a found face is right whatever its label. found, ground_truth:
-    boxes (x, y, width, height). Neutral are ground_truth boxes of another class and those with a side below `smallest`
-    pixels: to find them is neither right nor wrong. Nor is a face smaller than that, where no box is ground_truth.
+    Some ground-truth boxes are neutral: it is neither right nor wrong to find them. These are boxes of a class that the
+    classifier does not know, and boxes with a side below `smallest`. A found box that lies on a neutral box is not
+    counted. The same is true of a found box with a side below `smallest` that lies on no ground-truth box.
+
+    Args:
+        found: The found boxes, (x, y, width, height) in pixels.
+        found_labels: Their predicted classes.
+        ground_truth: The ground-truth boxes, (x, y, width, height) in pixels.
+        true_labels: Their classes.
+        classes: The classifier's classes.
+        smallest: The smallest side of a box that counts, in pixels.
+
+    Returns:
+        Int `(classes + 1, 3)`: the number of correct, found, and ground-truth boxes of each class. The last row counts
+        all classes together, and there a found box is correct even if its label is wrong.
     """
     found, ground_truth = np.reshape(found, (-1, 4)).astype(float), np.reshape(ground_truth, (-1, 4)).astype(float)
     neutral = np.array([label not in classes for label in true_labels], bool) | (ground_truth[:, 2:].min(1) < smallest)
@@ -197,30 +239,37 @@ def count_boxes(found, found_labels, ground_truth, true_labels, classes, *, smal
     counts = np.zeros((len(classes) + 1, 3), int)
     for number, label in enumerate(classes):
         of_label = ~ignored & (np.array(found_labels, object) == label)
-        right = [place for place in partners[of_label & (partners >= 0)] if true_labels[place] == label]
-        counts[number] = len(right), of_label.sum(), (~neutral & (np.array(true_labels, object) == label)).sum()
+        correct = [partner for partner in partners[of_label & (partners >= 0)] if true_labels[partner] == label]
+        counts[number] = len(correct), of_label.sum(), (~neutral & (np.array(true_labels, object) == label)).sum()
     counts[-1] = (~ignored & (partners >= 0)).sum(), *counts[:-1, 1:].sum(axis=0)
     return counts
 
 
 def precision_recall_f1(counts: np.ndarray) -> np.ndarray:
-    """Precision, recall and F1 (float, in the last place) from right, found and ground_truth counts; 0 where there are none."""
-    right, found, ground_truth = np.moveaxis(np.asarray(counts, float), -1, 0)
-    parts = (
-        right / np.maximum(found, 1),
-        right / np.maximum(ground_truth, 1),
-        2 * right / np.maximum(found + ground_truth, 1),
+    """Compute precision, recall, and F1 from counts.
+
+    Args:
+        counts: The number of correct, found, and ground-truth boxes, `(…, 3)`.
+
+    Returns:
+        Float `(…, 3)`, 0 to 1. A score without any boxes is 0.
+    """
+    correct, found, ground_truth = np.moveaxis(np.asarray(counts, float), -1, 0)
+    scores = (
+        correct / np.maximum(found, 1),
+        correct / np.maximum(ground_truth, 1),
+        2 * correct / np.maximum(found + ground_truth, 1),
     )
-    return np.stack(parts, axis=-1)
+    return np.stack(scores, axis=-1)
 
 
 def macro_f1(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """The mean, over the classes that occur in `truth`, of F1: the harmonic mean of a class's precision and recall."""
+    """The mean of F1 over the classes in `truth`. F1 is the harmonic mean of a class's precision and recall."""
     counts = evaluation.confusion(truth, probabilities)
-    in_truth, called = counts.sum(axis=1), counts.sum(axis=0)
-    return float((2 * counts.diagonal() / np.maximum(in_truth + called, 1))[in_truth > 0].mean())
+    in_truth, predicted = counts.sum(axis=1), counts.sum(axis=0)
+    return float((2 * counts.diagonal() / np.maximum(in_truth + predicted, 1))[in_truth > 0].mean())
 
 
 def recall(truth: np.ndarray, probabilities: np.ndarray, label: int) -> float:
-    """The share of the photos of class number `label` that are taken for it."""
+    """The share of the photos of class number `label` that the classifier assigns to this class."""
     return float((probabilities[truth == label].argmax(axis=1) == label).mean())
