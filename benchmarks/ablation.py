@@ -90,7 +90,7 @@ def draw(what: str, gray, mesh, arm: int, rng) -> tuple[np.ndarray, float]:
     elif what in ("right", "wrong"):
         style = masks.random_style(rng, wearing=what) if arm >= STYLES else BLUE
         photo, _ = masks.draw_mask(photo, mesh, style, rng)
-        target = {"right": 1.0, "under_nose": training_set.UNDER_NOSE}.get(style.wearing, 0.0)  # notebook 04 says why
+        target = {"right": 1.0, "under_nose": training_set.UNDER_NOSE}.get(style.wearing, 0.0)  # notebook 07 says why
     return augment.soften(photo, rng) if arm >= LIGHT else photo, target
 
 

@@ -1,4 +1,4 @@
-"""The training of notebook 04 as one function, to train variants of it and to compare it with the notebook."""
+"""The training of notebook 07 as one function, to train variants of it and to compare it with the notebook."""
 
 import pandas as pd
 
@@ -21,7 +21,7 @@ def train(
     seed: int = 0,
     callbacks=(),
 ) -> keras.Model:
-    """Train a classifier just as notebook 04 does, step by step: draw, maps once, head, fine-tuning of the top,
+    """Train a classifier just as notebook 07 does, step by step: draw, maps once, head, fine-tuning of the top,
     even odds.
 
     photos: with `file`, `label` (one of `classes`) and `split` ("train", "validation"; other rows are not looked at).

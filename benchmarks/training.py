@@ -130,9 +130,9 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
 
 
 def parameters() -> dict:
-    """Those of notebook 04, as params/public.yaml sets them."""
+    """Those of notebook 07, as params/public.yaml sets them."""
     return {
-        **pipeline.parameters_of(resolve("notebooks/04_train_the_classifier.ipynb")),
+        **pipeline.parameters_of(resolve("notebooks/07_make_it_better.ipynb")),
         **pipeline.read_profile("public"),
     }
 
@@ -143,7 +143,7 @@ TUNED = FROZEN | {"n_views": 2, "fine_tune_epochs": 3}
 
 
 def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None, changes=None) -> dict:
-    """Train as notebook 04 does with params/public.yaml, time and judge it; returns what `measure` writes down.
+    """Train as notebook 07 does with params/public.yaml, time and judge it; returns what `measure` writes down.
 
     changes: to these parameters, such as `FROZEN`.
     """

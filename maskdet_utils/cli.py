@@ -68,8 +68,8 @@ def _add_fetch(commands) -> None:
 def _add_pipeline(commands) -> None:
     command = commands.add_parser(
         "pipeline",
-        help="run notebooks 00-06 without JupyterLab",
-        description="Fetch the assets, build the sample, run notebooks 00-06, and write runs/<profile>/index.html. "
+        help="run notebooks 00-07 without JupyterLab",
+        description="Fetch the assets, build the sample, run notebooks 00-07, and write runs/<profile>/index.html. "
         "If a run fails or is interrupted, the last good one stays as it is.",
     )
     command.add_argument(

@@ -29,7 +29,7 @@ figcaption { color: #444; }
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
-    """Run notebooks 00–06 with the parameters in `params/<profile>.yaml`.
+    """Run notebooks 00–07 with the parameters in `params/<profile>.yaml`.
 
     Everything is written to a staging folder, which replaces the run folder only after all notebooks have passed.
     Therefore a failed or interrupted run never damages the last good one.

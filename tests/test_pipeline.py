@@ -144,7 +144,7 @@ def test_evaluating_before_training_names_the_missing_file_and_notebook_04(quick
     assert "labels.json is missing" in said and "Run 04_train_the_classifier.ipynb first" in said
 
 
-def test_the_recipe_as_one_function_trains_the_classifier_of_notebook_04(quick_run, tmp_path):
+def test_the_training_as_one_function_trains_the_classifier_of_notebook_07(quick_run, tmp_path):
     import pandas as pd
 
     from benchmarks import recipe
@@ -152,7 +152,7 @@ def test_the_recipe_as_one_function_trains_the_classifier_of_notebook_04(quick_r
     photos = pd.read_csv(quick_run / "01_load_the_data" / "manifest.csv")
     about = json.loads((quick_run / "01_load_the_data" / "dataset.json").read_text())
     photos["file"] = about["folder"] + "/" + photos["path"]
-    asked = pipeline.parameters_of(ROOT / "notebooks" / "04_train_the_classifier.ipynb") | pipeline.read_profile(
+    asked = pipeline.parameters_of(ROOT / "notebooks" / "07_make_it_better.ipynb") | pipeline.read_profile(
         "quick"
     )
     chosen = {
@@ -160,7 +160,7 @@ def test_the_recipe_as_one_function_trains_the_classifier_of_notebook_04(quick_r
         for name in ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")
     }
     classifier = recipe.train(photos, about["classes"], tmp_path, **chosen)
-    stored = keras.saving.load_model(quick_run / "classifier.keras")
+    stored = keras.saving.load_model(quick_run / "07_make_it_better" / "classifier.keras")
     files = photos["file"][photos["split"] == "test"].tolist()[::4]
     ours, its = (evaluation.classify_photos(model, files, asked["image_size"]) for model in (classifier, stored))
     assert np.allclose(ours, its, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The training of notebook 04 as one function: what is asked of each picture, with two classes and with three."""
+"""The training of notebook 07 as one function: what is asked of each picture, with two classes and with three."""
 
 import numpy as np
 import pandas as pd
