@@ -86,7 +86,7 @@ def clips(tmp_path_factory):
     from maskdet_utils.live.output import write_clip
 
     folder = tmp_path_factory.mktemp("clips")
-    bare = cast_actors([31], [()])[0]
+    bare = cast_actors([23], [()])[0]
     actors = {"without_mask": bare, "with_mask": replace(bare, starts_masked=True)}
     return {
         label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))
@@ -231,7 +231,7 @@ def test_without_a_camera_the_panel_says_why_and_plays_the_clip(open_panel, flag
 def test_a_photo(open_panel, sample_folder):
     page = open_panel()
     for label in ("with_mask", "without_mask"):
-        panel_of(page).locator("input[type=file]").set_input_files(sample_folder / label / "s31_01.jpg")
+        panel_of(page).locator("input[type=file]").set_input_files(sample_folder / label / "s23_01.jpg")
         expect_text(page, ".faces", f"1 face: {label.replace('_', ' ')}.")
     panel_of(page).locator("input[type=file]").set_input_files(__file__)
     expect_text(page, "[role=status]", "cannot read test_browser.py")

@@ -13,7 +13,7 @@ from maskdet_utils.live.clips import CREDIT, cast_actors, play
 from maskdet_utils.live.output import write_clip
 
 SIZE = 480, 270
-PEOPLE = (8, 16, 31)  # all from clips.TEST_PEOPLE
+PEOPLE = (28, 16, 23)  # all from clips.TEST_PEOPLE
 COUNT, RATE = 72, 9  # below 2 MB: small enough for a repository
 
 
