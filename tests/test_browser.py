@@ -81,12 +81,12 @@ def wait_for(ready, seconds, log):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """Two clips for the fake camera, {class: file}: a person of the sample moves a little, without and with a mask."""
+    """Two clips for the fake camera, {class: file}: a person of the test set moves a little, without and with a mask."""
     from maskdet_utils.live.clips import cast_actors, play
     from maskdet_utils.live.output import write_clip
 
     folder = tmp_path_factory.mktemp("clips")
-    bare = cast_actors([22], [()])[0]
+    bare = cast_actors([23], [()])[0]
     actors = {"without_mask": bare, "with_mask": replace(bare, starts_masked=True)}
     return {
         label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))
@@ -231,7 +231,7 @@ def test_without_a_camera_the_panel_says_why_and_plays_the_clip(open_panel, flag
 def test_a_photo(open_panel, sample_folder):
     page = open_panel()
     for label in ("with_mask", "without_mask"):
-        panel_of(page).locator("input[type=file]").set_input_files(sample_folder / label / "s22_01.jpg")
+        panel_of(page).locator("input[type=file]").set_input_files(sample_folder / label / "s23_01.jpg")
         expect_text(page, ".faces", f"1 face: {label.replace('_', ' ')}.")
     panel_of(page).locator("input[type=file]").set_input_files(__file__)
     expect_text(page, "[role=status]", "cannot read test_browser.py")

@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import cv2
+import nbformat
 import numpy as np
 import pytest
+from conftest import ROOT
 
-from maskdet_utils import assets
+from maskdet_utils import assets, boxes
 from maskdet_utils.boxes import crop_face
 from maskdet_utils.classifier import ClassifierError
 from maskdet_utils.detector import MaskDetector
@@ -238,6 +240,40 @@ def test_a_few_wrong_frames_do_not_flicker(wrong):
 def test_a_coin_toss_is_called_unsure():
     assert set(run([0.2, -0.3] * 10)) == {None}
     assert run([5] * 10 + [0.1, -0.1] * 40)[-1] is None
+
+
+def tracker_of_notebook_06():
+    """The class that learners read in notebook 06."""
+    cells = nbformat.read(ROOT / "notebooks/06_live_webcam_demo.ipynb", as_version=4).cells
+    (source,) = [cell.source for cell in cells if cell.source.startswith("class SmallTracker")]
+    names = {"np": np, "boxes": boxes}
+    exec(source, names)
+    return names["SmallTracker"]()
+
+
+def test_the_tracker_of_notebook_06_and_ours_agree_on_every_switch():
+    """Two faces sway; masks go on and off, single frames are wrong, and some frames are undecided."""
+    noise = np.random.default_rng(0).normal(0, 0.5, (200, 2))
+    truth = np.array([[30 <= frame < 90, frame >= 120] for frame in range(200)])
+    odds = np.clip(np.where(truth, 2.5, -2.5) + noise, -2.94, 2.94)
+    odds[[45, 60, 75, 150], [0, 0, 0, 1]] *= -1
+    odds[100:105] *= 0.1
+    small, tracker = tracker_of_notebook_06(), Tracker()
+    shown = []
+    for frame, values in enumerate(odds):
+        sway = round(20 * np.sin(frame / 15))
+        faces = [(100 + sway, 80, 60, 70), (300 - sway, 90, 60, 70)]
+        theirs = [small.update(box, value) for box, value in zip(faces, values, strict=True)]
+        ours = [track.label == MASKED for track in update(tracker, faces, values)]
+        shown.append([theirs, ours])
+    shown = np.array(shown)
+    assert len(small.people) == 2
+    for face, switches in enumerate([[30, 90], [120]]):
+        for who in (0, 1):
+            changes = np.flatnonzero(np.diff(shown[:, who, face])) + 1
+            assert len(changes) == len(switches), f"face {face}: {changes}"
+            assert all(0 < late <= 4 for late in changes - switches), changes
+    assert (shown[:, 0] != shown[:, 1]).mean() < 0.02, "both nearly always show the same"
 
 
 def test_two_faces_that_move_keep_their_numbers():

@@ -163,10 +163,6 @@ def area(box):
     return box[2] * box[3]
 
 
-def quick_enough(table, frames_per_second, budget=1000.0):
-    return [name for name, (_, milliseconds) in table.items() if milliseconds <= budget / frames_per_second]
-
-
 def worth_of(arms, figure=np.mean, above=True, sign=1, change=float):
     names = list(arms)
     others = names if above else names[:1] * len(names)
@@ -388,10 +384,14 @@ MISTAKES = [
     ("overlap", [lambda a, b: common(a, b) / (area(a) + area(b))], "twice"),
     ("overlap", [lambda a, b: common(a, b) / area(a)], "one box"),
     ("overlap", [lambda a, b: common(a, b, -99) / (area(a) + area(b) - common(a, b, -99))], "apart in both"),
-    ("choose", [lambda t, fps: max(t, key=lambda name: t[name][0])], "40 ms for each"),
-    ("choose", [lambda t, fps: min(t, key=lambda name: t[name][1])], "quick enough is quick enough"),
-    ("choose", [lambda t, fps: max(quick_enough(t, fps), key=lambda name: t[name][0])], "stops in line"),
-    ("choose", [lambda t, fps: max(quick_enough(t, fps, 1.0) or t, key=lambda name: t[name][0])], "40 ms for each"),
+    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(p(m) - p(trained))], "cancel out"),
+    ("change_in_points", [lambda p, m, trained=0.25: np.mean(np.abs(p(m) - p(trained)))], "this is a fraction"),
+    ("change_in_points", [lambda p, m, trained=0.25: np.mean(p(trained) - p(m))], "cancel out, and it is a fraction"),
+    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.sum(np.abs(p(m) - p(trained)))], "the sum"),
+    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.max(np.abs(p(m) - p(trained)))], "the largest"),
+    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) / p(trained) - 1))], "*points*"),
+    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) - p(0.25)))], "use `trained`"),
+    ("change_in_points", [lambda p, m, trained=0.25: 12], "15 on average"),
     ("take", [{"clinic": (300, 30), "street": (20, 280)}], "right for 92 %"),
     ("take", [{"clinic": (150, 150), "street": (20, 20)}], "of bare photos from the clinic there are 30"),
     ("take", [{"clinic": (60, 30), "street": (20, 10)}], "always says with mask is right for 67 %"),
@@ -571,6 +571,9 @@ def test_other_ways_of_solving_an_exercise_are_right_as_well(capsys):
         "interval": [resampled],
         "occlusion": [covered],
         "face_crop": [lambda *a: cv2.cvtColor(np.ascontiguousarray(cut(*a, rgb=False)), cv2.COLOR_BGR2RGB)],
+        "change_in_points": [
+            lambda p, m, trained=0.25: sum(abs(a - b) for a, b in zip(p(m), p(trained), strict=True)) / 4 * 100
+        ],
         "cross_entropy": [lambda t, p: -(t * np.log(p + 1e-7)).sum() / len(t)],
         "take": [{"street": [20, 20], "clinic": [30, 30]}],
         "leaked": [

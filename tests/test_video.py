@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from maskdet_utils.live import clips, output, video
+from maskdet_utils import datasets, training_set
+from maskdet_utils.live import clips, output, video, webcam
 from maskdet_utils.live.output import open_sink
 from maskdet_utils.live.video import VideoError, open_source
+from tools import demo_gif
 
 
 def moving_square(count=30, width=64, height=48):
@@ -156,3 +158,12 @@ def test_the_actors_of_a_clip_switch_when_they_should():
     (actor,) = clips.cast_actors([5], [(3, 6)])
     labels = [ground_truth[0][1] for _, ground_truth in clips.play([actor], 8, width=160, height=120)]
     assert labels == ["without_mask"] * 3 + ["with_mask"] * 3 + ["without_mask"] * 2
+
+
+def test_the_people_of_the_clips_are_in_no_training_set(sample_folder):
+    photos, _ = datasets.read_class_folders(sample_folder)
+    in_test_set = datasets.split_by_group(photos, seed=0) == "test"
+    assert set(photos["group"][in_test_set]) == {f"s{person:02d}" for person in clips.TEST_PEOPLE}
+    released = training_set.with_sample(photos[:0].assign(file="", split=""), seed=0)
+    assert set(released["group"][released["split"] == "validation"]) == set(photos["group"][in_test_set])
+    assert {*webcam.SAMPLE_PEOPLE, *demo_gif.PEOPLE} <= set(clips.TEST_PEOPLE)

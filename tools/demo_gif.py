@@ -13,6 +13,7 @@ from maskdet_utils.live.clips import CREDIT, cast_actors, play
 from maskdet_utils.live.output import write_clip
 
 SIZE = 480, 270
+PEOPLE = (28, 16, 23)  # all from clips.TEST_PEOPLE
 COUNT, RATE = 72, 9  # frames, and frames per second; the file stays below 2 MB, small enough for a repository
 
 
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("run", nargs="?", help="the run folder of the classifier (default: as in maskdet annotate)")
     options = parser.parse_args(arguments)
     width, height = SIZE
-    actors = cast_actors([22, 35, 23], [(18, 54), (32,), (7, 43, 61)])
+    actors = cast_actors(PEOPLE, [(18, 54), (32,), (7, 43, 61)])
     frames = (frame for frame, _ in play(actors, COUNT, width, height))
     if options.output.lower().endswith(".gif"):
         detector = MaskDetector.load(Path(options.run).resolve() if options.run else default_run())

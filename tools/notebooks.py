@@ -17,7 +17,9 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
-NOT_STORED = "not-stored"  # tag of a cell that shows photos of people who have not agreed to be in a repository
+# Tag of a cell that shows photos of people who have not agreed to be in a repository, or what only the learner's own
+# classifier says.
+NOT_STORED = "not-stored"
 # A path that means something on one machine only.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|mnt|Users)/\S+|\b[A-Z]:\\\w\S*")
 

@@ -31,6 +31,7 @@ from . import clips, video
 FACE_DETECTORS = ["auto", *faces.DETECTORS]
 LONG_SIDE = 1600  # pixels; larger pictures are read at 1/2, 1/4, or 1/8 of their size
 LATE_SECONDS = 1.0  # frames that waited longer are dropped
+SAMPLE_PEOPLE = (8, 16)  # in the sample clip, both from clips.TEST_PEOPLE
 CAMERA_SECONDS = 10.0  # the kernel's camera goes off if no browser has asked for a frame for this long
 
 
@@ -246,7 +247,7 @@ def kernel_frames(source) -> Generator[bytes, None, None]:
 
 
 def _sample_clip() -> Generator[bytes, None, None]:
-    actors = clips.cast_actors([22, 35], [(50, 120), (85, 155)])  # bare at both ends: it can loop
+    actors = clips.cast_actors(SAMPLE_PEOPLE, [(50, 120), (85, 155)])  # bare at both ends: it can loop
     yield from itertools.cycle(to_jpeg(frame) for frame, _ in clips.play(actors, 180))
 
 

@@ -103,25 +103,66 @@ def overlap(function):
 
 
 @graded
-def choose(function):
-    """A function that chooses a detector."""
-    table = {"slow": (0.98, 60.0), "good": (0.93, 25.0), "quick": (0.80, 5.0)}
-    found = call(function, table, 25)
-    if found not in table:
-        raise NotYet(f"one of the names {', '.join(table)} is wanted, not {found!r}.")
-    if found == "slow":
-        raise NotYet("it finds most, but takes 60 ms a frame. At 25 frames a second there are 40 ms for each.")
-    if found == "quick":
-        raise NotYet("it is the quickest, but quick enough is quick enough: which one finds more within 40 ms?")
-    found = call(function, table, 50)
-    if found != "quick":
-        raise NotYet(f"at 50 frames a second there are 20 ms for each, and {found!r} takes longer.")
-    found = call(function, table, 10)
-    if found != "slow":
+def change_in_points(function):
+    """A function that gives by how many percentage points probabilities change with the margin."""
+    table = {0.25: np.array([0.9, 0.2, 0.6, 0.5]), 1.0: np.array([0.7, 0.3, 0.9, 0.5]), 0.1: np.zeros(4)}
+    found = float(call(function, lambda margin: table[round(margin, 6)].copy(), 1.0))
+    mistakes = {
+        "ups and downs cancel out. Take the absolute value of each change before you average: `np.abs`.": [5, -5],
+        "this is a fraction. A percentage point is 0.01.": 0.15,
+        "this is the sum over the faces. What is the mean?": 60,
+        "this is the largest change. What is the mean?": 30,
+        "ups and downs cancel out, and it is a fraction. Average the absolute changes, in percentage points.": [
+            0.05,
+            -0.05,
+        ],
+        "this is a percentage of the old probability. Percentage *points* are a plain difference: from 90% to 70% are 20.": (
+            100 * np.mean(np.abs(table[1.0] / table[0.25] - 1))
+        ),
+    }
+    for problem, wrong in mistakes.items():
+        if any(same(found, value) for value in np.atleast_1d(wrong)):
+            raise NotYet(problem)
+    if not same(found, 15):
         raise NotYet(
-            f"at 10 frames a second there are 100 ms for each, enough for the one that finds most; not {found!r}."
+            "0.9 → 0.7, 0.2 → 0.3, 0.6 → 0.9, and 0.5 → 0.5 are changes by 20, 10, 30, and 0 points, 15 on average, "
+            f"not {found:.2f}."
         )
-    found = run(function, table, 1000)
-    if found is not None:
-        raise NotYet(f"at 1,000 frames a second, none is quick enough. Give None then, not {found!r}.")
-    return "the best of those that are quick enough, and None if none is."
+    found = float(run(function, lambda margin: table[round(margin, 6)].copy(), 0.25, 0.1))
+    if not same(found, 55):
+        raise NotYet(
+            f"for a classifier trained with a margin of 0.1, use `trained`: 55 points expected, not {found:.2f}."
+        )
+    return "the mean of the absolute changes, in percentage points. Run the last cell: what is it for your classifier?"
+
+
+def own_classifier(run_dir="runs/lab"):
+    """Return what the learner's own classifier says of test faces, and whose classifier that is.
+
+    Args:
+        run_dir: The run whose classifier is used. If it has none, the released classifier takes its place.
+
+    Returns:
+        A function of a margin that gives 40 probabilities of a mask, and a sentence.
+    """
+    from maskdet_utils import boxes, runs, sample
+    from maskdet_utils.classifier import CLASSIFIER, RELEASED, load_classifier
+    from maskdet_utils.faces import CenterFace
+    from maskdet_utils.live.clips import TEST_PEOPLE
+    from maskdet_utils.photos import fit_to_input, read_photo
+
+    is_trained = (runs.open_run(run_dir) / CLASSIFIER).is_file()
+    classifier, _ = load_classifier(runs.open_run(run_dir) if is_trained else RELEASED)
+    folder, detector, faces = sample.build(), CenterFace(), []
+    for label in ("with_mask", "without_mask"):
+        for person in TEST_PEOPLE[:2]:
+            for path in sorted((folder / label).glob(f"s{person:02d}_*.jpg")):
+                # Without a wide frame around the photo, there would be nothing to see beyond a small margin.
+                photo = np.pad(read_photo(path), ((150, 150), (150, 150), (0, 0)), constant_values=120)
+                faces += [(photo, face.box) for face in detector.detect(photo)[:1]]
+
+    def mask_probabilities(margin: float) -> np.ndarray:
+        crops = [fit_to_input(boxes.crop_face(photo, box, margin), classifier.input_size) for photo, box in faces]
+        return classifier(np.stack(crops).astype("float32"))[:, 0]
+
+    return mask_probabilities, "the one you trained." if is_trained else "the released one."
