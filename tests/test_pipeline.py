@@ -152,9 +152,7 @@ def test_the_training_as_one_function_trains_the_classifier_of_notebook_07(quick
     photos = pd.read_csv(quick_run / "01_load_the_data" / "manifest.csv")
     about = json.loads((quick_run / "01_load_the_data" / "dataset.json").read_text())
     photos["file"] = about["folder"] + "/" + photos["path"]
-    asked = pipeline.parameters_of(ROOT / "notebooks" / "07_make_it_better.ipynb") | pipeline.read_profile(
-        "quick"
-    )
+    asked = pipeline.parameters_of(ROOT / "notebooks" / "07_make_it_better.ipynb") | pipeline.read_profile("quick")
     chosen = {
         name: asked[name]
         for name in ("image_size", "n_drawn", "n_views", "epochs", "fine_tune_epochs", "cut_faces", "seed")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from maskdet_utils import datasets, training_set
-from maskdet_utils.live import clips, output, video, webcam
+from maskdet_utils.live import capture, clips, output, webcam
 from maskdet_utils.live.output import open_sink
 from maskdet_utils.live.video import VideoError, open_source
 from tools import demo_gif
@@ -143,9 +143,9 @@ def test_a_video_without_a_rate_gets_the_default_rate(monkeypatch, clip):
         def get(self, what):
             return float("nan") if what == cv2.CAP_PROP_FPS else 0.0
 
-    monkeypatch.setattr(video.cv2, "VideoCapture", Capture)
+    monkeypatch.setattr(capture.cv2, "VideoCapture", Capture)
     source = open_source(str(clip))
-    assert source.rate == video.USUAL_RATE and source.count is None
+    assert source.rate == capture.USUAL_RATE and source.count is None
 
 
 def test_a_gif_of_one_frame_and_without_durations(tmp_path):

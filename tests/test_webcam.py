@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from maskdet_utils.detector import Detection
-from maskdet_utils.live import webcam
+from maskdet_utils.live import capture, webcam
 from maskdet_utils.photos import PhotoError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -253,7 +253,7 @@ class FakeCapture:
 
 
 def test_the_kernels_camera(panel, monkeypatch):
-    monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(capture.cv2, "VideoCapture", FakeCapture)
     FakeCapture.released = 0
     assert send(panel, type="next", source="opencv")[1]
     send(panel, type="stop")
@@ -266,7 +266,7 @@ def test_the_kernels_camera(panel, monkeypatch):
 
 
 def test_the_kernels_camera_goes_off_when_its_tab_disappears(panel, monkeypatch):
-    monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(capture.cv2, "VideoCapture", FakeCapture)
     monkeypatch.setattr(webcam, "CAMERA_SECONDS", 0.1)
     FakeCapture.released = 0
     send(panel, type="next", source="opencv")
@@ -276,7 +276,7 @@ def test_the_kernels_camera_goes_off_when_its_tab_disappears(panel, monkeypatch)
 
 
 def test_closing_the_panel_turns_the_kernels_camera_off(panel, monkeypatch):
-    monkeypatch.setattr(webcam.video.cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(capture.cv2, "VideoCapture", FakeCapture)
     FakeCapture.released = 0
     send(panel, type="next", source="opencv")
     panel.close()

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..paths import write_file
-from .video import Source, VideoError
+from .capture import Source, VideoError
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png"}
 

@@ -26,7 +26,8 @@ from .. import faces
 from ..detector import MaskDetector
 from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError
 from ..tracking import Tracker
-from . import clips, video
+from . import clips
+from .capture import VideoError, open_capture
 
 FACE_DETECTORS = ["auto", *faces.DETECTORS]
 LONG_SIDE = 1600  # pixels; larger pictures are read at 1/2, 1/4, or 1/8 of their size
@@ -147,7 +148,7 @@ class CameraPanel(anywidget.AnyWidget):
         try:
             with self._lock:
                 content, pictures = self._answer(message, buffers or [])
-        except video.VideoError as error:
+        except VideoError as error:
             self._forget(message["view"])
             content, pictures = {"error": str(error), "final": "no camera"}, []
         except Exception as error:  # noqa: BLE001  the panel must stay alive; nobody sees a traceback from this thread
@@ -252,7 +253,7 @@ def _sample_clip() -> Generator[bytes, None, None]:
 
 
 def _kernel_camera() -> Generator[bytes, None, None]:
-    with contextlib.closing(video.open_source("0").frames) as frames:
+    with contextlib.closing(open_capture("0", "live").frames) as frames:
         for _, frame in frames:
             yield to_jpeg(frame)
-    raise video.VideoError("The camera of the kernel's computer gives no more pictures. Check that it is plugged in.")
+    raise VideoError("The camera of the kernel's computer gives no more pictures. Check that it is plugged in.")
