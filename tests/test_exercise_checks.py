@@ -2,13 +2,16 @@
 
 import hashlib
 import importlib
+import json
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
-from exercise_checks import grading, lesson_00, lesson_02, lesson_10
+from exercise_checks import grading, lesson_00, lesson_02, lesson_10, own
 
+from maskdet_utils.classifier import RELEASED
 from maskdet_utils.synthesis import masks
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks" / "exercise_checks").glob("lesson_*.py"))
@@ -107,20 +110,39 @@ def cosine(step, steps, warmup, largest, wave=1, lift=1):
     return largest * (lift + np.cos(wave * np.pi * (step - warmup) / (steps - warmup))) / 2
 
 
-def through_the_base(photos, base, step, epochs):
-    for _ in range(epochs):
-        for photo in photos:
-            step(base(photo))
+def asks(change, output=None):
+    """A function that gives the classifier `change(scaled)`, and makes `output(probabilities, classes)` of its answer."""
+    output = output or (lambda p, classes: [classes[number] for number in p.argmax(1)])
+    return lambda classifier, labels, scaled: output(classifier(change(scaled)), labels["classes"])
 
 
-def one_epoch(photos, base, step, epochs):
-    for photo in photos:
-        step(base(photo))
+def undone(scaled):
+    return (scaled + 1) * 127.5
 
 
-def photos_to_the_head(photos, base, step, epochs):
-    for photo in photos * epochs:
-        step(photo)
+def street(p, share, sign=1, odds=lambda share: share / (1 - share), log=np.log, back=lambda x: 1 / (1 + np.exp(-x))):
+    return back(log(p / (1 - p)) + sign * log(odds(share)))
+
+
+def by_value(before, now):
+    return "better" if now["value"] > before["value"] else "worse"
+
+
+def by_the_old_interval(before, now):
+    if before["low"] is None or now["low"] is None or before["low"] <= now["value"] <= before["high"]:
+        return "nobody knows"
+    return by_value(before, now)
+
+
+def without_none(before, now):
+    if now["low"] > before["high"]:
+        return "better"
+    return "worse" if now["high"] < before["low"] else "nobody knows"
+
+
+def none_is_best(before, now):
+    ends = [[1.0 if score[end] is None else score[end] for end in ("low", "high")] for score in (before, now)]
+    return without_none(*[{"low": low, "high": high} for low, high in ends])
 
 
 def resampled(correct, groups, seed, replace=True, ends=(2.5, 97.5), share=1.0):
@@ -324,8 +346,6 @@ MISTAKES = [
     ("freeze", [freeze_all], "nothing can learn"),
     ("freeze", [freeze_the_head], "it is the head"),
     ("freeze", [freeze_with_training], "training mode"),
-    ("steps", [16], "four views"),
-    ("steps", [2048], "rows"),
     ("cross_entropy", [lambda t, p: -log_loss((t * p).sum(1)).mean()], "minus is missing"),
     ("cross_entropy", [lambda t, p: log_loss((t * p).sum(1))], "single photos"),
     ("cross_entropy", [lambda t, p: log_loss((t * p).sum(1)).sum()], "sum over the photos"),
@@ -338,10 +358,7 @@ MISTAKES = [
     ("best_epoch", [minimum], "never comes"),
     ("best_epoch", [last_epoch], "where training stops"),
     ("best_epoch", [lambda losses, patience: len(losses)], "the last one"),
-    ("best_epoch", [waits_only_once], "begins anew"),
-    ("train", [through_the_base], "called 30 times"),
-    ("train", [one_epoch], "30 steps"),
-    ("train", [photos_to_the_head], "was given a photo"),
+    ("best_epoch", [waits_only_once], "starts over"),
     ("features_stay", [True, True, True, False], "`top_of_the_base_thawed`: what does a training step"),
     ("features_stay", [True, "yes", False, False], "should be True or False"),
     ("pace", [lambda step, steps, warmup, top: cosine(step, steps, 0, top)], "rise during the first steps is missing"),
@@ -351,6 +368,47 @@ MISTAKES = [
     ("pace", [lambda step, steps, warmup, top: min(step / warmup, (steps - step) / (steps - warmup))], "straight line"),
     ("pace", [lambda step, steps, warmup, top: cosine(step, steps, warmup, 1)], "`largest` makes no difference"),
     ("pace", [lambda *a: cosine(*a) ** 2], "step 5 has the rate 0.500, not 0.250"),
+    ("names_of", [asks(lambda scaled: scaled)], "almost black"),
+    ("names_of", [asks(lambda scaled: scaled * 127.5)], "Add 1 before you multiply"),
+    ("names_of", [asks(lambda scaled: (scaled + 1) / 2)], "in 0…1"),
+    ("names_of", [asks(lambda scaled: (scaled + 1) * 255)], "2 wide"),
+    ("names_of", [asks(lambda scaled: scaled * 255)], "−255…255"),
+    ("names_of", [asks(lambda scaled: scaled / 127.5 - 1)], "Turn the formula around"),
+    ("names_of", [asks(lambda scaled: undone(scaled) + 20)], "as they were before the scaling"),
+    ("names_of", [asks(lambda scaled: undone(scaled)[:1])], "in the shape (1, 4, 4, 3)"),
+    ("names_of", [lambda classifier, labels, scaled: labels["classes"]], "never asked"),
+    ("names_of", [asks(undone, lambda p, classes: p.argmax(1))], "numbers of the outputs"),
+    ("names_of", [asks(undone, lambda p, classes: [classes[number] for number in p.argmin(1)])], "changed places"),
+    ("names_of", [asks(undone, lambda p, classes: ["with_mask"] * len(p))], "an ant and two zebras"),
+    ("doubt", [0.75, 0.625], "share of the *other* pictures"),
+    ("doubt", [0, 0.625], "25 of the pictures are sure and wrong"),
+    ("doubt", [1, 0.625], "75 of the pictures are sure and wrong"),
+    ("doubt", [0.5, 0.625], "as many pictures above the tip"),
+    ("doubt", [0.33, 0.625], "Not 0.33"),
+    ("doubt", [0.25, 0.5], "The other 25"),
+    ("doubt", [0.25, 0.25], "the target 0 anymore"),
+    ("doubt", [0.25, 0.375], "the 75 pictures alone"),
+    ("doubt", [0.25, 0.75], "the mean of the two targets"),
+    ("doubt", [0.25, 0.6], "is not 0.6"),
+    ("on_the_street", [lambda p, share: street(p, share, back=itself)], "these are log-odds"),
+    ("on_the_street", [lambda p, share: street(p, share, back=np.exp)], "these are odds"),
+    ("on_the_street", [lambda p, share: p + np.log(share / (1 - share))], "to the *probability*"),
+    ("on_the_street", [lambda p, share: street(p, share, sign=-1)], "the wrong direction"),
+    ("on_the_street", [lambda p, share: street(p, share, odds=itself)], "you added log(share)"),
+    ("on_the_street", [lambda p, share: p * share], "this is the product"),
+    ("on_the_street", [lambda p, share: np.full(len(p), share)], "the share alone"),
+    ("on_the_street", [lambda p, share: p], "Where does `share` come in?"),
+    ("on_the_street", [lambda p, share: street(p, share, log=np.log10)], "base 10"),
+    ("on_the_street", [lambda p, share: p**2], "with one mask in 20"),
+    ("on_the_street", [lambda p, share: street(p, 0.05)], "nothing should change"),
+    ("on_the_street", [lambda p, share: street(np.clip(p, 0.01, 0.99), share)], "0 should stay 0"),
+    ("compare", [by_value], "0.92 (0.88–0.96) is called better"),
+    ("compare", [by_the_old_interval], "0.93 (0.85–0.97) is called better"),
+    ("compare", [lambda before, now: without_none(now, before)], "changed places"),
+    ("compare", [lambda before, now: "nobody knows"], "have nothing in common"),
+    ("compare", [lambda before, now: now["low"] > before["high"]], "not True"),
+    ("compare", [without_none], "are None. `without_none` stops in line"),
+    ("compare", [none_is_best], "where a score has no interval"),
     ("threshold", [0.45, MASKED, BARE], "20 % of the bare faces"),
     ("threshold", [0.75, MASKED, BARE], "a lower threshold finds 80 %"),
     ("precision_and_recall", [lambda c: (c[0, 0] / c[0].sum(), c[0, 0] / c[:, 0].sum())], "changed places"),
@@ -592,6 +650,69 @@ def test_other_ways_of_solving_an_exercise_are_right_as_well(capsys):
     }
     for name, answers in others.items():
         assert said(capsys, CHECKS[name], *answers).startswith("RIGHT: "), name
+
+
+# The learner's own run
+
+
+@pytest.fixture
+def own_run(tmp_path, monkeypatch, sample_folder):
+    """An empty run folder in place of the learner's own."""
+    monkeypatch.setattr(own, "RUN", str(tmp_path))
+    return tmp_path
+
+
+def with_scores(before, now):
+    scores = ({"value": value, "low": value - 0.02, "high": value + 0.02} for value in (before, now))
+    head_only, current = ({"accuracy": score, "degraded": {"accuracy": score}} for score in scores)
+    return json.dumps({**current, "head_only": head_only})
+
+
+def test_a_check_says_the_same_of_every_right_answer_with_and_without_a_run(own_run, capsys):
+    def answers():
+        names = asks(undone, lambda p, classes: np.array(classes)[p.argmax(1)])
+        return [
+            said(capsys, CHECKS["names_of"], names),
+            said(capsys, CHECKS["on_the_street"], street),
+            said(capsys, CHECKS["compare"], lessons_rule),
+        ]
+
+    def lessons_rule(before, now):
+        return "nobody knows" if None in (before["low"], now["low"]) else without_none(before, now)
+
+    without_a_run = answers()
+    assert all(sentence.startswith("RIGHT: ") for sentence in without_a_run)
+    assert own.own_classifier()[3] == "the released one." and own.own_scores() == {}
+
+    labels = json.loads((RELEASED / "labels.json").read_text())
+    (own_run / "labels.json").write_text(json.dumps(labels | {"classes": ["helmet", "bare"]}))
+    shutil.copy(RELEASED / "classifier.tflite", own_run)
+    (own_run / "metrics.json").write_text(with_scores(0.8, 0.9))
+    assert answers() == without_a_run
+    _, labels, photos, whose = own.own_classifier()
+    assert labels["classes"] == ["helmet", "bare"] and photos.shape == (8, 160, 160, 3)
+    assert whose == "the one you trained."
+
+
+def test_an_answer_that_fails_on_ones_own_run_is_told(own_run, capsys):
+    def names(classifier, labels, scaled):
+        found = asks(undone)(classifier, labels, scaled)
+        return found if len(found) < 8 else found[::-1]
+
+    assert "your classifier says ['with_mask', " in said(capsys, CHECKS["names_of"], names)
+
+    def only_few(p, share):
+        return street(p, share) if len(p) < 11 else p
+
+    assert "your classifier's [" in said(capsys, CHECKS["on_the_street"], only_few)
+
+    def never_worse_than_half(before, now):
+        if None in (before["low"], now["low"]) or now["value"] < 0.5:
+            return "nobody knows"
+        return without_none(before, now)
+
+    (own_run / "metrics.json").write_text(with_scores(0.9, 0.4))
+    assert "accuracy in your run goes from" in said(capsys, CHECKS["compare"], never_worse_than_half)
 
 
 # The learner's own photos
