@@ -123,7 +123,10 @@ ASSETS = {
 
 
 def needed() -> list[str]:
-    """The names of the assets that the notebooks cannot run without."""
+    """The names of the assets that the notebooks cannot run without.
+
+    Introduced in notebook 00.
+    """
     return [name for name, asset in ASSETS.items() if not asset.optional]
 
 
@@ -145,6 +148,8 @@ def fetch(name: str, network: bool = True) -> Path:
     Raises:
         AssetError: The file was not found in any of these places.
         KeyError: The name is not in `ASSETS`.
+
+    Introduced in notebook 00.
     """
     asset = ASSETS[name]
     tried: list[str] = []
@@ -187,6 +192,8 @@ def digest(path: str | Path, is_weights: bool = False) -> str:
 
     Returns:
         The hash in hexadecimal.
+
+    Introduced in notebook 00.
     """
     if not is_weights:
         with open(path, "rb") as file:

@@ -19,6 +19,8 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per set ("train", "validation", "test"), with a column for each class and a column `groups`.
+
+    Introduced in notebook 08.
     """
     used = table[table["exclude"] == ""]
     counts = pd.crosstab(used["split"], used["label"]).reindex(["train", "validation", "test"])
@@ -34,6 +36,8 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row per finding, with the number of files of each class.
+
+    Introduced in notebook 08.
     """
     names = table["path"].str.split("/").str[1]
     found = {
@@ -62,6 +66,8 @@ def leak(table: pd.DataFrame, seeds=range(5)) -> dict[str, float]:
         Two fractions of the test photos, 0 to 1, each the mean over `seeds`. "a copy": a copy or near copy is in the
         training set. "the same person or a copy": a photo of the same group (copies, and photos of the same person) is
         in the training set.
+
+    Introduced in notebook 08.
     """
     from sklearn.model_selection import train_test_split
 

@@ -28,6 +28,8 @@ def position_layers(
     Returns:
         Layers that take and return float32 `(batch, height, width, 3)`. Pixels from outside the photo repeat its edge.
         The layers work during training only; at inference they do nothing.
+
+    Introduced in notebook 02.
     """
     import keras
 
@@ -64,6 +66,8 @@ def random_affine(
 
     Returns:
         A new photo of the same shape. Pixels from outside the photo repeat its edge.
+
+    Introduced in notebook 04.
     """
     height, width = photo.shape[:2]
     shift_x, shift_y = rng.uniform(-shift, shift, size=2) * (width, height)
@@ -89,6 +93,8 @@ def degrade(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Returns:
         A photo of the same kind. Its size may differ, because `reframe` chooses another frame.
+
+    Introduced in notebook 02.
     """
     for fault, probability in STREET_FAULTS.items():
         if rng.random() < probability:

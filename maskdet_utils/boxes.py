@@ -14,6 +14,8 @@ def clip_box(box: Sequence[float], shape: Sequence[int]) -> tuple[int, int, int,
 
     Returns:
         The part of the box inside the frame, or None if the whole box lies outside.
+
+    Introduced in notebook 06.
     """
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     right, bottom = min(shape[1], round(box[0] + box[2])), min(shape[0], round(box[1] + box[3]))
@@ -37,6 +39,8 @@ def crop_face(frame: np.ndarray, box: Sequence[float], margin: float) -> np.ndar
 
     Raises:
         ValueError: The box with its margin lies outside the frame, or its width or height is not positive.
+
+    Introduced in notebook 06.
     """
     x, y, width, height = box
     expanded = (x - margin * width, y - margin * height, width * (1 + 2 * margin), height * (1 + 2 * margin))

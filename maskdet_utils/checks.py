@@ -23,6 +23,8 @@ def check(passed: bool, claim: str, hint: str = "") -> None:
 
     Raises:
         CheckFailed: The claim is not true.
+
+    Introduced in notebook 00.
     """
     if not passed:
         raise CheckFailed(f"FAIL {claim}. {hint}".strip())
@@ -30,10 +32,16 @@ def check(passed: bool, claim: str, hint: str = "") -> None:
 
 
 def same_arrays(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> bool:
-    """Whether two lists of arrays are equal, bit for bit."""
+    """Whether two lists of arrays are equal, bit for bit.
+
+    Introduced in notebook 03.
+    """
     return len(before) == len(after) and all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 def no_group_on_two_sides(manifest: "pd.DataFrame") -> bool:
-    """Whether no group is in two sets of a split. The manifest has the columns `group` and `split`."""
+    """Whether no group is in two sets of a split. The manifest has the columns `group` and `split`.
+
+    Introduced in notebook 01.
+    """
     return bool((manifest.groupby("group")["split"].nunique() == 1).all())

@@ -117,6 +117,8 @@ def read_config(folder: str | Path) -> dict:
 
     Raises:
         ClassifierError: the file is missing, is not JSON, or holds an impossible value.
+
+    Introduced in notebook 05.
     """
     path = Path(folder) / LABELS
     try:
@@ -167,6 +169,8 @@ class LiteNetwork:
     Args:
         content: the bytes of a .tflite file.
         num_threads: how many CPU threads the network may use.
+
+    Introduced in notebook 09.
     """
 
     def __init__(self, content: bytes, num_threads: int = 2):
@@ -201,6 +205,8 @@ class LiteClassifier(LiteNetwork):
 
     Raises:
         FileNotFoundError: there is no such file.
+
+    Introduced in notebook 04.
     """
 
     def __init__(self, path: str | Path, num_threads: int = 2):

@@ -38,6 +38,8 @@ def read_class_folders(folder: str | Path, allow_conflicts: bool = False) -> tup
     Raises:
         DataError: The folder or a class is missing, a class has fewer than 10 readable photos, the same photo is in
             both classes (unless `allow_conflicts`), or `groups.csv` is not usable.
+
+    Introduced in notebook 01.
     """
     from tqdm.auto import tqdm
 
@@ -214,6 +216,8 @@ def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.nd
 
     Returns:
         The number of each photo's fold, 0 to `n_folds` − 1: int `(n,)`.
+
+    Introduced in notebook 02.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -238,6 +242,8 @@ def split_by_group(manifest: pd.DataFrame, seed: int) -> pd.Series:
 
     Raises:
         DataError: There are fewer than 5 groups, or one of the three sets lacks a class.
+
+    Introduced in notebook 01.
     """
     if manifest["group"].nunique() < 5:
         raise DataError(f"A split by group needs at least five groups. Found: {manifest['group'].nunique()}.")
@@ -267,6 +273,8 @@ def stream(paths, targets, image_size: int, *, batch_size: int = 32, seed: int =
     Returns:
         A `tf.data.Dataset` of (pixels, targets): float32 `(batch, image_size, image_size, 3)`, 0 to 255, and float32
         `(batch, classes)`.
+
+    Introduced in notebook 01.
     """
     import tensorflow as tf
 

@@ -59,6 +59,8 @@ class MaskDetector:
             faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
             `threshold`, and `unsure` at any time.
         milliseconds: how long the last frame took, as {"faces", "classifier", "whole"}.
+
+    Introduced in notebook 00.
     """
 
     def __init__(

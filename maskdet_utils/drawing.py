@@ -22,6 +22,8 @@ def draw(frame: np.ndarray, detections, classes) -> np.ndarray:
 
     Returns:
         A marked copy of the frame.
+
+    Introduced in notebook 00.
     """
     marked = np.ascontiguousarray(frame).copy()
     unit = max(1, round(min(frame.shape[:2]) / 300))  # pixels per line width
@@ -39,7 +41,10 @@ def draw(frame: np.ndarray, detections, classes) -> np.ndarray:
 
 
 def caption(detection) -> str:
-    """Return the text at a box, such as "with mask 98%"."""
+    """Return the text at a box, such as "with mask 98%".
+
+    Introduced in notebook 06.
+    """
     text = detection.label.replace("_", " ")
     if text == "unsure" or detection.probability < 0.5:  # in a video, a label stays until another one is sure
         return text

@@ -39,6 +39,8 @@ def versions(requirements: list[str] | None = None) -> list[tuple[str, str, str,
 
     Returns:
         One row per package: (package, version wanted, version found or "missing", whether it fits).
+
+    Introduced in notebook 00.
     """
     from packaging.requirements import Requirement
 
@@ -61,6 +63,8 @@ def system_libraries() -> str | None:
 
     Returns:
         None if it does. Otherwise a sentence that names the missing library and the command that installs it.
+
+    Introduced in notebook 00.
     """
     try:
         import cv2  # noqa: F401
@@ -73,5 +77,8 @@ def system_libraries() -> str | None:
 
 
 def free_disk_gb(folder: str | Path) -> float:
-    """Free space in gigabytes on the disk that holds `folder`."""
+    """Free space in gigabytes on the disk that holds `folder`.
+
+    Introduced in notebook 00.
+    """
     return shutil.disk_usage(Path(folder)).free / 1e9

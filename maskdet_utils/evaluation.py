@@ -11,6 +11,8 @@ def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
     Args:
         truth: the index of each photo's true class, int `(n,)`.
         probabilities: `(n, classes)`.
+
+    Introduced in notebook 05.
     """
     return float((probabilities.argmax(axis=1) == truth).mean())
 
@@ -21,6 +23,8 @@ def balanced_accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
     Args:
         truth: the index of each photo's true class, int `(n,)`. A class that does not occur in it is left out.
         probabilities: `(n, classes)`.
+
+    Introduced in notebook 05.
     """
     counts = confusion(truth, probabilities)
     totals = counts.sum(axis=1)
@@ -146,6 +150,8 @@ def headline(truth, probabilities, groups, seed: int = 0) -> dict:
     Returns:
         `{"value", "low", "high"}` for `accuracy`, `balanced_accuracy`, and `roc_auc`, see `with_intervals`; `low` and
         `high` are None where no interval is known. And `groups_without_error`, see there.
+
+    Introduced in notebook 05.
     """
     metrics = {"accuracy": accuracy, "balanced_accuracy": balanced_accuracy, "roc_auc": roc_auc}
     scores = with_intervals(metrics, truth, probabilities, groups, seed=seed)
@@ -189,6 +195,8 @@ def classify_photos(
 
     Raises:
         PhotoError: a photo cannot be read.
+
+    Introduced in notebook 05.
     """
     from tqdm.auto import tqdm
 

@@ -14,7 +14,10 @@ _converted: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()  # network â
 
 
 def to_litert(classifier, path) -> None:
-    """Write a Keras classifier to `path` as a LiteRT file that takes float32 pixels and any batch size."""
+    """Write a Keras classifier to `path` as a LiteRT file that takes float32 pixels and any batch size.
+
+    Introduced in notebook 04.
+    """
     write_file(path, convert(classifier))
 
 
@@ -29,6 +32,8 @@ def as_litert(network, num_threads: int = 2) -> LiteNetwork:
 
     Returns:
         A function that gives the same outputs as the network at inference. It cannot be trained.
+
+    Introduced in notebook 09.
     """
     weights = hashlib.sha256(b"".join(weight.tobytes() for weight in network.get_weights())).digest()
     if _converted.get(network, (None,))[0] != weights:

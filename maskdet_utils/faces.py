@@ -49,6 +49,8 @@ class CenterFace:
     Raises:
         ValueError: `side` is not a multiple of 32.
         AssetError: the network's file is not available.
+
+    Introduced in notebook 02.
     """
 
     name = "CenterFace"
@@ -156,6 +158,8 @@ class OpenCvSsd:
 
     Args:
         min_score: a face must score more than this.
+
+    Introduced in notebook 09.
     """
 
     name = "OpenCV SSD"
@@ -200,6 +204,8 @@ def face_detector(name: str = "auto") -> CenterFace | YuNet | OpenCvSsd:
     Raises:
         ValueError: no detector has this name.
         AssetError: the detector's files are not available.
+
+    Introduced in notebook 06.
     """
     if name not in (*DETECTORS, "auto", "careful"):
         raise ValueError(f"No face detector is called {name!r}. Choose from: auto, careful, {', '.join(DETECTORS)}.")
@@ -224,6 +230,8 @@ class FaceMesh:
         min_presence: the lowest probability, 0 to 1, that there is a face in the crop at all. Below it, `find` returns
             None.
         num_threads: how many CPU threads the network may use.
+
+    Introduced in notebook 02.
     """
 
     side = 192  # of the network's square input, in pixels

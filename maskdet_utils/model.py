@@ -11,7 +11,10 @@ FEATURES = 1280  # channels of MobileNetV2's last layer
 
 
 def set_seed(seed: int) -> None:
-    """Make runs on one machine repeatable: seed Python, NumPy, and TensorFlow, and use deterministic kernels."""
+    """Make runs on one machine repeatable: seed Python, NumPy, and TensorFlow, and use deterministic kernels.
+
+    Introduced in notebook 03.
+    """
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
@@ -26,6 +29,8 @@ def build_base(image_size: int) -> keras.Model:
     Returns:
         A model from float32 `(batch, image_size, image_size, 3)`, scaled to −1…1, to float32 feature maps
         `(batch, image_size/32, image_size/32, 1280)`.
+
+    Introduced in notebook 03.
     """
     base = keras.applications.MobileNetV2(
         input_shape=(image_size, image_size, 3),
@@ -44,6 +49,8 @@ def build_head(n_classes: int = 2, units: int = 128, dropout: float = 0.5) -> ke
         n_classes: the number of outputs.
         units: the width of the dense layer.
         dropout: the fraction of its outputs that dropout sets to 0 during training.
+
+    Introduced in notebook 03.
     """
     return keras.Sequential(
         [
@@ -67,6 +74,8 @@ def build_classifier(base: keras.Model, head: keras.Model) -> keras.Model:
 
     Returns:
         A model from RGB pixels 0–255, float32 `(batch, size, size, 3)`, to probabilities `(batch, classes)`.
+
+    Introduced in notebook 03.
     """
     pixels = keras.Input(base.input_shape[1:], name="pixels")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1, name="scale")(pixels)

@@ -34,7 +34,10 @@ def cache_folder() -> Path:
 
 
 def resolve(path: str | Path) -> Path:
-    """Make a path absolute. A relative path starts at the repository's root, not at the current folder."""
+    """Make a path absolute. A relative path starts at the repository's root, not at the current folder.
+
+    Introduced in notebook 01.
+    """
     path = Path(path).expanduser()
     return path if path.is_absolute() else repository_root() / path
 

@@ -42,6 +42,8 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
     Raises:
         PhotoError: The file is missing, empty, damaged, or not a photo, or the photo has a side of fewer than 8 pixels
             or more than 100 megapixels.
+
+    Introduced in notebook 00.
     """
     from PIL import Image, ImageOps
 
@@ -121,6 +123,8 @@ def resize_fast(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Args:
         frame: Pixels, `(height, width)` or `(height, width, channels)`.
         size: The new (width, height) in pixels.
+
+    Introduced in notebook 09.
     """
     height, width = frame.shape[:2]
     factor_x, factor_y = max(1, width // size[0]), max(1, height // size[1])
@@ -166,6 +170,8 @@ def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
 
     Returns:
         RGB uint8 `(size, size, 3)`.
+
+    Introduced in notebook 01.
     """
     if min(photo.shape[:2]) >= size:
         return resize_fast(photo, (size, size))

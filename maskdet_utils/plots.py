@@ -17,7 +17,10 @@ CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
 
 
 def use_style() -> None:
-    """Set the text size, grid, and colors of every figure in a notebook."""
+    """Set the text size, grid, and colors of every figure in a notebook.
+
+    Introduced in notebook 01.
+    """
     plt.rcParams.update(
         {
             "font.size": 11,
@@ -48,6 +51,8 @@ def show_photos(
 
     Returns:
         The figure.
+
+    Introduced in notebook 00.
     """
     rows = -(-len(photos) // columns)
     cell = width / columns
@@ -75,6 +80,8 @@ def show_training(history: dict) -> plt.Figure:
 
     Returns:
         The figure.
+
+    Introduced in notebook 04.
     """
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.2))
     epochs = np.arange(1, len(history["loss"]) + 1)
@@ -96,6 +103,8 @@ def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> plt.Figure:
 
     Returns:
         The figure.
+
+    Introduced in notebook 05.
     """
     figure, axis = plt.subplots(figsize=(4.6, 3.8))
     axis.imshow(counts, cmap="Blues", vmin=0)
@@ -127,6 +136,8 @@ def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
         name: of the file, without its suffix.
         alt: the alt text. It goes into the file, for the run's page, and into the notebook's output, where screen
             readers find it.
+
+    Introduced in notebook 00.
     """
     from .runs import FIGURES, open_run
 
@@ -136,7 +147,10 @@ def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
 
 
 def show(figure: plt.Figure, alt: str) -> None:
-    """Show a figure in the notebook as a PNG with alt text, then close it."""
+    """Show a figure in the notebook as a PNG with alt text, then close it.
+
+    Introduced in notebook 08.
+    """
     import io
 
     from IPython.display import display

@@ -55,6 +55,8 @@ def read_table() -> pd.DataFrame:
         - `copy_of`: the path of the first photo of which this one is a copy or near copy, or "".
         - `faces`: how many large faces were found. It is missing for a file that nobody has looked at.
         - `remark`: what somebody saw in the photo, or "".
+
+    Introduced in notebook 08.
     """
     return pd.read_csv(resolve(TABLE), dtype={"faces": "Int64"}, keep_default_na=False, na_values={"faces": [""]})
 
@@ -70,6 +72,8 @@ def read_manifest(folder: str | Path, cleaned: bool = True) -> tuple[pd.DataFram
     Returns:
         Two tables: the manifest (`path`, `label`, `group`, `split`) of the photos that are in `folder` and not
         excluded, and the photos left out (`path`, `reason`).
+
+    Introduced in notebook 01.
     """
     table = read_table()
     reason = table["exclude"] if cleaned else table["exclude"].where(table["exclude"].isin(ALWAYS_EXCLUDED), "")
@@ -98,6 +102,8 @@ def fetch(source: str | Path | None = None, folder: str | Path | None = None) ->
     Raises:
         AssetError: The data set could not be fetched, or something in the source is not as it should be. The folder is
             then still as it was before.
+
+    Introduced in notebook 01.
     """
     folder = resolve(folder or FOLDER)
     folder.parent.mkdir(parents=True, exist_ok=True)

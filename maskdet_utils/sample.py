@@ -28,6 +28,8 @@ def att_photos() -> Iterator[tuple[str, int, np.ndarray]]:
 
     Yields:
         The person ("s01" to "s40"), the photo's number (1 to 10), and the photo, RGB uint8 `(112, 92, 3)`.
+
+    Introduced in notebook 02.
     """
     with zipfile.ZipFile(assets.fetch("att_faces")) as archive:
         for person in range(1, 41):
@@ -66,6 +68,8 @@ def color(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.n
 
     Returns:
         RGB uint8 of the same size.
+
+    Introduced in notebook 02.
     """
     face_width = masks.face_axes(mesh)[1]
     skin = cv2.fillConvexPoly(np.zeros(photo.shape[:2], np.float32), cv2.convexHull(np.int32(mesh[:, :2])), 1)
@@ -100,6 +104,8 @@ def build(folder: str | Path | None = None, seed: int = 0) -> Path:
 
     Returns:
         The folder.
+
+    Introduced in notebook 00.
     """
     folder = resolve(folder or FOLDER)
     stamp = f"{VERSION} {seed}"

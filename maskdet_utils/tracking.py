@@ -65,6 +65,8 @@ class Tracker:
         settled: after this many classifications in a row that support the label, every other frame is enough.
         frame: how many frames there were so far.
         tracks: the people who are in sight now, or were in sight within the last `patience` frames.
+
+    Introduced in notebook 06.
     """
 
     min_iou: float = 0.3

@@ -10,7 +10,10 @@ from .photos import PhotoError, fit_to_input, read_ahead, read_photo
 
 
 class EpochPrinter(keras.callbacks.Callback):
-    """Print one short line per epoch, because a progress bar fills a saved notebook."""
+    """Print one short line per epoch, because a progress bar fills a saved notebook.
+
+    Introduced in notebook 04.
+    """
 
     def on_epoch_end(self, epoch, logs=None):
         print(f"epoch {epoch + 1:2d}:  " + "  ".join(f"{name} {value:.3f}" for name, value in logs.items()))
@@ -92,6 +95,8 @@ def features_of_views(base, paths, targets, n_views: int, seed: int, *, change=N
 
     Raises:
         PhotoError: a photo cannot be read.
+
+    Introduced in notebook 05.
     """
     paths = list(paths)
     batches = run_views(base, paths, n_views, seed, change=change, move=move)
@@ -115,6 +120,8 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
 
     Returns:
         Keras's `History`.
+
+    Introduced in notebook 05.
     """
     after_pooling = keras.Sequential([keras.Input((train[0].shape[1],)), *head.layers[1:]])
     compile_classifier(after_pooling, learning_rate)

@@ -31,6 +31,14 @@ def said(capsys, check, *answers):
     return printed.strip()
 
 
+def trained_head(head, base, examples, *, sign=1, rate=0.1, factor=lambda base, x: base * x, thawed=False, stale=False):
+    start = head
+    for x, wanted in examples:
+        step = sign * rate * (wanted - (start if stale else head) * base * x)
+        head, base = head + step * factor(base, x), base + (step * head * x if thawed else 0)
+    return head
+
+
 def softmax(scores, axis):
     return np.exp(scores) / np.exp(scores).sum(axis=axis, keepdims=axis is not None)
 
@@ -266,18 +274,33 @@ MASKED, BARE = np.array([0.9, 0.8, 0.7, 0.6, 0.2]), np.array([0.65, 0.5, 0.4, 0.
 
 # check, answers, and words that its sentence must hold
 MISTAKES = [
-    ("notebook", ["03"], "notebook 03 runs without it"),
-    ("notebook", [3], "notebook 3 runs without it"),
+    ("printed", [[80, 160, 80, "NameError"]], "B ran twice"),
+    ("printed", [[160, 160, 80, "NameError"]], "Follow `size`"),
+    ("printed", [[40, 40, 80, "NameError"]], "A ran again"),
+    ("printed", [[40, 160, "NameError", "NameError"]], "not from the kernel"),
+    ("printed", [[40, 160, 160, "NameError"]], "B changes `size`"),
+    ("printed", [[40, 160, 20, "NameError"]], "A had run again"),
+    ("printed", [[40, 160, 80, 80]], "a restart empties the kernel"),
+    ("printed", [[40, 160, 80, "SyntaxError"]], "does not stop with SyntaxError"),
+    ("printed", [[40, 160, 80]], "a list of four"),
+    ("train_head", [lambda head, base, examples: head], "has not changed"),
+    ("train_head", [lambda *a: trained_head(*a, sign=-1)], "moves away"),
+    ("train_head", [lambda head, base, examples: trained_head(head, 1, examples)], "without a base"),
+    ("train_head", [lambda *a: trained_head(*a, factor=lambda base, x: x)], "multiplied by `x`"),
+    ("train_head", [lambda *a: trained_head(*a, factor=lambda base, x: 1)], "The feature is missing"),
+    ("train_head", [lambda *a: trained_head(*a, thawed=True)], "the base has changed"),
+    ("train_head", [lambda *a: trained_head(*a, stale=True)], "with the head from the start"),
+    ("train_head", [lambda head, base, examples: trained_head(head, base, examples[:1])], "inside the loop"),
+    ("train_head", [lambda head, base, examples: trained_head(head, base, examples[-1:])], "only the last example"),
+    ("train_head", [lambda head, base, examples: base * trained_head(head, base, examples)], "the head alone"),
+    ("train_head", [lambda head, base, examples: trained_head(0.5, 2.0, examples)], "not for others"),
+    ("train_head", [lambda *a: trained_head(*a, rate=0.2)], "should lead to 1.446"),
     ("sentence", ["The mask covers mouth and nose"], "30 characters"),
     ("sentence", ["The mask covers south and nose."], "2 letters differ"),
     ("sentence", ["The mask covers mouth and hose."], "its checksum begins with"),
     ("is_intact", [lambda c, e: len(c) == 18], "size is the same"),
     ("is_intact", [lambda c, e: hashlib.sha256(c).digest() == e], "hexdigest"),
     ("is_intact", [lambda c, e: hashlib.sha256(c).hexdigest()[:8] == e[:8]], "first 16 letters"),
-    ("megabytes", [lambda f: sum(p.stat().st_size for p in f.glob("*") if p.is_file()) / 1e6], "rglob"),
-    ("megabytes", [lambda f: sum(p.stat().st_size for p in f.rglob("*") if p.is_file())], "these are bytes"),
-    ("megabytes", [lambda f: sum(p.stat().st_size for p in f.rglob("*") if p.is_file()) / 1024**2], "mebibyte"),
-    ("megabytes", [lambda f: sum(max(p.stat().st_size, 60) for p in f.rglob("*")) / 1e6], "folders were counted"),
     ("size", [56], "a sixteenth"),
     ("size", [160], "51 %"),
     ("label_of", [lambda path, folder: path.name], "name of the file"),
@@ -614,6 +637,8 @@ def test_what_goes_wrong_in_a_function_is_told_with_its_line(capsys):
 
 def test_other_ways_of_solving_an_exercise_are_right_as_well(capsys):
     others = {
+        "printed": [(40, 160, 80, NameError)],
+        "train_head": [trained_head],
         "scale": [lambda pixels: (pixels.astype("float32") - 127.5) / 127.5],
         "one_hot": [lambda labels, classes: [[int(label == name) for name in classes] for label in labels]],
         "is_test": [by_person],

@@ -148,10 +148,11 @@ def test_a_notebook_finds_its_checks_wherever_it_runs(pair, folder, clone):
     assert done.stdout.strip() == f"{lesson} True"
 
 
-def test_the_wheel_has_neither_the_checks_nor_the_tools():
+def test_the_wheel_has_every_room_of_the_package_and_neither_the_checks_nor_the_tools():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["setuptools"]["packages"] == ["maskdet_utils"], "named one by one, so nothing else is packed"
-    modules = {path.name for path in (ROOT / "maskdet_utils").glob("*.py")}
+    rooms = sorted(path.parent.relative_to(ROOT) for path in (ROOT / "maskdet_utils").rglob("__init__.py"))
+    assert project["tool"]["setuptools"]["packages"] == [".".join(room.parts) for room in rooms]
+    modules = {path.name for path in (ROOT / "maskdet_utils").rglob("*.py")}
     assert not modules & {"exercise_checks.py", "grading.py", "exercises.py", "notebooks.py"}
 
 

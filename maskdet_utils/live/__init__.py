@@ -1,4 +1,4 @@
 """The live loop: frames in, boxes and labels out.
 
-Notebook 06 uses it to show the camera panel; `maskdet annotate` uses it to mark photos, videos, and streams.
+Used by notebook 06, which shows the camera panel, and by `maskdet annotate`, which marks photos, videos, and streams.
 """

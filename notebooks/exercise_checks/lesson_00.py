@@ -1,24 +1,91 @@
 """Checks for the exercises of lesson 00: check your setup."""
 
 import hashlib
-import tempfile
-from pathlib import Path
 
 from .grading import NotYet, call, graded, reject, same
 
 
 @graded
-def notebook(answer):
-    """The notebook that needs `anywidget`, as two digits."""
-    from maskdet_utils.paths import repository_root
+def printed(answer):
+    """A list of four: the three numbers that cell C prints, and the name of the error after the restart."""
+    if not isinstance(answer, list | tuple) or len(answer) != 4:
+        raise NotYet("the answer is a list of four: three numbers, then the name of an error in quotes.")
+    first, second, third, error = answer
+    reject(first, {"the first time: B ran twice, and the second run started from what the first one had left.": 80})
+    if first != 40:
+        raise NotYet(f"the first time, C does not print {first}. Follow `size` through A, B, and B again.")
+    if second in (40, 20, 80):
+        raise NotYet(f"the second time, C does not print {second}: A ran again and set `size` back to what A says.")
+    if second != 160:
+        raise NotYet(f"the second time, C does not print {second}. Which cell ran last before C?")
+    if "error" in str(third).lower():
+        raise NotYet("the third time: A is gone from the page, but not from the kernel. It still knows `size`.")
+    reject(
+        third, {"the third time: B ran before C, and B changes `size`.": 160, "the third time: A had run again.": 20}
+    )
+    if third != 80:
+        raise NotYet(f"the third time, C does not print {third}. What did A leave in `size`, and what does B do to it?")
+    if isinstance(error, int | float):
+        raise NotYet("a restart empties the kernel, and no cell on the page defines `size` anymore. B cannot run.")
+    name = getattr(error, "__name__", str(error)).split(":")[0].strip()
+    if name != "NameError":
+        raise NotYet(f"the last run does not stop with {name}. Try it: restart a notebook and run only B.")
+    return "you followed the order in which the cells ran, which is all that the kernel knows."
 
-    lines = (repository_root() / "pyproject.toml").read_text(encoding="utf-8").splitlines()
-    reason = next(line for line in lines if line.strip().startswith('"anywidget')).partition("# ")[2]
-    if f"{answer:0>2}" != reason[:2]:
-        raise NotYet(
-            f"notebook {answer} runs without it. Find anywidget in pyproject.toml: the reason is behind the #."
-        )
-    return f"it says there: {reason}."
+
+# The smallest transfer learning: a base that stays, a head that learns. `step_on` says what the step is multiplied by.
+def _trained(head, base, examples, *, sign=1, feature_of=None, step_on=None, also_base=False):
+    feature_of = feature_of or (lambda base, x: base * x)
+    for x, wanted in examples:
+        feature = feature_of(base, x)
+        error = wanted - head * feature
+        step = 0.1 * sign * error
+        base += step * head * x if also_base else 0
+        head += step * (feature if step_on is None else step_on(x))
+    return head
+
+
+@graded
+def train_head(function):
+    """A function that trains the weight `head` and leaves the weight `base` as it is."""
+    start, base, examples = 0.5, 2.0, [(1.0, 3.0), (0.5, 1.5), (1.5, 4.5)]
+    found = float(call(function, start, base, list(examples)))
+    at_once = start + sum(0.1 * (wanted - start * base * x) * base * x for x, wanted in examples)
+    right = _trained(start, base, examples)
+    mistakes = {
+        "the head has not changed. In each round, put the new value back into `head`.": start,
+        "the head moves away from the answer. The error is what was wanted minus what the network answered.": _trained(
+            start, base, examples, sign=-1
+        ),
+        "this trains a head without a base. The head does not see `x`; it sees the feature, `base * x`.": _trained(
+            start, base, examples, feature_of=lambda base, x: x
+        ),
+        "the step is multiplied by `x`. What the head is multiplied by is the feature, so the step is, too.": _trained(
+            start, base, examples, step_on=lambda x: x
+        ),
+        "the step should be 0.1 × error × feature. The feature is missing.": _trained(
+            start, base, examples, step_on=lambda x: 1
+        ),
+        "the base has changed as well. It comes from somebody else's training and stays as it is.": _trained(
+            start, base, examples, also_base=True
+        ),
+        "every error is computed with the head from the start. Use the head as the examples before have left it.": at_once,
+        "only the first example counts. Is `return` inside the loop?": _trained(start, base, examples[:1]),
+        "only the last example counts. Start from `head` once, not in every round.": _trained(
+            start, base, examples[2:]
+        ),
+        "this is the product of head and base. Give back the head alone.": base * right,
+    }
+    reject(found, mistakes)
+    if not same(found, right):
+        raise NotYet(f"from the head {start:g}, three examples should lead to {right:.3f}, not to {found:.3f}.")
+    other = float(call(function, 1.0, 0.5, list(examples)))
+    if not same(other, _trained(1.0, 0.5, examples)):
+        raise NotYet("right for one head and one base, but not for others. Use `head` and `base` as they are given.")
+    return (
+        f"the head went from {start:g} to {found:.2f}, close to the best, 1.5, and the base stayed as it was. "
+        "Notebooks 03 and 04 do this with a base of 2,257,984 weights."
+    )
 
 
 DAMAGED = "The mask covers mouth and rose."
@@ -56,25 +123,3 @@ def is_intact(function):
     if call(function, content, right[:16] + 48 * "0"):
         raise NotYet("a checksum that agrees in its first 16 letters only is let through. Compare all 64.")
     return "a single letter is noticed, and so is a checksum that agrees in part."
-
-
-@graded
-def megabytes(function):
-    """A function that measures a folder in millions of bytes."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "photos" / "more").mkdir(parents=True)
-        (folder / "weights.h5").write_bytes(bytes(1_500_000))
-        (folder / "photos" / "more" / "face.jpg").write_bytes(bytes(500_000))
-        found = float(call(function, folder))
-    mistakes = {
-        "files in folders within the folder are left out. `glob` looks at one level, `rglob` at all of them.": 1.5,
-        "these are bytes. How many bytes are a megabyte?": 2_000_000,
-        "you count 1,048,576 bytes to the megabyte (that is a mebibyte); this course counts 1,000,000.": 2e6 / 1024**2,
-    }
-    reject(found, mistakes)
-    if 2 + 1e-6 < found < 2.1:
-        raise NotYet("folders were counted as well. Ask each path whether it `is_file()`.")
-    if not same(found, 2.0):
-        raise NotYet(f"a file of 1.5 MB, and one of 0.5 MB two folders further down, should be 2 MB, not {found:g}.")
-    return "files at every depth are counted, and nothing else."
