@@ -1,8 +1,8 @@
-"""A folder of face crops, from files to probabilities: the usual way against ours, in turns. Prints a ratio, writes JSON.
+"""Time a folder of face crops from files to probabilities: the usual way against ours, in turns. Writes JSON.
 
     python benchmarks/folders.py [FOLDER] [--rounds 3] [--results FILE]
 
-The usual way is that of the recipe's training script: `load_img` at 224×224, all photos in one float32 array,
+The usual way is that of the recipe's training script: `load_img` at 224×224, all photos in one float32 array, and
 `model.predict`. Ours is `maskdet evaluate`. FOLDER holds with_mask/ and without_mask/ (default: the built-in sample).
 """
 
@@ -23,7 +23,7 @@ RESULTS = "benchmarks/results/folders.json"
 
 
 def usual_way():
-    """A function from files to probabilities, as the recipe would do it; untrained, which takes the same time."""
+    """Return a function from files to probabilities that works as the recipe does, untrained (which takes as long)."""
     from maskdet_utils.model import build_base, build_head, keras
 
     base = build_base(224)
@@ -37,7 +37,7 @@ def usual_way():
     return classify
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--rounds", type=int, default=3)
@@ -51,23 +51,23 @@ def main():
         "ours": lambda: predict_crops(classifier, config, folder),
     }
     rates: dict = {name: [] for name in ways}
-    for number in range(options.rounds + 1):  # the first one warms up
+    for number in range(options.rounds + 1):  # the first round only warms up
         for name, way in ways.items():
             start = time.perf_counter()
             way()
             if number:
                 rates[name].append(len(files) / (time.perf_counter() - start))
-    middle = {name: float(np.median(values)) for name, values in rates.items()}
+    medians = {name: float(np.median(values)) for name, values in rates.items()}
     results = {
         "cores": os.cpu_count(),
         "photos": len(files),
         "photos_a_second": {
-            name: {"median": round(middle[name]), "all": np.round(rates[name]).tolist()} for name in ways
+            name: {"median": round(medians[name]), "all": np.round(rates[name]).tolist()} for name in ways
         },
-        "times_faster": round(middle["ours"] / middle["usual"], 2),
+        "times_faster": round(medians["ours"] / medians["usual"], 2),
     }
     for name in ways:
-        print(f"{name:6s} {middle[name]:6.0f} photos a second ({min(rates[name]):.0f} to {max(rates[name]):.0f})")
+        print(f"{name:6s} {medians[name]:6.0f} photos per second ({min(rates[name]):.0f} to {max(rates[name]):.0f})")
     print(f"ours is {results['times_faster']:.1f} times as fast")
     write_file(options.results, (json.dumps(results, indent=1) + "\n").encode())
 

@@ -1,10 +1,10 @@
-"""How time and memory grow: with the photos of a folder, the faces of a frame, the size of a frame. Prints, writes JSON.
+"""Measure how time and memory grow with photos per folder, faces per frame, and frame size. Prints and writes JSON.
 
     python benchmarks/growth.py [--photos 1000 4000 16000] [--results FILE]
 
-Each point is measured in a process of its own, so that its peak of memory is its own. Photos are those of the built-in
-sample, repeated. Faces are boxes of a full-HD frame, which is searched for faces besides; sizes of frames are one
-picture with four faces, enlarged. A slope of 1 means: twice as many, twice the time.
+Each point is measured in a separate process, so that its peak memory is its own. The photos are those of the built-in
+sample, repeated. The faces are boxes in one full-HD frame, which is also searched for faces. The frames are one picture
+with four faces, resized. A slope of 1 means that twice as many take twice as long.
 """
 
 import argparse
@@ -42,7 +42,7 @@ WORDS = {
 
 
 def linked_photos(count: int, folder: Path) -> Path:
-    """A folder of class folders with `count` photos: links to the sample's, again and again."""
+    """Make class folders with `count` links to the sample's photos, repeated as needed."""
     photos = {name: sorted((sample.build() / name).iterdir()) for name in ("with_mask", "without_mask")}
     for name, files in photos.items():
         (folder / name).mkdir(parents=True)
@@ -52,8 +52,8 @@ def linked_photos(count: int, folder: Path) -> Path:
     return folder
 
 
-def judge_folder(folder: Path) -> float:
-    """Seconds for all photos of a folder of class folders, from files to probabilities."""
+def run_evaluate(folder: Path) -> float:
+    """Time all photos in class folders, from files to probabilities, in seconds."""
     classifier, config = load_classifier(RELEASED)
     start = time.perf_counter()
     predict_crops(classifier, config, folder)
@@ -61,7 +61,7 @@ def judge_folder(folder: Path) -> float:
 
 
 def features_of_folder(folder: Path) -> float:
-    """Seconds for one view of each photo of a folder, from files to features."""
+    """Time one view of each photo in a folder, from files to features, in seconds."""
     from maskdet_utils import augment, model, training
 
     base = model.build_base(160)
@@ -74,7 +74,7 @@ def features_of_folder(folder: Path) -> float:
 
 
 def classify_faces(count: int) -> float:
-    """Seconds for a full-HD frame with `count` faces: one search for faces, and all of them classified."""
+    """Time a full-HD frame with `count` faces: search it once and classify all faces, in seconds."""
     frame = full_hd()
     boxes = [(20 + 110 * (number % 16), 20 + 120 * (number // 16), 80, 96) for number in range(count)]
     detector = MaskDetector.load(RELEASED)
@@ -82,7 +82,7 @@ def classify_faces(count: int) -> float:
 
 
 def look_at_frame(height: int) -> float:
-    """Seconds for a frame of this height with four faces, detector and classifier, nothing skipped."""
+    """Time a frame of this height with four faces, all of which are detected and classified, in seconds."""
     frame = cv2.resize(full_hd(), (height * 16 // 9, height), interpolation=cv2.INTER_LINEAR)
     detector = MaskDetector.load(RELEASED)
     tracker = Tracker(settled=10**9)
@@ -90,12 +90,12 @@ def look_at_frame(height: int) -> float:
 
 
 def full_hd() -> np.ndarray:
-    """A frame of 1080×1920 pixels with four faces."""
+    """Return a frame of 1080×1920 pixels with four faces."""
     return next(iter(clips.play(clips.cast_actors([1, 2, 3, 5], [()] * 4), 1, width=1920, height=1080)))[0]
 
 
 def median_seconds(work) -> float:
-    """The median of several runs, after as many that warm up."""
+    """Take the median of several runs, after the same number of warm-up runs."""
     seconds = []
     for _ in range(2 * ROUNDS):
         start = time.perf_counter()
@@ -104,35 +104,35 @@ def median_seconds(work) -> float:
     return float(np.median(seconds[ROUNDS:]))
 
 
-MEASURES = {"evaluate": judge_folder, "features": features_of_folder, "faces": classify_faces, "frame": look_at_frame}
+MEASURES = {"evaluate": run_evaluate, "features": features_of_folder, "faces": classify_faces, "frame": look_at_frame}
 
 
-def measure(axis: str, point, answer) -> None:
-    """What a process of its own does: one point, its seconds and its peak of memory in megabytes."""
-    faces._announced.add("YuNet")  # one line would be printed for each process
+def measure(axis: str, point, queue) -> None:
+    """Measure one point in a separate process: its seconds and its peak memory in megabytes."""
+    faces._announced.add("YuNet")  # otherwise each process would print which detector it uses
     seconds = MEASURES[axis](point)
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
-    answer.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6))
+    queue.put((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6))
 
 
 def in_own_process(axis: str, point) -> tuple[float, float]:
-    """Seconds and megabytes of one point."""
+    """Return the seconds and megabytes of one point."""
     context = get_context("spawn")
-    answer = context.SimpleQueue()
-    process = context.Process(target=measure, args=(axis, point, answer))
+    queue = context.SimpleQueue()
+    process = context.Process(target=measure, args=(axis, point, queue))
     process.start()
     process.join()
     if process.exitcode:
         sys.exit(f"{axis} {point}: the process ended with exit code {process.exitcode}")
-    return answer.get()
+    return queue.get()
 
 
 def slope(points, values) -> float:
-    """The exponent of growth: d log(value) / d log(point), by least squares."""
+    """Fit the exponent of growth, d log(value) / d log(point), by least squares."""
     return float(np.polyfit(np.log(points), np.log(values), 1)[0])
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=int, nargs="+", default=PHOTOS)
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
@@ -147,11 +147,11 @@ def main():
         ):
             rows = []
             for point in points:
-                about = point
+                argument = point
                 if axis in ("evaluate", "features"):
-                    about = Path(folder) / str(point)
-                    about = about if about.is_dir() else linked_photos(point, about)
-                seconds, megabytes = in_own_process(axis, about)
+                    argument = Path(folder) / str(point)
+                    argument = argument if argument.is_dir() else linked_photos(point, argument)
+                seconds, megabytes = in_own_process(axis, argument)
                 rows.append({"point": point, "seconds": round(seconds, 5), "megabytes": round(megabytes)})
                 print(f"{WORDS[axis]}: {point:6d}  {seconds:9.4f} s  {megabytes:6.0f} MB", flush=True)
             slopes = {name: round(slope(points, [row[name] for row in rows]), 2) for name in ("seconds", "megabytes")}

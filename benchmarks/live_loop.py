@@ -1,15 +1,20 @@
-"""The live loop, side by side: the usual recipe against ours, interleaved in one run. Prints a table and JSON.
+"""Compare our live loop with the usual recipe, interleaved in one run. Prints a table and writes JSON.
 
     python benchmarks/live_loop.py [--run RUN] [--rounds 30] [--results FILE] [--photos FOLDER]
 
-The usual loop (to the letter): frame resized to width 680, SSD face net on a 300×300 blob, faces cut without a margin
-and resized to 224×224, one `model.predict` for all faces of the frame. Its classifier is built but not trained: that
-takes the same time. Ours runs in three ways: every face is found and classified in "every frame"; "as shipped" a face
-with a settled label is classified in every other frame; "every third" frame only is searched for faces, too. "Bare
-networks" are the two networks' runs of "every frame" and nothing else. The loops take turns, in another order in every
-round, and each runs alone for a while before its time counts: with what another loop leaves in the processor's cache,
-it would not be its own time. Timings differ from minute to minute; only the ratios of one run count. What searching
-less costs is told on a clip: how far boxes are off, how late new faces are seen.
+The usual loop follows the recipe to the letter: the frame is resized to width 680, the SSD face net runs on a 300×300
+blob, faces are cropped without a margin and resized to 224×224, and one `model.predict` classifies all faces of the
+frame. Its classifier is built but not trained, which takes the same time.
+
+Ours runs in three ways. "every frame" finds and classifies every face in every frame. "as shipped" classifies a face
+with a settled label only in every other frame. "every third" also searches only every third frame for faces. "bare
+networks" runs the two networks of "every frame" and nothing else.
+
+The loops take turns, in a different order in each round. Each one runs alone for a while before we time it, because
+otherwise it would run with the processor's cache as another loop left it. Timings differ from minute to minute, so only
+the ratios within one run count.
+
+We measure on a clip what searching less often costs: how far boxes are off, and how late new faces are found.
 """
 
 import argparse
@@ -33,11 +38,11 @@ from maskdet_utils.photos import read_photo
 from maskdet_utils.tracking import Tracker
 
 RESULTS = "benchmarks/results/live_loop.json"
-WARMING_UP = 12  # frames, until every label is settled
+WARMING_UP = 12  # frames; enough for every label to settle
 
 
 class UsualLoop:
-    """The recipe's live loop, see above; `step` takes a BGR frame."""
+    """The recipe's live loop, see above. `step` takes a BGR frame."""
 
     def __init__(self):
         from maskdet_utils.model import build_base, keras
@@ -66,7 +71,7 @@ class UsualLoop:
 
 
 class BareNetworks:
-    """What the two networks of ours take alone, on inputs made ready beforehand."""
+    """Our two networks alone, on inputs that are prepared in advance."""
 
     def __init__(self, detector: MaskDetector, frame):
         self.classifier, self.net = detector.classifier, detector.face_detector
@@ -88,7 +93,13 @@ class BareNetworks:
 
 
 class OurLoop:
-    """`MaskDetector.track`: with `classify_all` every face in every frame; faces are looked for in every `detect_every`-th."""
+    """The loop of `MaskDetector.track`.
+
+    Args:
+        detector: The detector. Several loops may share it.
+        classify_all: True to classify every face in every frame.
+        detect_every: 3 searches for faces in every third frame only.
+    """
 
     def __init__(self, detector: MaskDetector, classify_all: bool = False, detect_every: int = 1):
         self.detector, self.detect_every = detector, detect_every
@@ -100,35 +111,47 @@ class OurLoop:
 
 
 def scene(count: int):
-    """A frame 680 pixels wide, as the recipe resizes it, with `count` bare faces of the sample."""
+    """Return a frame with `count` bare faces of the sample, 680 pixels wide as in the recipe."""
     people = [1, 2, 3, 5][:count]
     frame, _ = next(clips.play(clips.cast_actors(people, [()] * count), 1, width=680, height=510))
     return frame
 
 
 def time_steps(step, picture) -> float:
-    """Milliseconds a frame of six steps in a row (ours does different things in them), after three that do not count.
+    """Time six steps in a row after three untimed ones, in milliseconds per frame.
 
-    Each gets a new copy of the frame, as a camera's decoder would just have written it.
+    We need several steps because ours does different things in them. Each step gets a new copy of the frame, as if a
+    camera's decoder had just written it.
     """
-    taken = []
+    times = []
     for _ in range(9):
         frame = picture.copy()
         start = time.perf_counter()
         step(frame)
-        taken.append(1000 * (time.perf_counter() - start))
-    return float(np.mean(taken[3:]))
+        times.append(1000 * (time.perf_counter() - start))
+    return float(np.mean(times[3:]))
 
 
 def time_loops(run, rounds: int) -> list[dict]:
-    """Milliseconds per frame of each loop for one face and for four, taken in turns so that a bad minute hits all."""
+    """Time each loop with one face and with four, in milliseconds per frame.
+
+    The loops take turns, so that a slow minute of the machine affects all of them.
+
+    Args:
+        run: The run folder of the classifier.
+        rounds: How often each loop gets its turn.
+
+    Returns:
+        One row per loop and number of faces. `times_faster` compares it with the usual loop, and `overhead` compares
+        "every frame" with its bare networks.
+    """
     rows, usual, rng = [], UsualLoop(), np.random.default_rng(0)
     ours = {}
     for name in ("yunet", "centerface"):
         try:
             ours[name] = MaskDetector.load(run, name)
         except AssetError:
-            print(f"{name}: its file cannot be had, left out")
+            print(f"{name}: left out, because its file is not available")
     for count in (1, 4):
         frame = scene(count)
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
@@ -141,16 +164,16 @@ def time_loops(run, rounds: int) -> list[dict]:
         times: dict = {name: [] for name in loops}
         for name, (step, picture) in loops.items():
             for _ in range(WARMING_UP):
-                answer = step(picture)
-            if len(answer) != count:
-                print(f"note: {name} finds {len(answer)} of {count} faces")
+                found = step(picture)
+            if len(found) != count:
+                print(f"note: {name} finds {len(found)} of {count} faces")
         for _ in range(rounds):
             for name in rng.permutation(list(loops)):
                 times[name].append(time_steps(*loops[name]))
         times = {name: np.array(values) for name, values in times.items()}
         for name, values in times.items():
-            low, middle, high = np.percentile(values, [10, 50, 90])
-            row = {"loop": name, "faces": count, "milliseconds": middle, "low": low, "high": high}
+            low, median, high = np.percentile(values, [10, 50, 90])
+            row = {"loop": name, "faces": count, "milliseconds": median, "low": low, "high": high}
             row["times_faster"] = float(np.median(times["usual"] / values))
             if name.endswith("every frame"):
                 row["overhead"] = float(np.median(values / times[name.replace("every frame", "bare networks")])) - 1
@@ -159,7 +182,18 @@ def time_loops(run, rounds: int) -> list[dict]:
 
 
 def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[dict]:
-    """On a clip of moving faces: the overlap of our boxes with those of a search in every frame, how late a face is seen."""
+    """Measure on a clip of moving faces what searching less often costs.
+
+    Args:
+        run: The run folder of the classifier.
+        name: The face detector.
+        frames: How many frames the clip has.
+
+    Returns:
+        One row for each interval between searches: `every`, the mean `overlap` of our boxes with those of a search in
+        every frame (intersection over union), its 5th percentile `overlap_low`, and how many frames `late` a new face
+        is found at most. The list is empty if the detector's file is not available.
+    """
     try:
         detector = MaskDetector.load(run, name)
     except AssetError:
@@ -169,15 +203,15 @@ def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[d
         list(clips.play(clips.cast_actors([1, 2], [(), ()]), frames, 680, 510)),
     )
     pictures = [frame for frame, _ in pictures]
-    truth = [np.array([face.box for face in detector.detect(frame)], float).reshape(-1, 4) for frame in pictures]
+    ground_truth = [np.array([face.box for face in detector.detect(frame)], float).reshape(-1, 4) for frame in pictures]
     rows = []
     for every in (1, 2, 3, 5):
-        loop, found = OurLoop(detector, detect_every=every), []
-        for frame, boxes in zip(pictures, truth, strict=True):
-            said = np.array([face.box for face in loop.step(frame)], float).reshape(-1, 4)
-            found += iou_matrix(boxes, said).max(axis=1, initial=0).tolist() if len(boxes) else []
+        loop, overlaps = OurLoop(detector, detect_every=every), []
+        for frame, boxes in zip(pictures, ground_truth, strict=True):
+            found = np.array([face.box for face in loop.step(frame)], float).reshape(-1, 4)
+            overlaps += iou_matrix(boxes, found).max(axis=1, initial=0).tolist() if len(boxes) else []
         late = []
-        for start in range(every):  # the face comes in at each place of the cycle
+        for start in range(every):  # the face appears at each point of the cycle
             loop = OurLoop(detector, detect_every=every)
             for _ in range(start):
                 loop.step(empty)
@@ -185,8 +219,8 @@ def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[d
         rows.append(
             {
                 "every": every,
-                "overlap": float(np.mean(found)),
-                "overlap_low": float(np.percentile(found, 5)),
+                "overlap": float(np.mean(overlaps)),
+                "overlap_low": float(np.percentile(overlaps, 5)),
                 "late": max(late),
             }
         )
@@ -194,12 +228,12 @@ def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[d
 
 
 def compare_detectors(folder: Path) -> list[dict]:
-    """Recall by face size, false boxes and time of each face detector on photos with a `boxes.csv`."""
-    truth: dict = {}
+    """Compare the face detectors on photos with a `boxes.csv`: recall by face size, false boxes, and time per photo."""
+    ground_truth: dict = {}
     with open(folder / "boxes.csv", newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
-            truth.setdefault(row["path"], []).append([float(row[key]) for key in ("x", "y", "width", "height")])
-    photos = {path: read_photo(folder / path) for path in truth}
+            ground_truth.setdefault(row["path"], []).append([float(row[key]) for key in ("x", "y", "width", "height")])
+    photos = {path: read_photo(folder / path) for path in ground_truth}
     rows = []
     for name in faces.DETECTORS:
         try:
@@ -211,27 +245,27 @@ def compare_detectors(folder: Path) -> list[dict]:
             start = time.perf_counter()
             found = detector.detect(photo)
             times.append(1000 * (time.perf_counter() - start))
-            boxes = np.array(truth[path])
-            right = iou_matrix(boxes, np.array([face.box for face in found]).reshape(-1, 4)) >= 0.4
+            boxes = np.array(ground_truth[path])
+            matches = iou_matrix(boxes, np.array([face.box for face in found]).reshape(-1, 4)) >= 0.4
             sizes += np.sqrt(boxes[:, 2] * boxes[:, 3]).tolist()
-            hits += right.any(axis=1).tolist()
-            false += int((~right.any(axis=0)).sum())
+            hits += matches.any(axis=1).tolist()
+            false += int((~matches.any(axis=0)).sum())
         sizes, hits = np.array(sizes), np.array(hits)
         recall = {f"recall_{low}": hits[(sizes >= low) & (sizes < high)].mean() for low, high in ((20, 40), (40, 1e9))}
         rows.append({"detector": name, **recall, "false_boxes": false / len(photos), "milliseconds": np.median(times)})
     return rows
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", help="run folder (default: the released classifier)")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
-    parser.add_argument("--photos", type=Path, help="whole photos with boxes.csv, to compare what the detectors find")
+    parser.add_argument("--photos", type=Path, help="whole photos with boxes.csv, to compare the face detectors on")
     options = parser.parse_args()
     run = Path(options.run).resolve() if options.run else RELEASED
     rows = time_loops(run, options.rounds)
-    print(f"{'loop':28s} faces   ms a frame (10 % to 90 %)   times faster   overhead")
+    print(f"{'loop':28s} faces   ms per frame (10% to 90%)   times faster   overhead")
     for row in rows:
         overhead = f"{row['overhead']:9.0%}" if "overhead" in row else ""
         print(
@@ -241,15 +275,15 @@ def main():
     price = price_of_looking_less(run)
     for row in price:
         print(
-            f"faces looked for in every {row['every']}. frame: boxes overlap those of every frame by {row['overlap']:.2f} "
-            f"(1 in 20 by less than {row['overlap_low']:.2f}), a new face is seen up to {row['late']} frames late"
+            f"search in 1 of {row['every']} frames: boxes overlap those of every frame by {row['overlap']:.2f} "
+            f"(1 in 20 by less than {row['overlap_low']:.2f}), and a new face is found up to {row['late']} frames late"
         )
     compared = compare_detectors(options.photos) if options.photos else []
     known = json.loads(options.results.read_text())["detectors"] if options.results.is_file() else []
     for row in compared:
         print(
-            f"{row['detector']:12s} recall {row['recall_20']:.3f} (20-40 px) {row['recall_40']:.3f} (40 px and more), "
-            f"{row['false_boxes']:.2f} false boxes and {row['milliseconds']:.1f} ms a photo"
+            f"{row['detector']:12s} recall {row['recall_20']:.3f} (20-40 px) {row['recall_40']:.3f} (at least 40 px), "
+            f"{row['false_boxes']:.2f} false boxes and {row['milliseconds']:.1f} ms per photo"
         )
     results = {"cores": os.cpu_count(), "loops": rows, "looking_less": price, "detectors": compared or known}
     write_file(options.results, (json.dumps(results, indent=1, default=float) + "\n").encode())

@@ -1,11 +1,12 @@
-"""Size, time and accuracy in the street of classifiers that differ in input size or precision. Prints, writes JSON.
+"""Compare file size, time, and accuracy on street photos for several input sizes and precisions. Writes JSON.
 
     python benchmarks/pareto.py --wild FOLDER [--groups CSV] [--public FOLDER] [--run runs/public]
 
-Precision: the classifier of --run, its weights kept in four ways; "int8" measures its ranges on photos of the run's
-training part. Input size: four classifiers trained alike on the public data set but for the size of their input
-(without the drawn masks of the released one; each is kept in runs/size-N and not trained again). FOLDER holds class folders of face crops
-of other photos. All are timed in turns, in one process; only the ratios of one run count.
+Precision: the classifier of --run, with its weights stored in four ways. "int8" measures its ranges on photos from the
+run's training set. Input size: four classifiers, trained on the public data set in the same way except for their input
+size. They are trained without the drawn masks of the released one. Each is kept in runs/size-N and not trained again.
+FOLDER holds class folders of face crops from other photos. All classifiers are timed in turns, in one process; only the
+ratios within one run count.
 """
 
 import argparse
@@ -27,37 +28,37 @@ from tools import quantize, release
 
 RESULTS = "benchmarks/results/pareto.json"
 SIZES = (96, 128, 160, 224)
-TRAINING = {"n_drawn": 0, "n_views": 2, "fine_tune_epochs": 3}  # without drawn masks: quicker, and the same for all
+TRAINING = {"n_drawn": 0, "n_views": 2, "fine_tune_epochs": 3}  # without drawn masks, which is faster and fair to all
 ROUNDS = 60
 
 
-def keep(folder: Path, content: bytes, labels: dict) -> Path:
-    """A folder such as `load_classifier` takes."""
+def keep(folder: Path, content: bytes, config: dict) -> Path:
+    """Write a folder that `load_classifier` can read, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     write_file(folder / CLASSIFIER, content)
-    labels = {name: value for name, value in labels.items() if name != "sha256"}
-    write_file(folder / LABELS, json.dumps(labels).encode())
+    config = {name: value for name, value in config.items() if name != "sha256"}
+    write_file(folder / LABELS, json.dumps(config).encode())
     return folder
 
 
 def in_all_precisions(run: Path, folder: Path) -> dict[str, Path]:
-    """The classifier of a run, its weights kept in every way."""
+    """Write the classifier of a run in all precisions, and return their folders by precision."""
     from maskdet_utils.model import keras
 
     classifier = keras.saving.load_model(run / "classifier.keras")
-    labels = json.loads((run / LABELS).read_text())
+    config = json.loads((run / LABELS).read_text())
     manifest = pd.read_csv(runs.require(run, "01_load_the_data", "manifest.csv"))
     about = json.loads(runs.require(run, "01_load_the_data", "dataset.json").read_text())
     files = about["folder"] + "/" + manifest.loc[manifest["split"] == "train", "path"]
-    photos = release.some_views(files, labels["input_size"])
+    photos = release.some_views(files, config["input_size"])
     return {
-        precision: keep(folder / precision, quantize.convert(classifier, precision, photos), labels)
+        precision: keep(folder / precision, quantize.convert(classifier, precision, photos), config)
         for precision in quantize.PRECISIONS
     }
 
 
 def train_size(size: int, public_folder: Path, run: Path) -> Path:
-    """A classifier for inputs of this size, trained if it is not in its folder yet."""
+    """Train a classifier for this input size if it is not in its folder yet, and return the folder."""
     if (run / CLASSIFIER).is_file():
         return run
     from benchmarks import recipe
@@ -68,18 +69,18 @@ def train_size(size: int, public_folder: Path, run: Path) -> Path:
         classifier = recipe.train(
             training_set.with_sample(photos, 0), datasets.MASK_CLASSES, folder, image_size=size, **TRAINING
         )
-    labels = {"classes": datasets.MASK_CLASSES, "input_size": size, "threshold": 0.5, "crop_margin": 0.25}
-    return keep(run, export.convert(classifier), labels)
+    config = {"classes": datasets.MASK_CLASSES, "input_size": size, "threshold": 0.5, "crop_margin": 0.25}
+    return keep(run, export.convert(classifier), config)
 
 
 def milliseconds(folders: dict[str, Path]) -> dict[str, dict]:
-    """Of each classifier for one face and for four at once: medians, taken in turns."""
-    found: dict = {name: {} for name in folders}
+    """Time each classifier with one face and with four at once, in turns, and return the medians in milliseconds."""
+    medians: dict = {name: {} for name in folders}
     for count in (1, 4):
         calls = {}
         for name, folder in folders.items():
-            classifier, labels = load_classifier(folder)
-            size = labels["input_size"]
+            classifier, config = load_classifier(folder)
+            size = config["input_size"]
             calls[name] = (
                 classifier,
                 np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype(np.float32),
@@ -92,18 +93,18 @@ def milliseconds(folders: dict[str, Path]) -> dict[str, dict]:
                 if number >= ROUNDS:
                     times[name].append(1000 * (time.perf_counter() - start))
         for name, values in times.items():
-            found[name][str(count)] = round(float(np.median(values)), 2)
-    return found
+            medians[name][str(count)] = round(float(np.median(values)), 2)
+    return medians
 
 
 def in_the_street(folder: Path, wild: Path, groups) -> dict:
-    """Balanced accuracy of faces of 24 and of 48 pixels and more, with 95 % intervals."""
-    classifier, labels = load_classifier(folder)
-    card = metrics_report(predict_crops(classifier, labels, wild, groups=groups), labels)
-    return {size: card["by_size"][size]["balanced_accuracy"] for size in ("24", "48")}
+    """Compute balanced accuracy with 95% intervals, for faces of at least 24 and at least 48 pixels."""
+    classifier, config = load_classifier(folder)
+    report = metrics_report(predict_crops(classifier, config, wild, groups=groups), config)
+    return {size: report["by_size"][size]["balanced_accuracy"] for size in ("24", "48")}
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--wild", type=Path, required=True, help="class folders of face crops")
     parser.add_argument("--groups", help="see maskdet evaluate --help")

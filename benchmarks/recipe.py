@@ -1,4 +1,4 @@
-"""The training of notebook 07 as one function, to train variants of it and to compare it with the notebook."""
+"""Train as notebook 07 does, as one function. We use it to train variants and to compare with the notebook."""
 
 import pandas as pd
 
@@ -21,40 +21,56 @@ def train(
     seed: int = 0,
     callbacks=(),
 ) -> keras.Model:
-    """Train a classifier just as notebook 07 does, step by step: draw, maps once, head, fine-tuning of the top,
-    even odds.
+    """Train a classifier with the steps of notebook 07.
 
-    photos: with `file`, `label` (one of `classes`) and `split` ("train", "validation"; other rows are not looked at).
-    classes: names in output order, the mask first; with a third, `WORN_WRONG`, masks worn wrong are told apart. folder:
-    for the pictures that are drawn. The other parameters are those of the notebook. Returns the classifier, see
-    `model.build_classifier`.
+    The steps are: draw masks, compute feature maps once, train the head, fine-tune the top of the base, and correct the
+    prior to even odds.
+
+    Args:
+        photos: `file`, `label` (one of `classes`), and `split` ("train" or "validation"; other rows are ignored).
+        classes: The class names in output order, the mask first. With `WORN_WRONG` as a third class, the classifier
+            learns to recognize masks worn incorrectly.
+        folder: Where to write the drawn pictures.
+        image_size: As in the notebook, like all parameters below.
+        n_drawn: As in the notebook.
+        n_views: As in the notebook.
+        epochs: As in the notebook.
+        fine_tune_epochs: As in the notebook. With 0, the base stays frozen.
+        cut_faces: As in the notebook.
+        seed: As in the notebook.
+        callbacks: Keras callbacks for both stages of training.
+
+    Returns:
+        The classifier, see `model.build_classifier`.
     """
     model.set_seed(seed)
-    parts = {}
-    for part in ("train", "validation"):
-        chosen = photos[photos["split"] == part]
-        drawn = draw_pictures(chosen, classes, f"{folder}/{part}", n_drawn, seed, cut_faces=cut_faces)
-        parts[part] = pictures(chosen, drawn, classes, n_drawn)
+    sets = {}
+    for name in ("train", "validation"):
+        chosen = photos[photos["split"] == name]
+        drawn = draw_pictures(chosen, classes, f"{folder}/{name}", n_drawn, seed, cut_faces=cut_faces)
+        sets[name] = pictures(chosen, drawn, classes, n_drawn)
     base = model.build_base(image_size)
     if fine_tune_epochs:
         lower, upper = fine_tuning.split_base(base)
         maps, targets = fine_tuning.feature_maps_of_views(
-            lower, *parts["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
+            lower, *sets["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
         )
-        judged = fine_tuning.feature_maps_of_views(lower, *parts["validation"], 1, seed + 1000, change=augment.degrade)
-        features, judged_features = (fine_tuning.features_of_feature_maps(upper, found) for found in (maps, judged[0]))
+        validation = fine_tuning.feature_maps_of_views(
+            lower, *sets["validation"], 1, seed + 1000, change=augment.degrade
+        )
+        features, val_features = (fine_tuning.features_of_feature_maps(upper, found) for found in (maps, validation[0]))
     else:
         features, targets = training.features_of_views(
-            base, *parts["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
+            base, *sets["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
         )
-        judged = training.features_of_views(base, *parts["validation"], 1, seed + 1000, change=augment.degrade)
-        judged_features = judged[0]
+        validation = training.features_of_views(base, *sets["validation"], 1, seed + 1000, change=augment.degrade)
+        val_features = validation[0]
 
     keras.utils.set_random_seed(seed)
     head = model.build_head(len(classes))
     classifier = model.build_classifier(base, head)
-    training.train_head(head, (features, targets), (judged_features, judged[1]), epochs, callbacks=callbacks)
+    training.train_head(head, (features, targets), (val_features, validation[1]), epochs, callbacks=callbacks)
     if fine_tune_epochs:
-        fine_tuning.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=judged, callbacks=callbacks)
+        fine_tuning.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=validation, callbacks=callbacks)
     fine_tuning.correct_prior(head, targets)
     return classifier

@@ -1,20 +1,20 @@
-"""The usual recipe against ours, from photos on disk to a saved classifier: time, memory, accuracy. Writes JSON.
+"""Compare our training with the usual recipe, from photos on disk to a saved classifier: time, memory, and accuracy.
 
     python benchmarks/training.py [--public FOLDER] [--runs FOLDER] [--only NAME] [--photos N] [--epochs N]
 
-Four trainings, each in a process of its own, one after the other:
+There are four training runs, each in a separate process, one after the other:
 
 recipe  to the letter: through the frozen base in every epoch
-frozen  the same task our way: the same photos, the same base, frozen, but every photo goes through it once
-tuned   all stages of ours on the same photos: the frozen base, then its top fine-tuned
-ours    the released classifier's, params/public.yaml: besides, masks drawn and photos of the sample added
+frozen  the same task our way: the same photos and the same frozen base, but every photo goes through it once
+tuned   all our stages on the same photos: first the frozen base, then its top fine-tuned
+ours    as the released classifier with params/public.yaml: also with drawn masks and the photos of the sample
 
-All get the cleaned photos of the public data set that are not in its test part; the recipe splits them at random, as it
-does, ours are given the fixed training and validation parts. The fixed test part judges all, each with its own way to
-read a photo. The clock runs from the first photo to the saved `classifier.keras`, TensorFlow's start aside. Each leaves
-a run folder (`classifier.keras`, `classifier.tflite`, `labels.json`) in --runs, such as `maskdet evaluate --model`
-takes. Only ratios of one run count; it takes half an hour and five gigabytes of memory: the recipe holds all photos in
-one array.
+All get the cleaned photos of the public data set that are not in its test set. The recipe splits them at random, as it
+always does; ours get the fixed training and validation sets. All are tested on the fixed test set, where each reads
+photos in its own way. The clock runs from the first photo to the saved `classifier.keras`, without the start of
+TensorFlow. Each leaves a run folder (`classifier.keras`, `classifier.tflite`, `labels.json`) in --runs, which `maskdet
+evaluate --model` can read. Only the ratios within one run count. It takes half an hour and five gigabytes of memory,
+because the recipe holds all photos in one array. Writes JSON.
 """
 
 import argparse
@@ -37,20 +37,28 @@ CLASSES = ["with_mask", "without_mask"]
 
 
 class Stopwatch:
-    """Seconds since it was made."""
+    """Measure the seconds since the stopwatch was made."""
 
     def __init__(self):
         self.start = time.perf_counter()
 
     def seconds(self) -> float:
+        """Return the seconds so far."""
         return time.perf_counter() - self.start
 
 
-# The usual recipe, to the letter; only names that Keras has changed are today's
+# The usual recipe, to the letter, except for names that Keras has changed since
 
 
 def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int = 20) -> dict:
-    """Train as the usual recipe does, see above; returns what `measure` writes down."""
+    """Train as the usual recipe does, see above. Returns the scores that `measure` writes.
+
+    Args:
+        photos: The photos to train on: `file`, `label`.
+        test: The photos of the test set: `file`, `label`, `group`.
+        run_dir: An existing folder for the classifier.
+        epochs: The largest number of epochs. Early stopping may end the training sooner.
+    """
     import tensorflow as tf
     from sklearn.model_selection import train_test_split
     from sklearn.preprocessing import LabelBinarizer
@@ -100,16 +108,14 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
             keras_callback(lambda: moments.append(round(watch.seconds(), 1))),
         ],
     )
-    # The saved file takes pixels, as `labels.json` promises: the recipe's scaling becomes its first layer.
+    # A classifier with a `labels.json` takes pixels from 0 to 255, so the recipe's scaling becomes its first layer.
     pixels = keras.Input((224, 224, 3), name="pixels")
     classifier = keras.Model(pixels, model(keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)))
     classifier.save(run_dir / "classifier.keras")
     seconds, memory = watch.seconds(), peak_memory()
 
-    said = model.predict(test_x, batch_size=32, verbose=0)
-    own = evaluation.accuracy(
-        test_y.argmax(axis=1), said
-    )  # what the recipe reports: 20 % that also decided when to stop
+    # The recipe reports its accuracy on the same 20% that decided when to stop.
+    own = evaluation.accuracy(test_y.argmax(axis=1), model.predict(test_x, batch_size=32, verbose=0))
     validation_accuracy = [round(value, 4) for value in history.history["val_accuracy"]]
     del data, train_x, test_x
     probabilities = model.predict(load(test["file"]), batch_size=32, verbose=0)
@@ -130,22 +136,27 @@ def usual(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int =
 
 
 def parameters() -> dict:
-    """Those of notebook 07, as params/public.yaml sets them."""
+    """Return the parameters of notebook 07 as params/public.yaml sets them."""
     return {
         **pipeline.parameters_of(resolve("notebooks/07_make_it_better.ipynb")),
         **pipeline.read_profile("public"),
     }
 
 
-# The recipe's photos and no more; one altered view of each, or two if the top of the base is to learn from them.
+# Only the recipe's photos, with one augmented view of each, or with two to fine-tune the top of the base on.
 FROZEN = {"image_size": 160, "add_sample": False, "n_drawn": 0, "cut_faces": False, "n_views": 1, "fine_tune_epochs": 0}
 TUNED = FROZEN | {"n_views": 2, "fine_tune_epochs": 3}
 
 
 def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None, changes=None) -> dict:
-    """Train as notebook 07 does with params/public.yaml, time and judge it; returns what `measure` writes down.
+    """Train as notebook 07 does with params/public.yaml. Returns the scores that `measure` writes.
 
-    changes: to these parameters, such as `FROZEN`.
+    Args:
+        photos: The photos to train on: `file`, `label`, `split`.
+        test: The photos of the test set: `file`, `label`, `group`.
+        run_dir: An existing folder for the classifier.
+        epochs: The largest number of epochs. By default that of the notebook.
+        changes: Changes to the parameters, such as `FROZEN`.
     """
     from benchmarks import recipe
     from maskdet_utils import sample, training_set
@@ -153,7 +164,7 @@ def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | 
     given = parameters() | (changes or {})
     if epochs is not None:
         given |= {"epochs": epochs, "fine_tune_epochs": min(epochs, given["fine_tune_epochs"])}
-    sample.build()  # as every run finds it: made once, by the first notebook
+    sample.build()  # not timed, because the first notebook makes it once for all runs
     watch, moments = Stopwatch(), []
     times = keras_callback(lambda: moments.append(round(watch.seconds(), 1)))
     with tempfile.TemporaryDirectory() as folder:
@@ -175,17 +186,17 @@ def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | 
 
 
 def frozen(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None) -> dict:
-    """The recipe's task our way; returns what `measure` writes down."""
+    """Train for the recipe's task our way. Returns the scores that `measure` writes."""
     return ours(photos, test, run_dir, epochs, FROZEN)
 
 
 def tuned(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None) -> dict:
-    """All stages of ours on the recipe's photos; returns what `measure` writes down."""
+    """Train with all our stages on the recipe's photos. Returns the scores that `measure` writes."""
     return ours(photos, test, run_dir, epochs, TUNED)
 
 
 def keras_callback(at_end):
-    """A callback that calls `at_end()` after each epoch."""
+    """Make a Keras callback that calls `at_end()` after each epoch."""
     from maskdet_utils.model import keras
 
     return keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: at_end())
@@ -195,9 +206,9 @@ def keras_callback(at_end):
 
 
 def peak_memory() -> dict:
-    """The largest resident size so far of this process, in megabytes.
+    """Return the peak resident memory of this process so far, in megabytes.
 
-    Not in it: the workers that draw masks for ours, 0.3 GB each, which are gone before the memory is at its largest.
+    It does not include the processes that draw masks for ours, 0.3 GB each. They end before the peak.
     """
     import resource
 
@@ -206,44 +217,52 @@ def peak_memory() -> dict:
 
 
 def on_test(test: pd.DataFrame, probabilities) -> dict:
-    """Accuracy on the clean test part, with its 95 % interval over groups."""
+    """Compute the accuracy on the clean test set, with its 95% interval over groups."""
     truth = (test["label"] == CLASSES[1]).to_numpy().astype(int)
     return evaluation.with_interval(evaluation.accuracy, truth, probabilities, test["group"])
 
 
 def export(classifier, run_dir: Path, input_size: int, crop_margin: float) -> None:
-    """The other files of a run folder, see `maskdet evaluate --model`."""
+    """Write the other files of a run folder, which `maskdet evaluate --model` needs."""
     from maskdet_utils.export import to_litert
 
     to_litert(classifier, run_dir / "classifier.tflite")
-    labels = {"classes": CLASSES, "input_size": input_size, "threshold": 0.5, "crop_margin": crop_margin}
-    write_file(run_dir / "labels.json", (json.dumps(labels, indent=2) + "\n").encode())
+    config = {"classes": CLASSES, "input_size": input_size, "threshold": 0.5, "crop_margin": crop_margin}
+    write_file(run_dir / "labels.json", (json.dumps(config, indent=2) + "\n").encode())
 
 
 TRAININGS = {"recipe": usual, "frozen": frozen, "tuned": tuned, "ours": ours}
 
 
 def measure(name: str, photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None, answer: Path):
-    """What a process of its own does: train one of the two, write what was measured to `answer`."""
-    more = {} if epochs is None else {"epochs": epochs}
+    """Do one training run in a separate process and write its scores to the file `answer`."""
+    options = {} if epochs is None else {"epochs": epochs}
     run_dir.mkdir(parents=True, exist_ok=True)
-    write_file(answer, json.dumps(TRAININGS[name](photos, test, run_dir, **more)).encode())
+    write_file(answer, json.dumps(TRAININGS[name](photos, test, run_dir, **options)).encode())
 
 
 def photos_to_train_and_test(folder: Path, count: int | None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The cleaned photos (`file`, `label`, `group`, `split`), the test part apart; `count`: so many of each at most."""
+    """Read the cleaned photos of the public data set.
+
+    Args:
+        folder: The unpacked data set.
+        count: The largest number of photos to train on, and also to test on. None for all.
+
+    Returns:
+        The photos to train on and those of the test set, each with `file`, `label`, `group`, and `split`.
+    """
     manifest, _ = public.read_manifest(folder)
     manifest["file"] = [str(folder / path) for path in manifest["path"]]
     is_test = manifest["split"] == "test"
-    parts = manifest[~is_test], manifest[is_test]
+    sets = manifest[~is_test], manifest[is_test]
     if count:
-        parts = (part.sample(min(count, len(part)), random_state=0).sort_index() for part in parts)
-    photos, test = (part.reset_index(drop=True) for part in parts)
+        sets = (chosen.sample(min(count, len(chosen)), random_state=0).sort_index() for chosen in sets)
+    photos, test = (chosen.reset_index(drop=True) for chosen in sets)
     return photos, test
 
 
 def ratios(results: dict) -> dict:
-    """Ours in shares of the recipe's: time and peak of memory of each of our trainings."""
+    """Compute the time and the peak memory of each of our training runs as a fraction of the recipe's."""
     usual = results["recipe"]
     return {
         name: {
@@ -256,32 +275,32 @@ def ratios(results: dict) -> dict:
 
 
 def summary(results: dict) -> str:
-    """A line a training."""
+    """Format the results as text, one line per training run."""
     lines = []
     for name in (name for name in TRAININGS if name in results):
         row, ratio = results[name], results.get("ratios", {}).get(name)
         accuracy = "{value:.4f} ({low:.4f}–{high:.4f})".format(**row["accuracy"])
-        parts = (
+        relative = (
             f"; 1/{1 / ratio['time']:.1f} of the time, 1/{1 / ratio['peak memory']:.1f} of the memory" if ratio else ""
         )
-        lines.append(f"{name:7s} {row['seconds']:6.0f} s, {row['peak_memory_mb']} MB, accuracy {accuracy}{parts}")
+        lines.append(f"{name:7s} {row['seconds']:6.0f} s, {row['peak_memory_mb']} MB, accuracy {accuracy}{relative}")
     return "\n".join(lines)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public", type=Path, default=resolve(public.FOLDER), help="default: data/public")
     parser.add_argument(
-        "--runs", type=Path, default=resolve("runs"), help="for bench-recipe and the others (default: runs)"
+        "--runs", type=Path, default=resolve("runs"), help="folder for bench-recipe and the others (default: runs)"
     )
-    parser.add_argument("--only", choices=TRAININGS, help="the others' results stay as they are")
-    parser.add_argument("--photos", type=int, help="only so many to train and so many to test with, to try it out")
-    parser.add_argument("--epochs", type=int, help="of every training, to try it out")
+    parser.add_argument("--only", choices=TRAININGS, help="do only this training run and keep the other results")
+    parser.add_argument("--photos", type=int, help="the largest number to train on and to test on, to try it out")
+    parser.add_argument("--epochs", type=int, help="for every training run, to try it out")
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
     options = parser.parse_args()
     photos, test = photos_to_train_and_test(options.public, options.photos)
     if photos.empty:
-        parser.error(f"{options.public} holds no photo of the public data set; maskdet fetch public brings it")
+        parser.error(f"{options.public} holds no photo of the public data set. Get it with: maskdet fetch public")
     results = json.loads(options.results.read_text()) if options.only and options.results.is_file() else {}
     results |= {"photos": len(photos), "test_photos": len(test), "cores": os.cpu_count()}
     for name in TRAININGS:
@@ -290,12 +309,12 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             answer = Path(folder) / "answer.json"
             arguments = name, photos, test, options.runs / f"bench-{name}", options.epochs, answer
-            # A new process, not a fork: what this one has in memory shall not count.
+            # A forked process would inherit the memory of this one, which must not count.
             process = get_context("spawn").Process(target=measure, args=arguments)
             process.start()
             process.join()
             if not answer.is_file():
-                sys.exit(f"{name}: its process ended without an answer (exit code {process.exitcode})")
+                sys.exit(f"{name}: its process ended without a result (exit code {process.exitcode})")
             results[name] = json.loads(answer.read_text())
         if "recipe" in results:
             results["ratios"] = ratios(results)

@@ -1,12 +1,12 @@
-"""Figures and slices of several classifiers on the same face crops, for notebook 08. Writes JSON and a table of answers.
+"""Score several classifiers on the same face crops, for notebook 08. Writes JSON and a table of probabilities.
 
     python benchmarks/wild.py FOLDER ours=RUN recipe=RUN [--groups CSV] [--turn]
 
-FOLDER holds with_mask/, without_mask/ and worn_incorrectly/, full of face crops. Each classifier (a run folder, or a
-file, as in `maskdet evaluate --model`) gets what `maskdet evaluate --json` says of it, names of files aside, under its
-name in benchmarks/results/wild.json; classifiers that are there under other names stay. What the one called "ours" says
-of each face goes to benchmarks/results/probabilities.csv: `truth` (a label), `group`, `probability` (of with_mask) and
-`face_size` (pixels).
+FOLDER holds the class folders with_mask/, without_mask/, and worn_incorrectly/ with face crops. Each classifier is a
+run folder or a file, as in `maskdet evaluate --model`. Its report, as in `maskdet evaluate --json` but without file
+names, goes under its name into benchmarks/results/wild.json. Classifiers with other names stay in the file. The
+probabilities of the classifier named "ours" go to benchmarks/results/probabilities.csv: `truth` (a label), `group`,
+`probability` (of with_mask), and `face_size` (pixels).
 """
 
 import argparse
@@ -26,13 +26,13 @@ RESULTS = "benchmarks/results/wild.json"
 ANSWERS = "benchmarks/results/probabilities.csv"
 
 
-def without_names(card: dict) -> dict:
-    """A scorecard as it may be published: no names of photos."""
-    return {**card, "left_out": {"count": card["left_out"]["count"]}}
+def without_names(report: dict) -> dict:
+    """Remove the names of photos from a report, so that it can be published."""
+    return {**report, "left_out": {"count": report["left_out"]["count"]}}
 
 
 def answers(predictions) -> pd.DataFrame:
-    """A row per face; groups by number only."""
+    """Return one row per face, see above. Groups are numbered, so that no photo is named."""
     return pd.DataFrame(
         {
             "truth": predictions.faces["label"],
@@ -43,25 +43,25 @@ def answers(predictions) -> pd.DataFrame:
     )
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("models", nargs="+", metavar="NAME=RUN_OR_FILE")
     parser.add_argument("--groups", help="see maskdet evaluate --help")
     parser.add_argument(
-        "--turn", action="store_true", help="slices by the turn of the head, too: several times as long"
+        "--turn", action="store_true", help="also score by the turn of the head (takes several times as long)"
     )
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
     parser.add_argument("--answers", type=Path, default=resolve(ANSWERS), help=f"default: {ANSWERS}")
     options = parser.parse_args()
-    cards = json.loads(options.results.read_text()) if options.results.is_file() else {}
+    reports = json.loads(options.results.read_text()) if options.results.is_file() else {}
     for model in options.models:
         name, _, run = model.partition("=")
         classifier, config = load_classifier(Path(run).resolve())
         predictions = predict_crops(classifier, config, options.folder, groups=options.groups, turn=options.turn)
-        cards[name] = without_names(metrics_report(predictions, config))
-        print(f"{name}\n{as_text(cards[name] | {'left_out': {'count': 0, 'photos': []}})}\n")
-        write_file(options.results, (json.dumps(cards, indent=1) + "\n").encode())
+        reports[name] = without_names(metrics_report(predictions, config))
+        print(f"{name}\n{as_text(reports[name] | {'left_out': {'count': 0, 'photos': []}})}\n")
+        write_file(options.results, (json.dumps(reports, indent=1) + "\n").encode())
         if name == "ours":
             write_file(options.answers, answers(predictions).to_csv(index=False, lineterminator="\n").encode())
 

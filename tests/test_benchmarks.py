@@ -1,4 +1,4 @@
-"""The benchmarks' own parts: what their figures rest on, without training anything."""
+"""The functions behind the benchmarks' scores, without training anything."""
 
 import importlib.util
 import json
@@ -32,15 +32,15 @@ def ablation(load, photo, points, monkeypatch):
     return script
 
 
-def test_each_arm_has_as_many_pictures_and_half_of_them_or_less_masked(ablation, tmp_path):
-    for arm in range(1, len(ablation.ARMS) + 1):
-        files, targets = ablation.draw_all(arm, 0, tmp_path, 4)
+def test_each_variant_has_as_many_pictures_and_at_most_half_of_them_masked(ablation, tmp_path):
+    for variant in range(1, len(ablation.ARMS) + 1):
+        files, targets = ablation.draw_all(variant, 0, tmp_path, 4)
         assert len(files) == len(targets) == 16
         np.testing.assert_allclose(targets.sum(axis=1), 1)
-        assert (targets[:, 0] == 1).sum() == (8 if arm < ablation.WRONG else 6)
+        assert (targets[:, 0] == 1).sum() == (8 if variant < ablation.WRONG else 6)
 
 
-def test_the_first_arm_paints_one_flat_blue_on_gray_photos(ablation, photo, points, tmp_path):
+def test_the_first_variant_paints_one_flat_blue_on_gray_photos(ablation, photo, points, tmp_path):
     files, targets = ablation.draw_all(1, 0, tmp_path, 1)
     pictures = [cv2.imread(file)[..., ::-1].astype(int) for file in files]
     for picture, target in zip(pictures, targets[:, 0], strict=True):
@@ -52,18 +52,18 @@ def test_the_first_arm_paints_one_flat_blue_on_gray_photos(ablation, photo, poin
     assert np.ptp(colored, axis=2).max() > 0 == np.ptp(photo, axis=2).max()
 
 
-def test_patches_of_an_arm_end_with_it(ablation, tmp_path):
+def test_patches_of_a_variant_end_with_it(ablation, tmp_path):
     before = {name: getattr(ablation.masks, name) for name in ablation.FLAT}
     ablation.draw_all(1, 0, tmp_path, 1)
     assert {name: getattr(ablation.masks, name) for name in ablation.FLAT} == before
 
 
-def test_what_is_remembered_is_right_with_random_folds_only(load):
+def test_remembering_helps_with_random_folds_only(load):
     leak = load("leak")
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(60), 6)
     table = pd.DataFrame({"path": [str(number) for number in range(360)], "group": groups})
-    features = np.eye(60)[groups] + rng.normal(0, 0.05, (360, 60))  # who it is can be seen, and nothing else
+    features = np.eye(60)[groups] + rng.normal(0, 0.05, (360, 60))  # the features show only which group it is
     coin = rng.permutation(np.arange(60) % 2)[groups]
     found = leak.both_ways(table, features, lambda seed: coin, leak.JUDGES["nearest neighbor"], seeds=2)
     assert found["random"]["value"] > 0.95
@@ -73,7 +73,7 @@ def test_what_is_remembered_is_right_with_random_folds_only(load):
     assert (pd.Series(folds).groupby(groups).nunique() == 1).all()
 
 
-def test_ratios_are_those_of_ours_to_the_recipes(load):
+def test_ratios_compare_ours_with_the_recipe(load):
     training = load("training")
 
     def row(seconds, memory, value):
@@ -91,8 +91,8 @@ def test_ratios_are_those_of_ours_to_the_recipes(load):
     assert lines[1].endswith("; 1/20.0 of the time, 1/4.0 of the memory")
 
 
-def test_results_hold_facts_only():
-    """No path of one machine, no name of a photo."""
+def test_results_hold_no_names():
+    """No path on one machine and no name of a photo."""
     for path in RESULTS.glob("*"):
         text = path.read_text(encoding="utf-8")
         assert not any(word in text.lower() for word in (".jpg", ".png", "/work", "/home", "/tmp")), path.name
@@ -103,7 +103,7 @@ def test_results_hold_facts_only():
     assert answers["probability"].between(0, 1).all()
 
 
-def test_the_readmes_tables_come_from_the_results(load):
+def test_the_tables_in_the_readme_come_from_the_results(load):
     report = load("report")
     loops = []
     for name in ("yunet", "centerface"):
@@ -127,14 +127,14 @@ def test_the_readmes_tables_come_from_the_results(load):
         report.put("nothing", "training", "new")
 
 
-def test_the_readme_holds_what_was_measured_last(load):
-    """`make bench` and `make bench-training` write both; nobody edits the one without the other."""
+def test_the_readme_holds_the_latest_results(load):
+    """`make bench` and `make bench-training` write both. Nobody edits one without the other."""
     report, readme = load("report"), (ROOT / "README.md").read_text(encoding="utf-8")
     assert report.live_table(json.loads((RESULTS / "live_loop.json").read_text())) in readme
     assert report.training_table(json.loads((RESULTS / "training.json").read_text())) in readme
 
 
-def test_growth_is_told_as_a_slope(load, tmp_path, monkeypatch):
+def test_growth_is_a_slope(load, tmp_path, monkeypatch):
     growth = load("growth")
     assert growth.slope([1, 2, 4], [3, 6, 12]) == pytest.approx(1)
     assert growth.slope([1, 2, 4], [5, 5, 5]) == pytest.approx(0)
@@ -147,7 +147,7 @@ def test_growth_is_told_as_a_slope(load, tmp_path, monkeypatch):
     assert len(list(folder.glob("*/*.jpg"))) == 10
 
 
-def test_the_price_of_looking_less_is_measured_against_every_frame(load, monkeypatch):
+def test_the_price_of_searching_less_is_measured_against_every_frame(load, monkeypatch):
     live = load("live_loop")
     detector = live.MaskDetector.load(live.RELEASED, "centerface")
     monkeypatch.setattr(live.MaskDetector, "load", lambda run, name: detector)
@@ -159,14 +159,14 @@ def test_the_price_of_looking_less_is_measured_against_every_frame(load, monkeyp
 
 def test_a_run_in_every_precision_is_a_classifier(load, tmp_path):
     pareto = load("pareto")
-    labels = json.loads((pareto.resolve("maskdet_utils/released") / "labels.json").read_text())
+    config = json.loads((pareto.resolve("maskdet_utils/released") / "labels.json").read_text())
     content = (pareto.resolve("maskdet_utils/released") / "classifier.tflite").read_bytes()
-    folder = pareto.keep(tmp_path / "run", content, labels | {"sha256": "of another file"})
+    folder = pareto.keep(tmp_path / "run", content, config | {"sha256": "of another file"})
     assert set(pareto.milliseconds({"one": folder})["one"]) == {"1", "4"}
 
 
-def test_eight_bits_cost_half_a_point_at_most():
-    """What `benchmarks/pareto.py` measured last, of the classifier that is released."""
+def test_8_bits_cost_at_most_half_a_percentage_point():
+    """The latest results of `benchmarks/pareto.py` for the released classifier."""
     rows = {row["name"]: row for row in json.loads((RESULTS / "pareto.json").read_text())["rows"]}
     assert set(rows) == {"float32", "float16", "dynamic", "int8", "96", "128", "160", "224"}
     for smallest in ("24", "48"):
