@@ -54,7 +54,10 @@ def crop_face(frame: np.ndarray, box: Sequence[float], margin: float) -> np.ndar
 
 
 def iou(box: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union of two boxes (x, y, width, height). For arrays of boxes, see `iou_matrix`."""
+    """Intersection over union of two boxes (x, y, width, height). For arrays of boxes, see `iou_matrix`.
+
+    Introduced in notebook 06.
+    """
     width = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
     height = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
     if width <= 0 or height <= 0:

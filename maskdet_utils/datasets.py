@@ -274,7 +274,7 @@ def stream(paths, targets, image_size: int, *, batch_size: int = 32, seed: int =
         A `tf.data.Dataset` of (pixels, targets): float32 `(batch, image_size, image_size, 3)`, 0 to 255, and float32
         `(batch, classes)`.
 
-    Introduced in notebook 01.
+    Introduced in notebook 03.
     """
     import tensorflow as tf
 

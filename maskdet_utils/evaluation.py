@@ -12,7 +12,7 @@ def accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
         truth: the index of each photo's true class, int `(n,)`.
         probabilities: `(n, classes)`.
 
-    Introduced in notebook 05.
+    Introduced in notebook 02.
     """
     return float((probabilities.argmax(axis=1) == truth).mean())
 
@@ -24,7 +24,7 @@ def balanced_accuracy(truth: np.ndarray, probabilities: np.ndarray) -> float:
         truth: the index of each photo's true class, int `(n,)`. A class that does not occur in it is left out.
         probabilities: `(n, classes)`.
 
-    Introduced in notebook 05.
+    Introduced in notebook 07.
     """
     counts = confusion(truth, probabilities)
     totals = counts.sum(axis=1)
@@ -37,6 +37,8 @@ def confusion(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     Args:
         truth: the index of each photo's true class, int `(n,)`.
         probabilities: `(n, classes)`.
+
+    Introduced in notebook 05.
     """
     n_classes = probabilities.shape[1]
     cells = np.asarray(truth) * n_classes + probabilities.argmax(axis=1)
@@ -123,7 +125,10 @@ def with_intervals(metrics: dict, truth, probabilities, groups, *, n_resamples=1
 
 
 def with_interval(metric, truth, probabilities, groups, **options) -> dict:
-    """Compute one score and its 95% interval, `{"value", "low", "high"}`. See `with_intervals` for the parameters."""
+    """Compute one score and its 95% interval, `{"value", "low", "high"}`. See `with_intervals` for the parameters.
+
+    Introduced in notebook 02.
+    """
     return with_intervals({"score": metric}, truth, probabilities, groups, **options)["score"]
 
 
@@ -133,6 +138,8 @@ def score_text(score: dict | None, digits: int = 3) -> str:
     Args:
         score: `{"value", "low", "high"}`. If `low` is None, the interval is left out. None gives a dash.
         digits: how many digits after the decimal point.
+
+    Introduced in notebook 02.
     """
     if score is None:
         return "–"

@@ -19,6 +19,8 @@ def split_base(base: keras.Model, at: str = CUT) -> tuple[keras.Model, keras.Mod
     Returns:
         The lower and the upper part. Cut at `CUT`, the lower part returns feature maps
         `(batch, image_size/16, image_size/16, 96)`.
+
+    Introduced in notebook 07.
     """
     lower = keras.Model(base.input, base.get_layer(at).output, name="lower")
     feature_maps = keras.Input(lower.output_shape[1:], name="feature_maps")
@@ -45,6 +47,8 @@ def feature_maps_of_views(
 
     Raises:
         PhotoError: a photo cannot be read.
+
+    Introduced in notebook 07.
     """
     paths = list(paths)
     feature_maps = np.empty((len(paths) * max(1, n_views), *network.output_shape[1:]), np.float16)
@@ -63,6 +67,8 @@ def features_of_feature_maps(upper: keras.Model, feature_maps: np.ndarray, batch
 
     Returns:
         Features float32 `(n, 1280)`.
+
+    Introduced in notebook 07.
     """
     lite = export.as_litert(upper)
     starts = range(0, len(feature_maps), batch_size)
@@ -127,6 +133,8 @@ def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:
 
     Returns:
         By how much the log-odds of the first class rise.
+
+    Introduced in notebook 07.
     """
     frequencies = np.maximum(targets.mean(axis=0, dtype=np.float64), 1 / len(targets))
     priors = np.array([1 / 2, 1 / 2] if len(frequencies) == 2 else [1 / 2, 3 / 8, 1 / 8])
@@ -146,6 +154,8 @@ class Batches(keras.utils.PyDataset):
         targets: `(n, classes)`.
         seed: shuffles the order before every epoch. With None, the order stays as it is.
         batch_size: how many rows a batch has; the last batch may be smaller.
+
+    Introduced in notebook 07.
     """
 
     def __init__(self, feature_maps, targets, seed: int | None = None, batch_size: int = 64):

@@ -25,6 +25,8 @@ def compile_classifier(classifier: keras.Model, learning_rate=1e-4) -> None:
     Args:
         classifier: any model with softmax outputs.
         learning_rate: Adam's step size, a number or a Keras learning rate schedule.
+
+    Introduced in notebook 07.
     """
     classifier.compile(
         optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"]
@@ -96,7 +98,7 @@ def features_of_views(base, paths, targets, n_views: int, seed: int, *, change=N
     Raises:
         PhotoError: a photo cannot be read.
 
-    Introduced in notebook 05.
+    Introduced in notebook 04.
     """
     paths = list(paths)
     batches = run_views(base, paths, n_views, seed, change=change, move=move)
@@ -121,7 +123,7 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
     Returns:
         Keras's `History`.
 
-    Introduced in notebook 05.
+    Introduced in notebook 04.
     """
     after_pooling = keras.Sequential([keras.Input((train[0].shape[1],)), *head.layers[1:]])
     compile_classifier(after_pooling, learning_rate)

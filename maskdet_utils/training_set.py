@@ -26,7 +26,7 @@ def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
     Returns:
         The table with the rows of the sample added.
 
-    Introduced in notebook 04.
+    Introduced in notebook 07.
     """
     folder = sample.build()
     sample_photos, _ = datasets.read_class_folders(folder)
@@ -46,7 +46,7 @@ def tell_worn_wrong(photos: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A copy of the table with the new labels.
 
-    Introduced in notebook 04.
+    Introduced in notebook 07.
     """
     remarks = public.read_table().set_index("path")["remark"].reindex(photos["path"]).fillna("")
     return photos.assign(label=np.where(remarks.str.startswith(public.REMARK_WORN_WRONG), WORN_WRONG, photos["label"]))
@@ -69,7 +69,7 @@ def draw_pictures(
         A table with the columns `file`, `drawn_on`, and `drawn` (see `synthesize.draw_variants`), and `label`, the
         label of the photo that was drawn on.
 
-    Introduced in notebook 04.
+    Introduced in notebook 07.
     """
     plan = {"right": n_drawn, "wrong": -(-3 * n_drawn // 5), "occluder": -(-n_drawn // 4), "nothing": int(cut_faces)}
     tables = []
@@ -97,7 +97,7 @@ def pictures(photos: pd.DataFrame, drawn: pd.DataFrame, classes, n_drawn: int) -
     Returns:
         The files, and the targets float32 `(n, classes)`: each row holds the probabilities of the classes.
 
-    Introduced in notebook 04.
+    Introduced in notebook 07.
     """
     undrawn = pd.concat([photos[["file", "label"]], drawn.query("drawn == 'nothing'")])
     masked, bare = (undrawn["file"][undrawn["label"] == label].tolist() for label in classes[:2])
