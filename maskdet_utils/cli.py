@@ -263,8 +263,10 @@ def _pipeline(options) -> int:
     if dataset == "public":
         public.fetch()
     folder = pipeline.run_pipeline(options.profile, overrides)
-    accuracy = evaluation.score_text(runs.read_metrics(folder)["accuracy"])
-    print(f"accuracy {accuracy}, with its 95% interval")
+    metrics = runs.read_metrics(folder)
+    for scores, photos in ((metrics, "test photos as they are"), (metrics["degraded"], "the same photos degraded")):
+        people = evaluation.groups_text(scores["groups_without_error"], "groups")
+        print(f"{photos}: accuracy {evaluation.score_text(scores['accuracy'])}; {people}")
     print(f"{folder / 'index.html'}")
     return 0
 

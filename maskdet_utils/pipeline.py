@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from .environment import quiet_stderr
+from .evaluation import groups_text
 from .paths import remove_leftovers, repository_root, swap_in
 from .runs import FIGURES, KERNEL_ARGUMENTS, PIPELINE, RunError, read_metrics, update_metrics, write_text
 
@@ -173,15 +174,30 @@ def write_page(run_dir: str | Path) -> Path:
 
 def _scores_table(metrics: dict) -> str:
     names = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "roc_auc": "area under the ROC curve"}
-    rows = "".join(
-        f"<tr><th scope='row'>{label}</th><td class='number'>{metrics[name]['value']:.4f}</td>"
-        f"<td class='number'>{metrics[name]['low']:.4f} to {metrics[name]['high']:.4f}</td></tr>"
-        for name, label in names.items()
-    )
+    groups = "people" if metrics["dataset"] == "sample" else "groups"
+    rows = ""
+    for scores, photos in ((metrics, "as they are"), (metrics.get("degraded", {}), "degraded")):
+        # Without an error there is no interval: what is known then is the line about people.
+        for name, label in names.items():
+            if name in scores:
+                low, high = scores[name]["low"], scores[name]["high"]
+                interval = f"{low:.4f} to {high:.4f}" if low is not None else "–"
+                rows += _row(label, photos, f"{scores[name]['value']:.4f}", interval)
+        if "groups_without_error" in scores:
+            share = scores["groups_without_error"]
+            count, _, confidence = groups_text(share, groups).partition("; ")
+            rows += _row(f"{groups} without an error", photos, count, confidence)
+    head = "".join(f"<th>{name}</th>" for name in ("score", "test photos", "value", "95% interval"))
     return (
-        "<table><caption>Scores on the test set. An interval that shrinks to a point does not mean certainty: "
-        "there are too few test photos for a rare mistake to occur.</caption>"
-        f"<thead><tr><th>score</th><th>value</th><th>95% interval</th></tr></thead><tbody>{rows}</tbody></table>"
+        "<table><caption>Scores on the test set, and on the same photos degraded as a street camera might. "
+        f"Intervals are over {groups}.</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    )
+
+
+def _row(label: str, photos: str, value: str, interval: str) -> str:
+    return (
+        f"<tr><th scope='row'>{label}</th><td>{photos}</td><td class='number'>{value}</td>"
+        f"<td class='number'>{interval}</td></tr>"
     )
 
 

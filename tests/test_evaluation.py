@@ -1,9 +1,11 @@
 """Figures against counts made by hand, and intervals that say how sure one can be."""
 
+import json
+
 import numpy as np
 import pytest
 
-from maskdet_utils import evaluation
+from maskdet_utils import augment, evaluation
 from maskdet_utils.evaluate import calibration, metrics
 from maskdet_utils.photos import PhotoError
 
@@ -157,10 +159,65 @@ def test_resamples_without_a_class_are_drawn_again():
     assert 0 < interval["low"] <= interval["high"] < 1
 
 
-def test_headline_has_three_figures_with_intervals(people):
+def test_headline_has_three_scores_with_intervals_and_the_people_without_an_error(people):
     headline = evaluation.headline(*people)
-    assert list(headline) == ["accuracy", "balanced_accuracy", "roc_auc"]
-    assert all(set(figure) == {"value", "low", "high"} for figure in headline.values())
+    assert list(headline) == ["accuracy", "balanced_accuracy", "roc_auc", "groups_without_error"]
+    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+        score = headline[name]
+        assert set(score) == {"value", "low", "high"} and score["low"] <= score["value"] <= score["high"]
+    assert headline["groups_without_error"]["count"] == 16
+
+
+def test_where_there_is_no_error_headline_gives_no_interval():
+    truth, groups = np.tile([0, 1], 16), np.repeat(np.arange(8), 4)
+    headline = evaluation.headline(truth, np.eye(2)[truth], groups)
+    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+        assert headline[name] == {"value": 1, "low": None, "high": None}
+        assert evaluation.score_text(headline[name]) == "1.000"
+    assert headline["groups_without_error"]["low"] == pytest.approx(0.6306, abs=1e-4)
+    json.dumps(headline, allow_nan=False)
+
+
+def test_a_perfect_order_has_no_interval_although_the_threshold_makes_errors():
+    truth, groups = np.tile([0, 1], 20), np.repeat(np.arange(10), 4)
+    first = np.where(truth == 0, 0.9, 0.1)
+    first[1] = 0.6  # called class 0, but still below all of class 0
+    headline = evaluation.headline(truth, np.stack([first, 1 - first], axis=1), groups)
+    assert headline["roc_auc"] == {"value": 1, "low": None, "high": None}
+    assert headline["accuracy"]["value"] == 39 / 40 and headline["accuracy"]["low"] < 39 / 40
+
+
+@pytest.mark.parametrize(
+    ("wrong", "low", "high"),
+    [
+        # 8 of 8: 0.025^(1/8) to 1. None of 8: 0 to 1 − 0.025^(1/8).
+        ([], 0.025 ** (1 / 8), 1),
+        (range(8), 0, 1 - 0.025 ** (1 / 8)),
+        # 7 of 8: p⁷(8 − 7p) = 0.025 at the low end, 1 − p⁸ = 0.025 at the high end.
+        ([3], 0.473490, 0.975 ** (1 / 8)),
+    ],
+)
+def test_groups_without_error_have_the_interval_of_clopper_and_pearson(wrong, low, high):
+    groups = np.array([f"person {number // 5}" for number in range(40)])
+    truth = np.arange(40) % 2
+    called = truth.copy()
+    for person in wrong:
+        called[5 * person + 2] = 1 - called[5 * person + 2]  # one wrong photo is enough
+    share = evaluation.groups_without_error(truth, np.eye(2)[called], groups)
+    count = 8 - len(wrong)
+    assert (share["count"], share["of"], share["value"]) == (count, 8, count / 8)
+    assert share["low"] == pytest.approx(low, abs=1e-5) and share["high"] == pytest.approx(high, abs=1e-5)
+
+
+def test_people_without_an_error_in_words():
+    share = {"value": 1.0, "low": 0.6306, "high": 1.0, "count": 8, "of": 8}
+    assert evaluation.groups_text(share) == (
+        "no error in the photos of 8 of 8 people; with 95% confidence at least 63% of people like these"
+    )
+    share = {"value": 7 / 8, "low": 0.4735, "high": 0.9968, "count": 7, "of": 8}
+    assert evaluation.groups_text(share, "groups").endswith(
+        "7 of 8 groups; with 95% confidence 47% to 100% of groups like these"
+    )
 
 
 def test_photos_are_classified_in_order_whatever_the_batch(class_folders):
@@ -176,3 +233,21 @@ def test_photos_are_classified_in_order_whatever_the_batch(class_folders):
     assert np.allclose(probabilities[5], evaluation.classify_photos(redness, paths[5:6], 32)[0])
     with pytest.raises(PhotoError):
         evaluation.classify_photos(redness, [*paths, class_folders / "nowhere.png"], 32)
+
+
+def test_changed_photos_are_the_same_every_time_whatever_the_batch_and_differ_from_the_unchanged(class_folders):
+    paths = sorted(class_folders.rglob("*.png"))
+
+    def classify(**how):
+        return evaluation.classify_photos(lambda pixels: pixels.mean(axis=(1, 2))[:, :2] / 255, paths, 32, **how)
+
+    changed = classify(change=augment.degrade, seed=3)
+    assert changed.shape == (24, 2)
+    assert np.array_equal(changed, classify(change=augment.degrade, seed=3))
+    assert np.allclose(changed, classify(change=augment.degrade, seed=3, batch_size=7))
+    assert not np.allclose(changed, classify(change=augment.degrade, seed=4))
+    assert not np.allclose(changed, classify())
+    # Each photo has its own random numbers, made from the seed and its place: what notebook 05 shows is what was seen.
+    seen = []
+    classify(change=lambda photo, rng: seen.append(rng.random()) or photo, seed=3)
+    assert seen == [np.random.default_rng((3, number)).random() for number in range(24)]

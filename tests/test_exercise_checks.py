@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 from conftest import ROOT
-from exercise_checks import grading, lesson_00, lesson_02, lesson_10, own
+from exercise_checks import grading, lesson_00, lesson_02, lesson_05, lesson_10, own
 
-from maskdet_utils.classifier import RELEASED
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED
 from maskdet_utils.synthesis import masks
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks" / "exercise_checks").glob("lesson_*.py"))
@@ -163,6 +163,10 @@ def resampled(correct, groups, seed, replace=True, ends=(2.5, 97.5), share=1.0):
 
 def over_photos(correct, person, seed):
     return resampled(correct, np.arange(len(correct)), seed)
+
+
+def lowest_within(masked, bare, limit):
+    return min((value for value in masked if (bare >= value).mean() <= limit), default=2)
 
 
 def covered(classify, photo, cell, fresh=True, sign=1, whole=True, transposed=False):
@@ -432,12 +436,21 @@ MISTAKES = [
     ("compare", [lambda before, now: now["low"] > before["high"]], "not True"),
     ("compare", [without_none], "are None. `without_none` stops in line"),
     ("compare", [none_is_best], "where a score has no interval"),
-    ("threshold", [0.45, MASKED, BARE], "20 % of the bare faces"),
-    ("threshold", [0.75, MASKED, BARE], "a lower threshold finds 80 %"),
-    ("precision_and_recall", [lambda c: (c[0, 0] / c[0].sum(), c[0, 0] / c[:, 0].sum())], "changed places"),
+    ("threshold", [0.45, MASKED, BARE], "20% of the bare faces"),
+    ("threshold", [0.75, MASKED, BARE], "A lower threshold finds 80%"),
+    ("precision_and_recall", [lambda c: (c[0, 0] / c[0].sum(), c[0, 0] / c[:, 0].sum())], "swapped"),
     ("precision_and_recall", [lambda c: (c[1, 1] / c[:, 1].sum(), c[1, 1] / c[1].sum())], "class 1"),
     ("precision_and_recall", [lambda c: (c.trace() / c.sum(),) * 2], "the accuracy"),
     ("precision_and_recall", [lambda c: c[0, 0] / c[:, 0].sum()], "(2,) is wanted"),
+    ("best_threshold", [lambda m, b, limit: 0.5, RELEASED], "0.500 calls 20% of the bare faces masked, and 10% are"),
+    ("best_threshold", [lambda m, b, limit: m.max(), RELEASED], "it finds 20% of the masks. A lower one finds 40%"),
+    ("best_threshold", [lambda m, b, limit: lowest_within(m, b, 0.1), RELEASED], "A lower one finds 80%"),
+    ("best_threshold", [lambda m, b, limit: m[[2, 3]], RELEASED], "() is wanted"),
+    (
+        "best_threshold",
+        [lowest_within, "runs/nowhere"],
+        "there is no classifier in runs/nowhere. Run notebook 04 first",
+    ),
     ("fold", [np.arange(20) % 5, np.arange(20) // 4, lambda fold: 1.0], "5 of 5 people"),
     ("fold", [np.arange(20) // 8, np.arange(20) // 4, lambda fold: 1.0], "these are 3"),
     ("interval", [over_photos], "Draw people"),
@@ -738,6 +751,46 @@ def test_an_answer_that_fails_on_ones_own_run_is_told(own_run, capsys):
 
     (own_run / "metrics.json").write_text(with_scores(0.9, 0.4))
     assert "accuracy in your run goes from" in said(capsys, CHECKS["compare"], never_worse_than_half)
+
+
+def run_of_ones_own(tmp_path, write_photo):
+    """A run folder with a classifier (the released one) and a test set of photos in two classes."""
+    rows, rng = ["path,label,group,split"], np.random.default_rng(0)
+    for label in ("with_mask", "without_mask"):
+        for number in range(12):
+            write_photo(tmp_path / label / f"{number:02d}.png", rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
+            rows.append(f"{label}/{number:02d}.png,{label},person {number},{'test' if number else 'train'}")
+    run = tmp_path / "run"
+    (run / "01_load_the_data").mkdir(parents=True)
+    for name in (CLASSIFIER, LABELS):
+        shutil.copy(RELEASED / name, run)
+    (run / "01_load_the_data" / "manifest.csv").write_text("\n".join(rows))
+    (run / "01_load_the_data" / "dataset.json").write_text(json.dumps({"folder": str(tmp_path)}))
+    return run
+
+
+def test_a_threshold_is_judged_on_the_answers_of_the_run(run_of_ones_own, capsys):
+    masked, bare = lesson_05.own_answers(run_of_ones_own)
+    assert len(masked) == len(bare) == 11, "the test photos of each class"
+    assert said(capsys, lesson_05.best_threshold, lowest_within, run_of_ones_own).startswith("RIGHT: ")
+
+    def right_on_small_arrays_only(m, b, limit):
+        return lowest_within(m, b, limit) if len(m) == 5 else 0.0
+
+    sentence = said(capsys, lesson_05.best_threshold, right_on_small_arrays_only, run_of_ones_own)
+    assert sentence.startswith("NOT YET: right on made-up faces, but not yet on those of your run: ")
+    assert "calls 100% of the bare faces masked" in sentence
+
+
+def test_without_a_run_the_released_classifier_stands_in_and_standard_error_says_so(
+    run_of_ones_own, sample_folder, capsys
+):
+    assert lesson_05.own_run(str(run_of_ones_own)) == run_of_ones_own
+    assert capsys.readouterr().err == ""
+    assert lesson_05.own_run(str(run_of_ones_own / "nowhere")) == RELEASED
+    printed = capsys.readouterr()
+    assert printed.out == "" and "holds no classifier yet (notebook 04 makes one)" in printed.err
+    assert said(capsys, lesson_05.best_threshold, lowest_within, RELEASED).startswith("RIGHT: ")
 
 
 # The learner's own photos

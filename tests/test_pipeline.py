@@ -21,16 +21,27 @@ def metrics(quick_run):
 
 
 def test_metrics_keep_their_contract(metrics):
-    assert metrics["schema_version"] == 1
+    assert metrics["schema_version"] == 2
     assert (metrics["dataset"], metrics["seed"]) == ("sample", 0)
     assert {"keras", "tensorflow", "numpy"} <= set(metrics["versions"])
     assert metrics["n_train"] > metrics["n_test"] >= metrics["n_validation"] > 100
-    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
-        figure = metrics[name]
-        assert 0.5 < figure["low"] <= figure["value"] <= figure["high"] <= 1
+    head_only = metrics["head_only"]
+    for scores in (metrics, metrics["degraded"], head_only, head_only["degraded"]):
+        for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+            score = scores[name]
+            if score["value"] == 1:
+                assert score["low"] is None and score["high"] is None, "without an error there is no interval"
+            else:
+                assert 0.5 < score["low"] <= score["value"] <= score["high"] <= 1
+        people = scores["groups_without_error"]
+        assert 0 <= people["count"] <= people["of"] == 8
+        assert 0 <= people["low"] <= people["value"] == people["count"] / people["of"] <= people["high"] <= 1
+        assert people["low"] < 1, "eight people make nobody certain"
     assert metrics["left_out"] == {"count": 0, "photos": []}
     assert list(metrics["seconds"]) == list(runs.PIPELINE) and min(metrics["seconds"].values()) > 0
-    assert set(metrics["cross_validation"]) == {"by_group", "naive"}
+    folds = metrics["cross_validation"]
+    assert set(folds) == {"by_group", "naive", "degraded"} and set(folds["degraded"]) == {"by_group", "naive"}
+    assert folds["degraded"]["by_group"] <= folds["by_group"]
     assert np.sum(metrics["confusion"]) == metrics["n_test"]
     assert 100 < metrics["peak_memory_mb"] <= 2000
     assert metrics["image_size"] == pipeline.read_profile("quick")["image_size"], (
@@ -101,8 +112,12 @@ def test_the_page_shows_every_figure_in_words_too_and_leads_to_files_that_exist(
     assert {image["src"] for image in page.images} == figures and len(figures) >= 5
     assert all(len(image["alt"]) > 15 for image in page.images)
     assert {f"{name}.ipynb" for name in runs.PIPELINE} <= set(page.references)
-    for name in ("accuracy", "balanced_accuracy", "roc_auc"):
-        assert all(f"{value:.4f}" in text for value in metrics[name].values())
+    for scores in (metrics, metrics["degraded"]):
+        for name in ("accuracy", "balanced_accuracy", "roc_auc"):
+            assert all(f"{value:.4f}" in text for value in scores[name].values() if value is not None)
+        people = scores["groups_without_error"]
+        assert f"no error in the photos of {people['count']} of 8 people" in text
+    assert "1.0000 to 1.0000" not in text
     assert '<html lang="en">' in text and "<title>" in text
 
 
