@@ -86,6 +86,14 @@ def test_finished_photos_are_not_drawn_again(folder, tmp_path, monkeypatch):
     assert synthesize_folder(folder, tmp_path / "out")["faces"] == 3
 
 
+def test_a_folder_begun_when_occluders_had_another_name_is_resumed(folder, tmp_path):
+    first = synthesize_folder(folder, tmp_path / "out", draw="occluders")
+    records = tmp_path / "out" / RECORDS
+    records.write_text(records.read_text().replace('"draw": "occluders"', '"draw": "confusers"'))
+    assert synthesize_folder(folder, tmp_path / "out", draw="occluders") == first
+    assert "confusers" not in records.read_text()
+
+
 def test_folder_refuses_what_would_do_harm(folder, tmp_path):
     for target in (folder, folder / "deep" / "out", folder / ".." / "in"):
         with pytest.raises(ValueError, match="originals"):

@@ -78,6 +78,8 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
             record = json.loads(line)
         except json.JSONDecodeError:  # the run was interrupted while it wrote this line
             continue
+        if record.get("draw") == "confusers":  # what occluders were called when this folder was begun
+            record["draw"] = "occluders"
         if (record.get("seed"), record.get("draw")) != (seed, draw):
             raise ValueError(
                 f"{out_dir} holds {record.get('draw')} of seed {record.get('seed')}. Draw these or use another folder."
