@@ -71,7 +71,7 @@ def read_metrics(run_dir: str | Path) -> dict:
 
 def update_metrics(run_dir: str | Path, **entries) -> dict:
     """Add entries to the run's `metrics.json`, or replace those with the same name. Returns all entries."""
-    metrics = {"schema_version": SCHEMA_VERSION, **read_metrics(run_dir), **entries}
+    metrics = {**read_metrics(run_dir), "schema_version": SCHEMA_VERSION, **entries}
     write_text(open_run(run_dir) / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     return metrics
 
