@@ -26,7 +26,10 @@ class RunError(RuntimeError):
 
 
 def open_run(run_dir: str | Path) -> Path:
-    """Make a run folder's path absolute (a relative one starts at the repository's root). It is created if missing."""
+    """Make a run folder's path absolute (a relative one starts at the repository's root). It is created if missing.
+
+    Introduced in notebook 00.
+    """
     folder = resolve(run_dir)
     (folder / FIGURES).mkdir(parents=True, exist_ok=True)
     return folder
@@ -39,6 +42,8 @@ def artifact(run_dir: str | Path, notebook: str, name: str) -> Path:
         run_dir: The run folder.
         notebook: The notebook's name without its ending, such as "01_load_the_data".
         name: The file's name.
+
+    Introduced in notebook 01.
     """
     path = open_run(run_dir) / notebook / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,6 +60,8 @@ def require(run_dir: str | Path, notebook: str, name: str) -> Path:
 
     Raises:
         RunError: The file is missing. The message names the file and the notebook to run first.
+
+    Introduced in notebook 02.
     """
     folder = open_run(run_dir)
     for path in (folder / notebook / name, folder / name):
@@ -70,12 +77,18 @@ def read_metrics(run_dir: str | Path) -> dict:
 
 
 def update_metrics(run_dir: str | Path, **entries) -> dict:
-    """Add entries to the run's `metrics.json`, or replace those with the same name. Returns all entries."""
+    """Add entries to the run's `metrics.json`, or replace those with the same name. Returns all entries.
+
+    Introduced in notebook 01.
+    """
     metrics = {**read_metrics(run_dir), "schema_version": SCHEMA_VERSION, **entries}
     write_text(open_run(run_dir) / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     return metrics
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as UTF-8 in one step, see `paths.write_file`."""
+    """Write a text file as UTF-8 in one step, see `paths.write_file`.
+
+    Introduced in notebook 04.
+    """
     write_file(path, text.encode("utf-8"))
