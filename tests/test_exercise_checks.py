@@ -306,7 +306,7 @@ MISTAKES = [
     ("is_intact", [lambda c, e: hashlib.sha256(c).digest() == e], "hexdigest"),
     ("is_intact", [lambda c, e: hashlib.sha256(c).hexdigest()[:8] == e[:8]], "first 16 letters"),
     ("size", [56], "a sixteenth"),
-    ("size", [160], "51 %"),
+    ("size", [160], "51%"),
     ("label_of", [lambda path, folder: path.name], "name of the file"),
     ("label_of", [lambda path, folder: path.parent], "this is a path"),
     ("label_of", [lambda path, folder: path.parent.name], "not 'monday'"),
@@ -322,7 +322,7 @@ MISTAKES = [
     ("one_hot", [lambda labels, classes: np.eye(2)[[int(label == "without_mask") for label in labels]]], "[[1."),
     ("is_test", [by_photo], "You deal photos"),
     ("is_test", [lambda people, seed: ~by_person(people, seed)], "changed places"),
-    ("is_test", [lambda people, seed: by_person(people, seed, 0.5)], "50 % of them"),
+    ("is_test", [lambda people, seed: by_person(people, seed, 0.5)], "50% of them"),
     ("is_test", [lambda people, seed: by_person(people, 0)], "every seed gives the same people"),
     ("is_test", [lambda people, seed: by_person(people, None)], "the same seed gives another split"),
     ("is_test", [lambda people, seed: by_person(people, seed).astype(int)], "True and False"),
@@ -486,9 +486,9 @@ MISTAKES = [
     ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) / p(trained) - 1))], "*points*"),
     ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) - p(0.25)))], "use `trained`"),
     ("change_in_points", [lambda p, m, trained=0.25: 12], "15 on average"),
-    ("take", [{"clinic": (300, 30), "street": (20, 280)}], "right for 92 %"),
+    ("take", [{"clinic": (300, 30), "street": (20, 280)}], "right for 92%"),
     ("take", [{"clinic": (150, 150), "street": (20, 20)}], "of bare photos from the clinic there are 30"),
-    ("take", [{"clinic": (60, 30), "street": (20, 10)}], "always says with mask is right for 67 %"),
+    ("take", [{"clinic": (60, 30), "street": (20, 10)}], "always says with mask is right for 67%"),
     ("take", [{"clinic": (20, 20), "street": (20, 20)}], "more can be had"),
     ("take", [{"clinic": (0, 0), "street": (0, 0)}], "no photo is left"),
     ("take", [{"clinic": (30, 30)}], "not clinic"),
@@ -516,7 +516,7 @@ MISTAKES = [
     ("by_size", [lambda *a: size_bands(*a, upper=True)], "its lower end"),
     ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[0])], "shares of masks found"),
     ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[-1])], "shares of bare faces found"),
-    ("by_size", [lambda *a: size_bands(*a, figure=np.prod)], "75 % of the masks and 50 % of the bare faces"),
+    ("by_size", [lambda *a: size_bands(*a, figure=np.prod)], "75% of the masks and 50% of the bare faces"),
     ("by_size", [lambda *a: size_bands(*a, empty=np.nan)], "give None, not nan"),
     ("by_size", [lambda *a: size_bands(*a, both=False)], "all faces in 192–384 are masked"),
     ("by_size", [lambda *a: size_bands(*a)[:2]], "you give 2 figures"),
@@ -753,6 +753,7 @@ def test_an_answer_that_fails_on_ones_own_run_is_told(own_run, capsys):
     assert "accuracy in your run goes from" in said(capsys, CHECKS["compare"], never_worse_than_half)
 
 
+@pytest.fixture
 def run_of_ones_own(tmp_path, write_photo):
     """A run folder with a classifier (the released one) and a test set of photos in two classes."""
     rows, rng = ["path,label,group,split"], np.random.default_rng(0)
@@ -842,7 +843,7 @@ def test_a_folder_that_is_not_there_is_told(capsys):
 
 def test_a_giveaway_is_found(helmets, capsys):
     folder = helmets(brighter=60)
-    assert "right for 100 %" in said(capsys, lesson_10.giveaway, np.mean, folder)
+    assert "right for 100%" in said(capsys, lesson_10.giveaway, np.mean, folder)
     assert "looks at nothing" in said(capsys, lesson_10.giveaway, lambda photo: 1, folder)
 
 

@@ -92,4 +92,4 @@ def reject(found, mistakes: dict) -> None:
 
 def percent(share) -> str:
     """A share between 0 and 1 as text."""
-    return f"{100 * float(share):.0f} %"
+    return f"{100 * float(share):.0f}%"

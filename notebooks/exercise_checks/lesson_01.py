@@ -104,7 +104,7 @@ def is_test(function):
             f"{len(on_both)} of 20 people are on both sides, {on_both[0]} for one. You deal photos. Deal people, then ask "
             "of each photo whether its person is among the chosen (`np.isin`)."
         )
-    reject(found.sum(), {"80 % are in the test part. Have True and False changed places?": 160})
+    reject(found.sum(), {"80% are in the test part. Have True and False changed places?": 160})
     if found.sum() != 40:
         raise NotYet(
             f"a fifth of the people should be in the test part; you have {percent(found.mean())} of them there."

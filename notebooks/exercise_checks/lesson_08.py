@@ -186,4 +186,4 @@ def unsure(function):
             f"with a band from 0 to 1, all are unsure, and no label is wrong: 1 and 0, not {found[0]:g} and {found[1]:g}. "
             "Do not divide by the number of labels where there is none."
         )
-    return "35 % are left unsure. Of the others 15 % are wrong; without a band it would be 25 % of all."
+    return "35% are left unsure. Of the others 15% are wrong; without a band it would be 25% of all."

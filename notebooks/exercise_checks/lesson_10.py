@@ -61,4 +61,4 @@ def giveaway(function, folder):
             f"this number alone is right for {percent(right)} of the photos. A network will find it, too, and need not "
             "look at what you mean. What else differs between your two folders? Take both classes in the same places."
         )
-    return f"this number alone is right for {percent(right)} of the photos; a coin is for 50 %."
+    return f"this number alone is right for {percent(right)} of the photos; a coin is right for 50%."
