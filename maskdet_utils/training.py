@@ -19,20 +19,6 @@ class EpochPrinter(keras.callbacks.Callback):
         print(f"epoch {epoch + 1:2d}:  " + "  ".join(f"{name} {value:.3f}" for name, value in logs.items()))
 
 
-def compile_classifier(classifier: keras.Model, learning_rate=1e-4) -> None:
-    """Compile a classifier with Adam, cross-entropy, and accuracy, as notebook 04 explains.
-
-    Args:
-        classifier: any model with softmax outputs.
-        learning_rate: Adam's step size, a number or a Keras learning rate schedule.
-
-    Introduced in notebook 07.
-    """
-    classifier.compile(
-        optimizer=keras.optimizers.Adam(learning_rate), loss="categorical_crossentropy", metrics=["accuracy"]
-    )
-
-
 def early_stopping(patience: int = 5) -> keras.callbacks.EarlyStopping:
     """Stop when the validation loss has not improved for `patience` epochs, and restore the best epoch's weights."""
     return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
@@ -126,7 +112,8 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
     Introduced in notebook 04.
     """
     after_pooling = keras.Sequential([keras.Input((train[0].shape[1],)), *head.layers[1:]])
-    compile_classifier(after_pooling, learning_rate)
+    adam = keras.optimizers.Adam(learning_rate)
+    after_pooling.compile(adam, loss="categorical_crossentropy", metrics=["accuracy"])
     stopping = [early_stopping(patience)] if validation is not None else []
     return after_pooling.fit(
         *train,

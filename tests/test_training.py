@@ -71,7 +71,7 @@ def trained_head(train, validation, seed=0, **options):
 
 def validation_loss(head, validation):
     after_pooling = keras.Sequential([keras.Input((model.FEATURES,)), *head.layers[1:]])
-    training.compile_classifier(after_pooling)
+    after_pooling.compile(loss="categorical_crossentropy", metrics=["accuracy"])
     return after_pooling.evaluate(*validation, verbose=0)
 
 
