@@ -169,8 +169,6 @@ class LiteNetwork:
     Args:
         content: the bytes of a .tflite file.
         num_threads: how many CPU threads the network may use.
-
-    Introduced in notebook 09.
     """
 
     def __init__(self, content: bytes, num_threads: int = 2):

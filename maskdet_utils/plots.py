@@ -147,10 +147,7 @@ def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
 
 
 def show(figure: plt.Figure, alt: str) -> None:
-    """Show a figure in the notebook as a PNG with alt text, then close it.
-
-    Introduced in notebook 08.
-    """
+    """Show a figure in the notebook as a PNG with alt text, then close it."""
     import io
 
     from IPython.display import display
