@@ -24,7 +24,7 @@ help:  ## list the targets
 	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
 	@echo "make release-model"
 	@echo "              train the classifier that comes with the package anew (a quarter of an hour), and write its card"
-	@echo "make bench    time the usual live loop against ours, folders, and how both grow (ten minutes); README's tables"
+	@echo "make bench    time the usual live loop against ours, folders, and how both grow (ten minutes); tables in docs/results.md"
 	@echo "make bench-training [PUBLIC=folder]"
 	@echo "              time the usual training against ours on the public data set (half an hour, six gigabytes of memory)"
 	@echo "make setup    only make .venv"

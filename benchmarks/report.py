@@ -1,4 +1,4 @@
-"""Put the benchmarks' results into the README as tables. The last step of `make bench` and `make bench-training`.
+"""Put the benchmarks' results into docs/results.md as tables. The last step of `make bench` and `make bench-training`.
 
 python benchmarks/report.py
 """
@@ -80,7 +80,7 @@ def put(text: str, name: str, table: str) -> str:
     """Replace what stands between two marks in a text.
 
     Args:
-        text: The text of the README.
+        text: The text of docs/results.md.
         name: The name in both marks.
         table: What to put between them.
 
@@ -92,17 +92,18 @@ def put(text: str, name: str, table: str) -> str:
     """
     begin, end = f"<!-- {name}: made by make bench -->", f"<!-- end of {name} -->"
     if begin not in text or end not in text:
-        raise ValueError(f"README.md lacks the marks {begin} and {end}. Put them back.")
+        raise ValueError(f"docs/results.md lacks the marks {begin} and {end}. Put them back.")
     return re.sub(
         f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n\n{table}\n\n{end}", text, flags=re.DOTALL
     )
 
 
 def main() -> None:
-    """Rewrite the README's tables from all results."""
+    """Rewrite the tables of docs/results.md from all results."""
     root = repository_root()
     results = {path.stem: json.loads(path.read_text()) for path in (root / RESULTS).glob("*.json")}
-    text = (root / "README.md").read_text(encoding="utf-8")
+    page = root / "docs" / "results.md"
+    text = page.read_text(encoding="utf-8")
     if "live_loop" in results:
         text = put(text, "live loop", live_table(results["live_loop"]))
         if results["live_loop"]["detectors"]:
@@ -113,7 +114,7 @@ def main() -> None:
         ours, times = results["folders"]["photos_a_second"]["ours"]["median"], results["folders"]["times_faster"]
         words = f"`maskdet evaluate` classifies face crops {times:.1f} times as fast as `load_img` and `model.predict`"
         text = put(text, "folders", f"{words} ({ours} per second on two cores).")
-    write_file(root / "README.md", text.encode())
+    write_file(page, text.encode())
 
 
 if __name__ == "__main__":
