@@ -118,6 +118,7 @@ def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, ca
     assert folder == small_repository / "runs" / "tiny"
     names = {path.name for path in folder.iterdir()}
     assert {"00_first.ipynb", "01_second.ipynb", "metrics.json", "index.html", "figures", "started"} <= names
+    assert {"00_first.html", "01_second.html"} <= names, "the notebooks as web pages"
     metrics = runs.read_metrics(folder)
     assert metrics["seed"] == 1, "the profile's value, not the notebook's"
     assert set(metrics["seconds"]) == {"00_first", "01_second"} and min(metrics["seconds"].values()) > 0
