@@ -51,7 +51,7 @@ def test_metrics_are_added_to_and_replaced(tmp_path):
     assert runs.read_metrics(tmp_path) == {}
     runs.update_metrics(tmp_path, seed=1, n_train=10)
     runs.update_metrics(tmp_path, seed=2)
-    assert runs.read_metrics(tmp_path) == {"schema_version": 1, "seed": 2, "n_train": 10}
+    assert runs.read_metrics(tmp_path) == {"schema_version": 2, "seed": 2, "n_train": 10}
 
 
 @pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "params").glob("*.yaml")))
