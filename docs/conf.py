@@ -102,24 +102,50 @@ html_theme_options = {
 
 
 def _prepare(app, docname, source):
-    """Name the repository; number the notebooks, for the table of contents.
-
-    And put alt texts where MyST-NB looks for them, at the cell: notebooks keep them at the output.
-    """
+    """Name the repository, and make each notebook's source what the site needs."""
     source[0] = source[0].replace("{{ repository }}", REPOSITORY)
-    if Path(app.env.doc2path(docname)).suffix != ".ipynb":
+    path = Path(app.env.doc2path(docname))
+    if path.suffix != ".ipynb":
         return
     notebook = json.loads(source[0])
+    _number(notebook, path)
+    _lead_on(notebook, path)
+    _describe_pictures(notebook)
+    source[0] = json.dumps(notebook)
+
+
+def _number(notebook, path):
+    """Begin the title with the lesson's number, and let solutions say that they are solutions.
+
+    The exercises are made from their solutions, so as files both have the same title and the same first lines.
+    """
     first = notebook["cells"][0]
-    number, title = Path(docname).name[:2], "".join(first["source"])
-    if number.isdigit() and title.startswith("# "):
-        first["source"] = f"# {number} · {title[2:]}"
+    text = re.sub("^# ", f"# {path.name[:2]} · ", "".join(first["source"]))
+    if path.parent.name == "solutions":
+        text = re.sub("^(# .+)Exercises: ", r"\1Solutions: ", text)
+        text = re.sub(r"^(# .+project): .+", r"\1: an example", text)
+        back = f"To try them yourself first, go to [the exercises](../exercises/{path.name})."
+        text = re.sub(r"Stuck\? \[.+?\]\(.+?\)\.", back, text)
+        text = re.sub(r"\[here is an example\]\(.+?\) that", "this example", text)
+    first["source"] = text
+
+
+def _lead_on(notebook, path):
+    """Hang a lesson's exercises below the lesson, and their solutions below them, in the menu and in "next page"."""
+    step = {"notebooks": "exercises", "exercises": "solutions"}.get(path.parent.name)
+    if step and (ROOT / "notebooks" / step / path.name).is_file():
+        label = "Example" if path.name.startswith("10") else step.capitalize()
+        toctree = f"```{{toctree}}\n:hidden:\n\n{label} </notebooks/{step}/{path.stem}>\n```"
+        notebook["cells"].append({"cell_type": "markdown", "id": "next", "metadata": {}, "source": toctree})
+
+
+def _describe_pictures(notebook):
+    """Put alt texts where MyST-NB looks for them, at the cell: notebooks keep them at the output."""
     for cell in notebook["cells"]:
         outputs = [output.get("metadata", {}).get("image/png", {}) for output in cell.get("outputs", [])]
         words = " ".join(output["alt"] for output in outputs if "alt" in output)
         if words:
             cell["metadata"]["mystnb"] = {"image": {"alt": words}}
-    source[0] = json.dumps(notebook)
 
 
 def _as_restructured_text(_app, _what, _name, _documented, _options, lines):

@@ -1,32 +1,16 @@
-"""Run all notebooks without a browser and write a web page about the run: what `maskdet pipeline` does."""
+"""Run all notebooks without a browser: what `maskdet pipeline` does. The web page about the run is from `run_page`."""
 
 import ast
 import shutil
 import sys
 import tempfile
 import time
-from html import escape
 from pathlib import Path
 
-from PIL import Image
-
 from .environment import quiet_stderr
-from .evaluation import groups_text
 from .paths import remove_leftovers, repository_root, swap_in
-from .runs import FIGURES, KERNEL_ARGUMENTS, PIPELINE, RunError, read_metrics, update_metrics, write_text
-
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #ccc; }
-td.number { font-variant-numeric: tabular-nums; }
-img { max-width: 100%; height: auto; }
-figure { margin: 2rem 0; }
-figcaption { color: #444; }
-@media (prefers-color-scheme: dark) {
-  body { background: #181818; color: #eee; } a { color: #7fc4ff; } figcaption { color: #bbb; } img { background: #fff; }
-}
-"""
+from .run_page import write_page
+from .runs import KERNEL_ARGUMENTS, PIPELINE, RunError, update_metrics
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
@@ -145,77 +129,3 @@ def _peak_memory() -> dict:
 
     unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss counts bytes on macOS, kilobytes elsewhere
     return {"peak_memory_mb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6)}
-
-
-def write_page(run_dir: str | Path) -> Path:
-    """Write a run's `index.html` from its `metrics.json`, `figures/`, and executed notebooks. Returns its path."""
-    run_dir = Path(run_dir)
-    metrics = read_metrics(run_dir)
-    classes = " or ".join(name.replace("_", " ") for name in metrics.get("classes", ["a classifier"]))
-    title = f"{classes.capitalize()}: {metrics['dataset']}"
-    parts = [
-        "<!doctype html>",
-        f'<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
-        f"<h1>{escape(title)}</h1>",
-        f"<p>Trained on {metrics['n_train']} photos, with {metrics['n_validation']} for early stopping, and tested on "
-        f"{metrics['n_test']} that it never saw. Unusable photos: {metrics['left_out']['count']}. Seed {metrics['seed']}.</p>",
-        _scores_table(metrics),
-        "<h2>Notebooks of this run</h2>",
-        _notebooks_table(metrics),
-        "<h2>Figures</h2>",
-        *(_figure(path) for path in sorted((run_dir / FIGURES).glob("*.png"))),
-        _footer(metrics),
-        "</main></body></html>",
-    ]
-    write_text(run_dir / "index.html", "\n".join(parts) + "\n")
-    return run_dir / "index.html"
-
-
-def _scores_table(metrics: dict) -> str:
-    names = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "roc_auc": "area under the ROC curve"}
-    groups = "people" if metrics["dataset"] == "sample" else "groups"
-    rows = ""
-    for scores, photos in ((metrics, "as they are"), (metrics.get("degraded", {}), "degraded")):
-        # Without an error there is no interval: what is known then is the line about people.
-        for name, label in names.items():
-            if name in scores:
-                low, high = scores[name]["low"], scores[name]["high"]
-                interval = f"{low:.4f} to {high:.4f}" if low is not None else "–"
-                rows += _row(label, photos, f"{scores[name]['value']:.4f}", interval)
-        if "groups_without_error" in scores:
-            share = scores["groups_without_error"]
-            count, _, confidence = groups_text(share, groups).partition("; ")
-            rows += _row(f"{groups} without an error", photos, count, confidence)
-    head = "".join(f"<th>{name}</th>" for name in ("score", "test photos", "value", "95% interval"))
-    return (
-        "<table><caption>Scores on the test set, and on the same photos degraded as a street camera might. "
-        f"Intervals are over {groups}.</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
-
-
-def _row(label: str, photos: str, value: str, interval: str) -> str:
-    return (
-        f"<tr><th scope='row'>{label}</th><td>{photos}</td><td class='number'>{value}</td>"
-        f"<td class='number'>{interval}</td></tr>"
-    )
-
-
-def _notebooks_table(metrics: dict) -> str:
-    rows = "".join(
-        f"<tr><td><a href='{name}.ipynb'>{name}.ipynb</a></td><td class='number'>{metrics['seconds'][name]:.0f} s</td></tr>"
-        for name in PIPELINE
-    )
-    return f"<table><thead><tr><th>notebook</th><th>time</th></tr></thead><tbody>{rows}</tbody></table>"
-
-
-def _figure(path: Path) -> str:
-    with Image.open(path) as image:
-        alt = escape(image.info.get("Description", path.stem), quote=True)
-    return f'<figure><img src="{FIGURES}/{path.name}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
-
-
-def _footer(metrics: dict) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
-    memory = f" Peak memory: {metrics['peak_memory_mb']} MB." if "peak_memory_mb" in metrics else ""
-    return f"<p><small>{escape(versions)}.{memory} All numbers: <a href='metrics.json'>metrics.json</a>.</small></p>"

@@ -5,6 +5,7 @@ import http.server
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -60,6 +61,15 @@ def serve():
     yield start
     for server in servers:
         server.shutdown()
+
+
+def loaded_from_elsewhere(html: str) -> list[str]:
+    """What makes a page that lies on a disk ask the network for something; its links to other pages do not count."""
+    tags = re.findall(r"""<(?:script|link|img|iframe|source|video|object)\b[^>]*(?:src|href|data)=["'][^"'>]*""", html)
+    foreign = [tag for tag in tags if re.search(r"""=["'](?:https?:)?//""", tag)]
+    styles = re.findall(r"""(?:url\(\s*["']?|@import\s*["']?)(?:https?:)?//[^)"']*""", html)
+    scripts = re.findall(r"<script\b[^>]*>.{0,200}", html, re.DOTALL)  # one may fetch whatever it wants
+    return foreign + styles + scripts
 
 
 def serious_findings(page, context=None) -> list[str]:

@@ -8,9 +8,9 @@ import nbformat
 import numpy as np
 import papermill
 import pytest
-from conftest import ROOT
+from conftest import ROOT, loaded_from_elsewhere
 
-from maskdet_utils import datasets, evaluation, pipeline, runs
+from maskdet_utils import datasets, evaluation, pipeline, run_page, runs
 from maskdet_utils.classifier import LiteClassifier, read_config
 from maskdet_utils.model import keras
 
@@ -111,7 +111,7 @@ def test_the_page_shows_every_figure_in_words_too_and_leads_to_files_that_exist(
     figures = {f"figures/{path.name}" for path in (quick_run / "figures").glob("*.png")}
     assert {image["src"] for image in page.images} == figures and len(figures) >= 5
     assert all(len(image["alt"]) > 15 for image in page.images)
-    assert {f"{name}.ipynb" for name in runs.PIPELINE} <= set(page.references)
+    assert {f"{name}{ending}" for name in runs.PIPELINE for ending in (".ipynb", ".html")} <= set(page.references)
     for scores in (metrics, metrics["degraded"]):
         for name in ("accuracy", "balanced_accuracy", "roc_auc"):
             assert all(f"{value:.4f}" in text for value in scores[name].values() if value is not None)
@@ -119,6 +119,21 @@ def test_the_page_shows_every_figure_in_words_too_and_leads_to_files_that_exist(
         assert f"no error in the photos of {people['count']} of 8 people" in text
     assert "1.0000 to 1.0000" not in text
     assert '<html lang="en">' in text and "<title>" in text
+
+
+def test_at_the_top_of_the_page_stand_accuracy_confusion_and_two_figures(quick_run, metrics):
+    top = (quick_run / "index.html").read_text(encoding="utf-8").partition("<h2>Scores</h2>")[0]
+    assert f"<strong>{metrics['accuracy']['value']:.4f}</strong>" in top
+    assert all(f">{count}</td>" in top for row in metrics["confusion"] for count in row)
+    assert [image["src"] for image in Page(top).images] == [f"figures/{name}.png" for name in run_page.TOP_FIGURES]
+
+
+@pytest.mark.parametrize("name", ["index", *runs.PIPELINE])
+def test_a_page_of_the_run_needs_no_network_and_leads_to_files_of_the_folder(quick_run, name):
+    text = (quick_run / f"{name}.html").read_text(encoding="utf-8")
+    assert not loaded_from_elsewhere(text)
+    local = [one for one in Page(text).references if not one.startswith(("#", "data:", "http"))]
+    assert all((quick_run / one).is_file() for one in local)
 
 
 NEEDING_OTHERS = [

@@ -51,7 +51,7 @@ def test_metrics_are_added_to_and_replaced(tmp_path):
     assert runs.read_metrics(tmp_path) == {}
     runs.update_metrics(tmp_path, seed=1, n_train=10)
     runs.update_metrics(tmp_path, seed=2)
-    assert runs.read_metrics(tmp_path) == {"schema_version": 1, "seed": 2, "n_train": 10}
+    assert runs.read_metrics(tmp_path) == {"schema_version": 2, "seed": 2, "n_train": 10}
 
 
 @pytest.mark.parametrize("profile", sorted(path.stem for path in (ROOT / "params").glob("*.yaml")))
@@ -118,6 +118,7 @@ def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, ca
     assert folder == small_repository / "runs" / "tiny"
     names = {path.name for path in folder.iterdir()}
     assert {"00_first.ipynb", "01_second.ipynb", "metrics.json", "index.html", "figures", "started"} <= names
+    assert {"00_first.html", "01_second.html"} <= names, "the notebooks as web pages"
     metrics = runs.read_metrics(folder)
     assert metrics["seed"] == 1, "the profile's value, not the notebook's"
     assert set(metrics["seconds"]) == {"00_first", "01_second"} and min(metrics["seconds"].values()) > 0

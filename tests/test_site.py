@@ -19,11 +19,15 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 KINDS_OF_PAGES = {
     "landing": "docs/index.html",
     "notebook": "notebooks/02_augment_the_data.html",
+    "exercises": "notebooks/exercises/02_augment_the_data.html",
     "tables": "notebooks/05_evaluate_the_classifier.html",
     "glossary": "docs/glossary.html",
     "api": "docs/api/maskdet_utils.faces.html",
 }
-WIDTHS = {"phone": 390, "desktop": 1280}
+WIDTHS = {"phone": 360, "desktop": 1280}
+CLIPPED = """() => [...document.querySelectorAll("article *")].filter((one) => one.clientWidth > 1
+    && one.scrollWidth > one.clientWidth + 1 && ["hidden", "clip"].includes(getComputedStyle(one).overflowX)
+).map((one) => one.outerHTML.slice(0, 200))"""
 
 
 class Page(HTMLParser):
@@ -146,6 +150,28 @@ def test_every_notebook_has_its_page_its_pictures_in_words_and_its_buttons(site,
     assert colab in site[name].links
 
 
+def test_in_the_menu_exercises_and_solutions_stand_below_their_lesson(site):
+    text = (SITE / "docs" / "index.html").read_text(encoding="utf-8")
+    menu = re.search(r"<nav[^>]*bd-links.*?</nav>", text, re.DOTALL)[0]
+    entries = re.findall(r'<li class="toctree-l(\d)[^"]*"><a [^>]*href="\.\./notebooks/([^"]+)\.html">(.+?)</a>', menu)
+    lessons = [path.stem for path in NOTEBOOKS if path.parent.name == "notebooks"]
+    expected = [
+        entry for name in lessons for entry in (("1", name), ("2", f"exercises/{name}"), ("3", f"solutions/{name}"))
+    ]
+    expected += [("1", "exercises/10_your_own_two_classes"), ("2", "solutions/10_your_own_two_classes")]
+    assert [entry[:2] for entry in entries] == expected
+    on_top = [label for level, _, label in entries if level == "1"]
+    assert len(set(on_top)) == len(on_top)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_solutions_say_that_they_are_and_do_not_send_the_reader_to_themselves(site, path):
+    text = (SITE / "notebooks" / "solutions" / path.name).with_suffix(".html").read_text(encoding="utf-8")
+    article = re.search(r"<article.+?</article>", text, re.DOTALL)[0]
+    assert re.search(r"<h1>\d\d · (Solutions: |The closing project: an example)", article)
+    assert "Stuck?" not in article and "here is an example" not in article
+
+
 def outputs_of(cells):
     return [output for cell in cells for output in cell.get("outputs", []) if "data" in output]
 
@@ -197,14 +223,47 @@ def test_a_page_can_be_used_by_everybody(open_page, kind, width, scheme):
     assert not wrong
 
 
-def test_no_page_is_wider_than_a_phone_or_goes_wrong(open_page, address, site):
+def test_no_page_is_wider_than_a_phone_cuts_something_off_or_goes_wrong(open_page, address, site):
     page, wrong = open_page("docs/index.html", WIDTHS["phone"])
-    wide = []
+    wide, clipped = [], {}
     for name in site.keys() - {"index.html"}:  # which leads on to the landing page
         page.goto(address + name, wait_until="load")
         if page.evaluate("() => document.documentElement.scrollWidth") > WIDTHS["phone"]:
             wide.append(name)
+        clipped |= {name: found} if (found := page.evaluate(CLIPPED)) else {}
     assert not wide
+    assert not clipped
+    assert not wrong
+
+
+def test_code_of_88_letters_a_line_needs_no_scroll_bar_on_a_laptop(open_page):
+    page, _ = open_page(KINDS_OF_PAGES["notebook"], WIDTHS["desktop"] - 15)  # less the window's own scroll bar
+    code = page.locator(".cell_input pre").first
+    fits = "(code, length) => { code.textContent = 'x'.repeat(length); return code.scrollWidth <= code.clientWidth }"
+    assert code.evaluate(fits, 88)
+    assert not code.evaluate(fits, 120), "this check can fail"
+
+
+def test_printed_sentences_wrap_and_tables_scroll(open_page):
+    page, _ = open_page(KINDS_OF_PAGES["exercises"], WIDTHS["phone"])
+    said = page.locator(".cell_output pre", has_text="NOT YET").first
+    assert said.evaluate("(said) => said.scrollWidth <= said.clientWidth")
+    page, _ = open_page("notebooks/03_mobilenetv2_head_surgery.html", WIDTHS["phone"])
+    table = page.locator(".cell_output pre", has_text="dropout: ").first
+    assert table.evaluate("(table) => table.scrollWidth > table.clientWidth")
+    assert table.evaluate("(table) => getComputedStyle(table).overflowX") in ("auto", "scroll")
+
+
+def test_the_menu_can_be_used_on_a_phone(open_page):
+    page, wrong = open_page("docs/index.html", WIDTHS["phone"])
+    page.locator("button.primary-toggle:visible").first.click()
+    lesson = page.locator("nav.bd-links:visible li.toctree-l1", has_text="02 · Augment the data")
+    lesson.locator("summary .toctree-toggle").first.click()
+    exercises = lesson.get_by_role("link", name="Exercises")
+    box = exercises.bounding_box()
+    assert box["x"] >= 0 and box["x"] + box["width"] <= WIDTHS["phone"]
+    exercises.click()
+    page.wait_for_url("**/" + KINDS_OF_PAGES["exercises"])
     assert not wrong
 
 
