@@ -1,4 +1,4 @@
-# `make help` lists the targets. The first one that needs it sets up .venv from requirements.lock.
+# `make help` lists the targets. The first target that needs .venv sets it up from requirements.lock.
 
 PROFILE ?= default
 DATASET ?=
@@ -13,22 +13,22 @@ IN_VENV := .venv/bin/python
 
 help:  ## list the targets
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
-	@echo "              run every notebook headless; the result is runs/<profile>/index.html"
+	@echo "              run notebooks 00-07 without JupyterLab and write runs/<profile>/index.html"
 	@echo "make lab      open JupyterLab on notebooks/"
 	@echo "make test     run every check"
 	@echo "make notebooks [NB=03]"
-	@echo "              execute the notebooks in place (or one of them) and store them in their normal form"
-	@echo "make site     build the web site from the notebooks as they are; it begins at build/site/index.html"
+	@echo "              execute all notebooks (or one) in place and store them in their normal form"
+	@echo "make site     build the website from the notebooks as they are stored; open build/site/index.html"
 	@echo "make exercises [NB=03]"
-	@echo "              execute the solutions and make the exercises from them"
-	@echo "make demo-gif make the picture at the head of the README, with the classifier of runs/default"
+	@echo "              execute the solutions (or one of them) and make the exercises from them"
+	@echo "make demo-gif make the animation at the top of the README with the classifier in runs/default"
 	@echo "make release-model"
-	@echo "              train the classifier that comes with the package anew (a quarter of an hour), and write its card"
-	@echo "make bench    time the usual live loop against ours, folders, and how both grow (ten minutes); tables in docs/results.md"
+	@echo "              retrain the classifier that comes with the package (15 minutes) and write its model card"
+	@echo "make bench    time the usual live loop and folder loop against ours, and how ours scales (10 minutes); writes docs/results.md"
 	@echo "make bench-training [PUBLIC=folder]"
-	@echo "              time the usual training against ours on the public data set (half an hour, six gigabytes of memory)"
-	@echo "make setup    only make .venv"
-	@echo "PYTHON=path   use another Python (3.11, 3.12 or 3.13) when .venv is made"
+	@echo "              time the usual training against ours on the public data set (30 minutes, 6 GB of memory)"
+	@echo "make setup    only set up .venv"
+	@echo "PYTHON=path   set up .venv with a different Python (3.11, 3.12, or 3.13)"
 
 setup: .venv/installed
 
@@ -48,12 +48,12 @@ lab: setup
 notebooks: setup
 	@$(IN_VENV) -m tools.notebooks $(NB)
 
-# WILD: class folders of face crops of other photos, to judge it by.
+# WILD: class folders of face crops from other photos, to evaluate the classifier on.
 release-model: setup
 	@$(IN_VENV) -m maskdet_utils pipeline --profile public
 	@$(IN_VENV) -m tools.release runs/public $(if $(WILD),--wild "$(WILD)")
 
-# PUBLIC: the unpacked public data set, if it is not in data/public. PHOTOS: a folder with boxes.csv, to judge the detectors by.
+# PUBLIC: the unpacked public data set, if it is not in data/public. PHOTOS: a folder with boxes.csv, to evaluate the face detectors on.
 bench: setup
 	@$(IN_VENV) -m benchmarks.live_loop $(if $(PHOTOS),--photos "$(PHOTOS)")
 	@$(IN_VENV) -m benchmarks.folders
@@ -70,16 +70,16 @@ exercises: setup
 demo-gif: setup
 	@$(IN_VENV) -m tools.demo_gif docs/demo.gif
 
-# Anew each time: Sphinx warns about a page only when it reads it, and here every warning is an error.
+# A fresh build every time: Sphinx warns about a page only when it reads the page, and here every warning is an error.
 site: setup
 	@rm -rf build/site docs/api
 	@$(IN_VENV) -m sphinx --fail-on-warning --keep-going --quiet -c docs -d build/site-doctrees --fresh-env . build/site
 	@echo "build/site/index.html"
 
-# The file is written last: a .venv without it was broken off half-way and is made anew.
+# This file is written last. If .venv lacks it, setup was interrupted, and .venv is made again.
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IS_SUPPORTED)' || { \
-		echo "Python 3.11, 3.12 or 3.13 is needed, and $(or $(PYTHON),python3) is none of them: name one with PYTHON=path."; \
+		echo "You need Python 3.11, 3.12, or 3.13, and $(or $(PYTHON),python3) is none of these. Choose one with PYTHON=path."; \
 		exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && { test "$$(uname)" != Linux || \
 		$(PYTHON) -c 'import ctypes; [ctypes.CDLL(name) for name in ("libGL.so.1", "libgthread-2.0.so.0")]' 2>/dev/null; } || { \
@@ -87,7 +87,7 @@ site: setup
 		exit 1; }
 	@echo "Making .venv with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv --clear .venv
-	@echo "Installing the packages of requirements.lock (about 600 MB to fetch, some minutes) …"
+	@echo "Installing the packages in requirements.lock (about 600 MB to download, a few minutes) …"
 	@$(IN_VENV) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(IN_VENV) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -220,9 +220,9 @@ def main() -> None:
     parser.add_argument("--wild", type=Path, help="folder with crops.csv")
     parser.add_argument("--arms", type=int, nargs="*", default=range(1, len(ARMS) + 1), help="default: all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--photos", type=int, default=400, help="photos of the sample to train on (default: 400)")
+    parser.add_argument("--photos", type=int, default=400, help="number of sample photos to train on (default: 400)")
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
-    parser.add_argument("--table", action="store_true", help="only print the table of the results so far")
+    parser.add_argument("--table", action="store_true", help="only print a table of the results so far")
     options = parser.parse_args()
     results = json.loads(options.results.read_text()) if options.results.is_file() else []
     done = {(row["arm"], row["seed"]) for row in results}

@@ -1,8 +1,8 @@
-"""Time a folder of face crops from files to probabilities: the usual way against ours, in turns. Writes JSON.
+"""Time a folder of face crops from files to probabilities: the usual way and ours, taking turns. Writes JSON.
 
     python benchmarks/folders.py [FOLDER] [--rounds 3] [--results FILE]
 
-The usual way is that of the recipe's training script: `load_img` at 224×224, all photos in one float32 array, and
+The usual way comes from the recipe's training script: `load_img` at 224×224, all photos in one float32 array, and
 `model.predict`. Ours is `maskdet evaluate`. FOLDER holds with_mask/ and without_mask/ (default: the built-in sample).
 """
 

@@ -3,8 +3,8 @@
     python benchmarks/growth.py [--photos 1000 4000 16000] [--results FILE]
 
 Each point is measured in a separate process, so that its peak memory is its own. The photos are those of the built-in
-sample, repeated. The faces are boxes in one full-HD frame, which is also searched for faces. The frames are one picture
-with four faces, resized. A slope of 1 means that twice as many take twice as long.
+sample, repeated. The faces are boxes in one full-HD frame, which also goes through the face detector. The frames are
+one picture with four faces, resized. A slope of 1 means that twice as many take twice as long.
 """
 
 import argparse
@@ -34,9 +34,9 @@ FACES = (1, 2, 4, 8, 16, 32, 64)
 HEIGHTS = (360, 720, 1080, 2160)
 ROUNDS = 15
 WORDS = {
-    "evaluate": "photos of a folder, judged by maskdet evaluate",
-    "features": "photos of a folder, made into features of a frozen base",
-    "faces": "faces of a frame, searched once and classified",
+    "evaluate": "photos in a folder, evaluated with maskdet evaluate",
+    "features": "photos in a folder, turned into features by a frozen base",
+    "faces": "faces in a frame, detected once and classified",
     "frame": "height of a frame in pixels, with detection and four faces",
 }
 

@@ -4,7 +4,7 @@
 
 All photos go through the frozen base once, at 128 × 128 pixels. Then simple classifiers are cross-validated on the
 features, with five random folds and with five folds by group (copies and people, see data/README.md). Every photo is a
-test photo once in both cases, so that only the folds differ. Each seed deals the folds again.
+test photo once in both cases, so that only the folds differ. Each seed draws new folds.
 
 "nonsense" gives each group a random label by the toss of a coin. If more than half of the answers are right, the
 classifier remembers instead of recognizing. "giveaways" trains a small tree, with folds by group, that does not see the
@@ -142,7 +142,7 @@ def giveaways(folder: Path, manifest: pd.DataFrame, names=GIVEAWAYS) -> list[dic
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public", type=Path, default=resolve(public.FOLDER), help="default: data/public")
-    parser.add_argument("--seeds", type=int, default=5, help="how often to deal the folds (default: 5)")
+    parser.add_argument("--seeds", type=int, default=5, help="how many times to draw the folds (default: 5)")
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
     options = parser.parse_args()
 

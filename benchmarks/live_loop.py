@@ -14,7 +14,7 @@ The loops take turns, in a different order in each round. Each one runs alone fo
 otherwise it would run with the processor's cache as another loop left it. Timings differ from minute to minute, so only
 the ratios within one run count.
 
-We measure on a clip what searching less often costs: how far boxes are off, and how late new faces are found.
+We use a clip to measure what searching less often costs: how far boxes are off, and how late new faces are found.
 """
 
 import argparse
@@ -151,7 +151,7 @@ def time_loops(run, rounds: int) -> list[dict]:
         try:
             ours[name] = MaskDetector.load(run, name)
         except AssetError:
-            print(f"{name}: left out, because its file is not available")
+            print(f"{name}: skipped, because its file is not available")
     for count in (1, 4):
         frame = scene(count)
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
@@ -275,7 +275,7 @@ def main() -> None:
     price = price_of_looking_less(run)
     for row in price:
         print(
-            f"search in 1 of {row['every']} frames: boxes overlap those of every frame by {row['overlap']:.2f} "
+            f"search in 1 of {row['every']} frames: the boxes overlap those of a search in every frame by {row['overlap']:.2f} "
             f"(1 in 20 by less than {row['overlap_low']:.2f}), and a new face is found up to {row['late']} frames late"
         )
     compared = compare_detectors(options.photos) if options.photos else []

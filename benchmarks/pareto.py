@@ -5,8 +5,8 @@
 Precision: the classifier of --run, with its weights stored in four ways. "int8" measures its ranges on photos from the
 run's training set. Input size: four classifiers, trained on the public data set in the same way except for their input
 size. They are trained without the drawn masks of the released one. Each is kept in runs/size-N and not trained again.
-FOLDER holds class folders of face crops from other photos. All classifiers are timed in turns, in one process; only the
-ratios within one run count.
+FOLDER holds class folders of face crops from other photos. All classifiers take turns in one process while they are
+timed; only the ratios within one run count.
 """
 
 import argparse

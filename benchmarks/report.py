@@ -1,4 +1,4 @@
-"""Put the benchmarks' results into docs/results.md as tables. The last step of `make bench` and `make bench-training`.
+"""Put the benchmarks' results into docs/results.md as tables. This is the last step of `make bench` and `make bench-training`.
 
 python benchmarks/report.py
 """

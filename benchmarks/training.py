@@ -4,7 +4,7 @@
 
 There are four training runs, each in a separate process, one after the other:
 
-recipe  to the letter: through the frozen base in every epoch
+recipe  exactly as in the tutorials: every photo goes through the frozen base in every epoch
 frozen  the same task our way: the same photos and the same frozen base, but every photo goes through it once
 tuned   all our stages on the same photos: first the frozen base, then its top fine-tuned
 ours    as the released classifier with params/public.yaml: also with drawn masks and the photos of the sample
@@ -12,9 +12,9 @@ ours    as the released classifier with params/public.yaml: also with drawn mask
 All get the cleaned photos of the public data set that are not in its test set. The recipe splits them at random, as it
 always does; ours get the fixed training and validation sets. All are tested on the fixed test set, where each reads
 photos in its own way. The clock runs from the first photo to the saved `classifier.keras`, without the start of
-TensorFlow. Each leaves a run folder (`classifier.keras`, `classifier.tflite`, `labels.json`) in --runs, which `maskdet
-evaluate --model` can read. Only the ratios within one run count. It takes half an hour and five gigabytes of memory,
-because the recipe holds all photos in one array. Writes JSON.
+TensorFlow. Each run leaves a folder (`classifier.keras`, `classifier.tflite`, `labels.json`) in --runs, which `maskdet
+evaluate --model` can read. Only the ratios within one run count. The benchmark takes half an hour and five gigabytes of
+memory, because the recipe holds all photos in one array. Writes JSON.
 """
 
 import argparse
@@ -291,11 +291,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--public", type=Path, default=resolve(public.FOLDER), help="default: data/public")
     parser.add_argument(
-        "--runs", type=Path, default=resolve("runs"), help="folder for bench-recipe and the others (default: runs)"
+        "--runs",
+        type=Path,
+        default=resolve("runs"),
+        help="folder for the run folders, such as bench-recipe (default: runs)",
     )
-    parser.add_argument("--only", choices=TRAININGS, help="do only this training run and keep the other results")
-    parser.add_argument("--photos", type=int, help="the largest number to train on and to test on, to try it out")
-    parser.add_argument("--epochs", type=int, help="for every training run, to try it out")
+    parser.add_argument(
+        "--only", choices=TRAININGS, help="do only this training run and keep the results of the others"
+    )
+    parser.add_argument(
+        "--photos", type=int, help="use at most this many photos each for training and testing, for a trial run"
+    )
+    parser.add_argument("--epochs", type=int, help="number of epochs in every training run, for a trial run")
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
     options = parser.parse_args()
     photos, test = photos_to_train_and_test(options.public, options.photos)

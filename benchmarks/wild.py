@@ -49,7 +49,9 @@ def main() -> None:
     parser.add_argument("models", nargs="+", metavar="NAME=RUN_OR_FILE")
     parser.add_argument("--groups", help="see maskdet evaluate --help")
     parser.add_argument(
-        "--turn", action="store_true", help="also score by the turn of the head (takes several times as long)"
+        "--turn",
+        action="store_true",
+        help="also give scores by how far the head is turned (takes several times as long)",
     )
     parser.add_argument("--results", type=Path, default=resolve(RESULTS), help=f"default: {RESULTS}")
     parser.add_argument("--answers", type=Path, default=resolve(ANSWERS), help=f"default: {ANSWERS}")

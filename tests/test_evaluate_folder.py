@@ -348,15 +348,14 @@ def test_found_and_labeled_correctly(classifier, tmp_path, write_photo):
     every = report["boxes"]["0"]
     assert (every["found"]["marked"], every["found"]["found"]) == (4, 5)
     assert every["found"]["precision"]["value"] == 3 / 5 and every["found"]["recall"]["value"] == 3 / 4
-    assert every["labelled"]["precision"]["value"] == 2 / 5 and every["labelled"]["recall"]["value"] == 2 / 4
-    assert every["labelled"]["f1"]["value"] == pytest.approx(4 / 9)
-    assert every["labelled"]["f1"]["low"] <= 4 / 9 <= every["labelled"]["f1"]["high"]
+    assert every["labeled"]["precision"]["value"] == 2 / 5 and every["labeled"]["recall"]["value"] == 2 / 4
+    assert every["labeled"]["f1"]["value"] == pytest.approx(4 / 9)
+    assert every["labeled"]["f1"]["low"] <= 4 / 9 <= every["labeled"]["f1"]["high"]
     masked, bare = every["by_class"]["with_mask"], every["by_class"]["without_mask"]
     assert (masked["marked"], masked["found"], masked["recall"]["value"]) == (2, 2, 1 / 2)
     assert (bare["marked"], bare["found"], bare["precision"]["value"]) == (2, 3, 1 / 3)
     assert (
-        report["boxes"]["20"]["labelled"]["marked"] == 3
-        and report["boxes"]["20"]["labelled"]["recall"]["value"] == 1 / 3
+        report["boxes"]["20"]["labeled"]["marked"] == 3 and report["boxes"]["20"]["labeled"]["recall"]["value"] == 1 / 3
     )
     assert "worn_incorrectly (1)" in report["notes"][0]
     text = as_text(report)

@@ -188,7 +188,7 @@ def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, s
     assert is_intact(good_run)
     if sent == signal.SIGINT:
         assert process.returncode == 1, output
-        assert "Nothing that existed before has changed" in output and "Traceback" not in output
+        assert "None of your existing files has changed" in output and "Traceback" not in output
         assert os.listdir(good_run.parent) == ["tiny"]
 
 

@@ -100,7 +100,7 @@ def test_what_cannot_be_read_is_named(tmp_path, clip):
 
 
 def test_a_missing_camera():
-    with pytest.raises(VideoError, match="Camera 97 gives no picture"):
+    with pytest.raises(VideoError, match="There is no picture from camera 97"):
         open_source("97")
 
 

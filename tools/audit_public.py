@@ -114,11 +114,11 @@ def align(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(photo, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def join(*labellings) -> np.ndarray:
-    """Group the rows that belong together because they share a label in at least one labelling.
+def join(*labelings) -> np.ndarray:
+    """Group the rows that belong together because they share a label in at least one labeling.
 
     Args:
-        labellings: Pairs of row numbers and their labels. A row may be missing or appear several times.
+        labelings: Pairs of row numbers and their labels. A row may be missing or appear several times.
 
     Returns:
         The number of each row's group, int `(n,)`.
@@ -126,9 +126,9 @@ def join(*labellings) -> np.ndarray:
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
 
-    n = 1 + max(int(np.max(rows)) for rows, _ in labellings if len(rows))
+    n = 1 + max(int(np.max(rows)) for rows, _ in labelings if len(rows))
     edges, size = [], n  # the graph has a node for each row and one for each label
-    for rows, labels in labellings:
+    for rows, labels in labelings:
         codes, names = pd.factorize(np.asarray(labels))
         edges.append(np.stack([np.asarray(rows, dtype=int), size + codes]))
         size += len(names)
@@ -188,7 +188,7 @@ def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame
 
 
 def _near_copies(folder, table: pd.DataFrame, here: np.ndarray, faces: pd.DataFrame) -> list:
-    """Labellings for `join`: photos that look alike, and faces that look alike, mirrored or not."""
+    """Labelings for `join`: photos that look alike, and faces that look alike, mirrored or not."""
     from tqdm.auto import tqdm
 
     faces_of = dict(iter(faces[faces[["width", "height"]].max(axis=1) >= SMALLEST_FACE].groupby("path")))
@@ -201,13 +201,13 @@ def _near_copies(folder, table: pd.DataFrame, here: np.ndarray, faces: pd.DataFr
             for points in faces_of[path][COLUMNS[6:]].to_numpy(dtype=float):
                 face_rows.append(row)
                 face_hashes.append(_hash_both_ways(align(photo, points.reshape(5, 2))))
-    labellings = []
+    labelings = []
     for of, found, bits in ((rows, hashes, datasets.NEAR_COPY_BITS), (face_rows, face_hashes, SAME_FACE_BITS)):
         if len(of):
             # Each row appears twice, with its hash and its mirrored hash, so that mirrored copies are found, too.
             labels = datasets.near_copies(np.concatenate(np.stack(found, axis=1)), bits)
-            labellings.append((np.concatenate([of, of]), labels))
-    return labellings
+            labelings.append((np.concatenate([of, of]), labels))
+    return labelings
 
 
 def _hash_both_ways(photo: np.ndarray) -> np.ndarray:

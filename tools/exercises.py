@@ -7,7 +7,7 @@ A notebook in notebooks/solutions/ is the source; the one of the same name in no
 
 `size = 112  # exercise: 224` is such a line: it becomes `size = 224  # Change this.`
 
-Everything else, the checks above all, is the same in both. Both run from top to bottom: a check prints what is missing.
+Everything else, especially the checks, is the same in both. Both run from top to bottom: a check prints what is missing.
 """
 
 import copy

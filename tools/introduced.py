@@ -1,4 +1,4 @@
-"""Say in docstrings of the core in which notebook a function or class first appears: "Introduced in notebook 03."
+"""Say in the core's docstrings which notebook introduces a function or class: "Introduced in notebook 03."
 
 python -m tools.introduced            # rewrites the lines from what the notebooks use
 python -m tools.introduced --check    # changes nothing; fails if a line is missing or wrong

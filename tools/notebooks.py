@@ -1,4 +1,4 @@
-"""Execute the notebooks in place and bring them into the one form in which they are stored."""
+"""Execute the notebooks in place and store them in their normal form."""
 
 import argparse
 import copy
@@ -97,9 +97,9 @@ def _without_noise(found: list) -> list:
 
 
 def check_stored_form(path: Path) -> None:
-    """Raise `NotebookError` if a notebook is not in the form in which it should be stored."""
+    """Raise `NotebookError` if a notebook is not in its stored form."""
     if as_stored(nbformat.read(path, as_version=4)) != path.read_text(encoding="utf-8"):
-        raise NotebookError(f"not in the form in which it should be stored. Run: make notebooks NB={path.name[:2]}")
+        raise NotebookError(f"not in its stored form. Run: make notebooks NB={path.name[:2]}")
 
 
 def for_each_chosen(notebooks: list[Path], make, check, *, prog: str, about: str, arguments: list[str] | None) -> int:
@@ -109,7 +109,9 @@ def for_each_chosen(notebooks: list[Path], make, check, *, prog: str, about: str
     """
     parser = argparse.ArgumentParser(prog=prog, description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("numbers", nargs="*", metavar="NN", help="which notebooks, such as 03 (default: all)")
-    parser.add_argument("--check", action="store_true", help="execute nothing; fail if one is not as it should be")
+    parser.add_argument(
+        "--check", action="store_true", help="execute nothing; fail if a notebook is not in its stored form"
+    )
     options = parser.parse_args(arguments)
     chosen = [path for path in notebooks if path.name.startswith(tuple(options.numbers) or "")]
     if not chosen:

@@ -150,7 +150,7 @@ def box_scores(counts: np.ndarray, groups, classes) -> dict:
 
     Returns:
         A dictionary for each of `SMALLEST_BOXES`, with the size as text ("0", "20"): `found` (only the position
-        counts), `labelled` (position and label count, all classes together), and `by_class`. Each holds `marked` and
+        counts), `labeled` (position and label count, all classes together), and `by_class`. Each holds `marked` and
         `found` (the number of ground-truth boxes and of found ones), `precision`, `recall`, and `f1`.
     """
     report = {}
@@ -158,7 +158,7 @@ def box_scores(counts: np.ndarray, groups, classes) -> dict:
         of_size = counts[:, number]
         report[str(size)] = {
             "found": _box_scores(of_size[:, -1], groups),
-            "labelled": _box_scores(of_size[:, :-1].sum(axis=1), groups),
+            "labeled": _box_scores(of_size[:, :-1].sum(axis=1), groups),
             "by_class": {name: _box_scores(of_size[:, label], groups) for label, name in enumerate(classes)},
         }
     return report

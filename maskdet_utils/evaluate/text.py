@@ -41,7 +41,7 @@ def as_text(report: dict) -> str:
     for size, of_size in report.get("boxes", {}).items():
         rows = [[f"boxes of at least {size} pixels" if size != "0" else "all boxes"]]
         rows[0] += ["marked", "found", "precision", "recall", "F1"]
-        named = {"found at all": of_size["found"], "found and labeled correctly": of_size["labelled"]}
+        named = {"found at all": of_size["found"], "found and labeled correctly": of_size["labeled"]}
         for name, found in (named | of_size["by_class"]).items():
             scores = (score_text(found[key]) for key in ("precision", "recall", "f1"))
             rows.append([name, found["marked"], found["found"], *scores])
@@ -55,13 +55,13 @@ def as_text(report: dict) -> str:
         lines += ["", *_table(rows)]
     lines += [
         "",
-        "In brackets: 95% intervals, resampled over groups. An interval that shrinks to a point does not mean",
-        "certainty: there are too few faces to show a rare mistake.",
+        "In parentheses: 95% intervals, resampled over groups. An interval that shrinks to a point does not mean",
+        "that the score is certain: there are too few faces to show a rare mistake.",
     ]
     if "seconds" in report:
         looking, intervals = report["seconds"].values()
         rate = report["faces_per_second"]
-        lines += [f"{looking} s to look at the photos ({rate} faces per second), {intervals} s for the intervals."]
+        lines += [f"{looking} s for the photos ({rate} faces per second), {intervals} s for the intervals."]
     return "\n".join(lines + ([f"\n{report['warning']}"] if report["warning"] else []))
 
 

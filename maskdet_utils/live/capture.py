@@ -86,11 +86,9 @@ def _captured(capture, frame):
 
 def _why_unreadable(name: str, kind: str, was_open: bool) -> str:
     if kind == "live" and name.isdecimal():
-        return (
-            f"Camera {name} gives no picture. Plug it in, and close other programs that use it. The first camera is 0."
-        )
+        return f"There is no picture from camera {name}. Plug it in, and close other programs that use it. The first camera is 0."
     if kind == "live":
-        return f"{name} gives no picture. Check the address, and whether this computer can reach it."
+        return f"There is no picture from {name}. Check the address, and whether this computer can reach it."
     if Path(name).stat().st_size == 0:
         return f"{name} is empty. Copy or record it again."
     problem = "has no frame that OpenCV can decode" if was_open else "is cut off, or not a video that OpenCV can read"

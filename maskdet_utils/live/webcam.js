@@ -7,7 +7,7 @@ const JPEG_QUALITY = 0.8;
 const ANSWER_SECONDS = 10; // a kernel that does not answer for longer is busy or gone
 const FRAMES_PER_SECOND = 25; // the most that we ask of the sample clip and the kernel's camera
 
-// The same as in drawing.py: Okabe and Ito's colors, dark enough for white text. Words and line styles carry the same
+// The same colors as in drawing.py: Okabe and Ito's colors, dark enough for white text. Words and line styles carry the same
 // information, for people who cannot tell the colors apart.
 const STYLES = {
   0: { color: "#0072B2", dash: [] },
@@ -24,9 +24,9 @@ const SENTENCES = {
   denied: `The browser blocked the camera. Allow it for this page (see the icon next to the address), then press Start. ${WITHOUT_CAMERA}`,
   "no camera": `No camera was found. Plug one in, then press Start. ${WITHOUT_CAMERA}`,
   "insecure page": `Browsers allow the camera on secure pages only. Open this page as https://… or http://localhost:… ${WITHOUT_CAMERA}`,
-  lost: "The kernel does not respond, so the camera is off. Run this notebook's cells again, then press Start.",
+  lost: "The kernel is not responding, so the camera is off. Run this notebook's cells again, then press Start.",
 };
-const IN_USE = `The camera does not start. Close any other program that uses it, then press Start. ${WITHOUT_CAMERA}`;
+const IN_USE = `The camera did not start. Close any other program that uses it, then press Start. ${WITHOUT_CAMERA}`;
 const UNPLUGGED = "The camera was disconnected. Plug it in again, then press Start.";
 
 /** Return the state and the sentence for an error from `getUserMedia`. */
@@ -90,7 +90,7 @@ function render({ model, el }) {
   let means = {}; // milliseconds from answer to answer and of each stage, smoothed because they differ between frames
 
   const options = (names) => names.map(([value, words]) => make("option", { value }, words));
-  const sources = { browser: "this browser's camera", sample: "sample clip (photos: AT&T Laboratories Cambridge)", opencv: "camera of the kernel's computer" };
+  const sources = { browser: "this browser's camera", sample: "sample clip (photos: AT&T Laboratories Cambridge)", opencv: "camera on the kernel's computer" };
   const start = make("button", { type: "button" }, "Start");
   const capture = make("button", { type: "button" }, "Snapshot");
   const file = make("input", { type: "file", accept: "image/*" });

@@ -256,4 +256,4 @@ def _kernel_camera() -> Generator[bytes, None, None]:
     with contextlib.closing(open_capture("0", "live").frames) as frames:
         for _, frame in frames:
             yield to_jpeg(frame)
-    raise VideoError("The camera of the kernel's computer gives no more pictures. Check that it is plugged in.")
+    raise VideoError("The camera on the kernel's computer stopped sending pictures. Check that it is plugged in.")
