@@ -1,4 +1,4 @@
-"""The learner's own classifier, and photos to show it. The released classifier takes its place if there is none yet."""
+"""The learner's own classifier, and photos to show it. If there isn't one yet, the released classifier stands in."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ def own_classifier():
     """Load the learner's own classifier, and photos of people from the test set.
 
     Returns:
-        The classifier, its labels.json, eight photos as pixels 0–255, float32 `(8, side, side, 3)`, and a sentence that
-        says whose classifier it is. The first four photos show masks, the last four show the same faces without.
+        The classifier, its labels.json, eight photos as pixels 0–255, float32 `(8, side, side, 3)`, and a phrase that
+        says whose classifier it is. The first four photos show faces with masks, the last four the same faces without.
     """
     from maskdet_utils import paths, sample
     from maskdet_utils.classifier import CLASSIFIER, RELEASED, load_classifier
@@ -29,7 +29,7 @@ def own_classifier():
 
 
 def own_scores() -> dict:
-    """Read the learner's own metrics.json; without one, the result is empty."""
+    """Read the learner's own metrics.json. If there isn't one, the result is empty."""
     import json
 
     from maskdet_utils import paths
