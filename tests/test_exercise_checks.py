@@ -394,7 +394,7 @@ MISTAKES = [
     ("pace", [lambda *a: cosine(*a, wave=0.5, lift=0) * 2], "a quarter of a wave"),
     ("pace", [lambda step, steps, warmup, top: min(step / warmup, (steps - step) / (steps - warmup))], "straight line"),
     ("pace", [lambda step, steps, warmup, top: cosine(step, steps, warmup, 1)], "`largest` makes no difference"),
-    ("pace", [lambda *a: cosine(*a) ** 2], "step 5 has the rate 0.500, not 0.250"),
+    ("pace", [lambda *a: cosine(*a) ** 2], "the rate at step 5 is 0.500, not 0.250"),
     ("names_of", [asks(lambda scaled: scaled)], "almost black"),
     ("names_of", [asks(lambda scaled: scaled * 127.5)], "Add 1 before you multiply"),
     ("names_of", [asks(lambda scaled: (scaled + 1) / 2)], "in 0…1"),
@@ -408,42 +408,50 @@ MISTAKES = [
     ("names_of", [asks(undone, lambda p, classes: [classes[number] for number in p.argmin(1)])], "names are swapped"),
     ("names_of", [asks(undone, lambda p, classes: ["with_mask"] * len(p))], "an ant and two zebras"),
     ("doubt", [0.75, 0.625], "share of the *other* pictures"),
-    ("doubt", [0, 0.625], "25 of the pictures are sure and wrong"),
-    ("doubt", [1, 0.625], "75 of the pictures are sure and wrong"),
-    ("doubt", [0.5, 0.625], "as many pictures above the tip"),
-    ("doubt", [0.33, 0.625], "Not 0.33"),
+    ("doubt", [0, 0.625], "sure and wrong about 25 pictures"),
+    ("doubt", [1, 0.625], "sure and wrong about 75 pictures"),
+    ("doubt", [0.5, 0.625], "as many masks above the tip"),
+    ("doubt", [0.33, 0.625], "not 0.33"),
     ("doubt", [0.25, 0.5], "The other 25"),
-    ("doubt", [0.25, 0.25], "the target 0 anymore"),
-    ("doubt", [0.25, 0.375], "the 75 pictures alone"),
+    ("doubt", [0.25, 0.25], "a target of 0 anymore"),
+    ("doubt", [0.25, 0.375], "what the 75 pictures contribute"),
     ("doubt", [0.25, 0.75], "the mean of the two targets"),
-    ("doubt", [0.25, 0.6], "is not 0.6"),
+    ("doubt", [0.25, 0.6], "isn't 0.6"),
     ("on_the_street", [lambda p, share: street(p, share, back=itself)], "these are log-odds"),
     ("on_the_street", [lambda p, share: street(p, share, back=np.exp)], "these are odds"),
     ("on_the_street", [lambda p, share: p + np.log(share / (1 - share))], "to the *probability*"),
     ("on_the_street", [lambda p, share: street(p, share, sign=-1)], "the wrong direction"),
     ("on_the_street", [lambda p, share: street(p, share, odds=itself)], "you added log(share)"),
-    ("on_the_street", [lambda p, share: p * share], "this is the product"),
-    ("on_the_street", [lambda p, share: np.full(len(p), share)], "the share alone"),
-    ("on_the_street", [lambda p, share: p], "Where does `share` come in?"),
+    ("on_the_street", [lambda p, share: p * share], "just the product"),
+    ("on_the_street", [lambda p, share: np.full(len(p), share)], "just the share"),
+    ("on_the_street", [lambda p, share: p], "What does `share` do?"),
     ("on_the_street", [lambda p, share: street(p, share, log=np.log10)], "base 10"),
     ("on_the_street", [lambda p, share: p**2], "with one mask in 20"),
     ("on_the_street", [lambda p, share: street(p, 0.05)], "nothing should change"),
     ("on_the_street", [lambda p, share: street(np.clip(p, 0.01, 0.99), share)], "0 should stay 0"),
-    ("compare", [by_value], "0.92 (0.88–0.96) is called better"),
-    ("compare", [by_the_old_interval], "0.93 (0.85–0.97) is called better"),
-    ("compare", [lambda before, now: without_none(now, before)], "changed places"),
-    ("compare", [lambda before, now: "nobody knows"], "have nothing in common"),
+    ("compare", [by_value], 'to 0.92 (0.88–0.96) "better"'),
+    ("compare", [by_the_old_interval], 'to 0.93 (0.85–0.97) "better"'),
+    ("compare", [lambda before, now: without_none(now, before)], "Did you swap"),
+    ("compare", [lambda before, now: "nobody knows"], "don't overlap"),
     ("compare", [lambda before, now: now["low"] > before["high"]], "not True"),
     ("compare", [without_none], "are None. `without_none` stops in line"),
-    ("compare", [none_is_best], "where a score has no interval"),
+    ("compare", [none_is_best], "if either score has no interval"),
     ("threshold", [0.45, MASKED, BARE], "20% of the bare faces"),
     ("threshold", [0.75, MASKED, BARE], "A lower threshold finds 80%"),
     ("precision_and_recall", [lambda c: (c[0, 0] / c[0].sum(), c[0, 0] / c[:, 0].sum())], "swapped"),
     ("precision_and_recall", [lambda c: (c[1, 1] / c[:, 1].sum(), c[1, 1] / c[1].sum())], "class 1"),
     ("precision_and_recall", [lambda c: (c.trace() / c.sum(),) * 2], "the accuracy"),
     ("precision_and_recall", [lambda c: c[0, 0] / c[:, 0].sum()], "(2,) is expected"),
-    ("best_threshold", [lambda m, b, limit: 0.5, RELEASED], "0.500 calls 20% of the bare faces masked, and 10% are"),
-    ("best_threshold", [lambda m, b, limit: m.max(), RELEASED], "it finds 20% of the masks. A lower one finds 40%"),
+    (
+        "best_threshold",
+        [lambda m, b, limit: 0.5, RELEASED],
+        "0.500 calls 20% of the bare faces masked, but only 10% are",
+    ),
+    (
+        "best_threshold",
+        [lambda m, b, limit: m.max(), RELEASED],
+        "it finds only 20% of the masks. A lower one finds 40%",
+    ),
     ("best_threshold", [lambda m, b, limit: lowest_within(m, b, 0.1), RELEASED], "A lower one finds 80%"),
     ("best_threshold", [lambda m, b, limit: m[[2, 3]], RELEASED], "() is expected"),
     (
@@ -452,13 +460,13 @@ MISTAKES = [
         "there is no classifier in runs/nowhere. Run notebook 04 first",
     ),
     ("fold", [np.arange(20) % 5, np.arange(20) // 4, lambda fold: 1.0], "5 of 5 people"),
-    ("fold", [np.arange(20) // 8, np.arange(20) // 4, lambda fold: 1.0], "these are 3"),
+    ("fold", [np.arange(20) // 8, np.arange(20) // 4, lambda fold: 1.0], "you have 3"),
     ("interval", [over_photos], "Draw people"),
     ("interval", [lambda c, p, s: resampled(c, p, s, replace=False)], "with* replacement"),
     ("interval", [lambda c, p, s: resampled(c, p, s, ends=(5, 95))], "2.5 and 97.5"),
     ("interval", [lambda c, p, s: resampled(c, p, s, share=0.5)], "as many people as there are"),
     ("interval", [lambda c, p, s: 100 * resampled(c, p, s)], "between 0 and 1"),
-    ("interval", [lambda c, p, s: resampled(c, p, None)], "the same seed gives another"),
+    ("interval", [lambda c, p, s: resampled(c, p, None)], "with the same seed"),
     ("occlusion", [lambda *a: covered(*a, sign=-1)], "sign"),
     ("occlusion", [lambda *a: covered(*a, sign=-1, whole=False)], "these are the probabilities"),
     ("occlusion", [lambda *a: covered(*a, fresh=False)], "stay covered"),
@@ -474,136 +482,136 @@ MISTAKES = [
     ("face_crop", [lambda *a: cut(*a, sides=0)], "box itself"),
     ("face_crop", [lambda *a: cut(*a, transposed=True)], "x and y are mixed up"),
     ("face_crop", [lambda *a: cut(*a, clip=False)], "negative index"),
-    ("overlap", [common], "these are the pixels"),
+    ("overlap", [common], "in both boxes. Divide it"),
     ("overlap", [lambda a, b: common(a, b) / (area(a) + area(b))], "twice"),
     ("overlap", [lambda a, b: common(a, b) / area(a)], "one box"),
     ("overlap", [lambda a, b: common(a, b, -99) / (area(a) + area(b) - common(a, b, -99))], "apart in both"),
     ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(p(m) - p(trained))], "cancel out"),
     ("change_in_points", [lambda p, m, trained=0.25: np.mean(np.abs(p(m) - p(trained)))], "this is a fraction"),
-    ("change_in_points", [lambda p, m, trained=0.25: np.mean(p(trained) - p(m))], "cancel out, and it is a fraction"),
+    ("change_in_points", [lambda p, m, trained=0.25: np.mean(p(trained) - p(m))], "cancel out, and this is a fraction"),
     ("change_in_points", [lambda p, m, trained=0.25: 100 * np.sum(np.abs(p(m) - p(trained)))], "the sum"),
     ("change_in_points", [lambda p, m, trained=0.25: 100 * np.max(np.abs(p(m) - p(trained)))], "the largest"),
     ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) / p(trained) - 1))], "*points*"),
-    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) - p(0.25)))], "use `trained`"),
+    ("change_in_points", [lambda p, m, trained=0.25: 100 * np.mean(np.abs(p(m) - p(0.25)))], "Compare with `trained`"),
     ("change_in_points", [lambda p, m, trained=0.25: 12], "15 on average"),
-    ("take", [{"clinic": (300, 30), "street": (20, 280)}], "right for 92%"),
-    ("take", [{"clinic": (150, 150), "street": (20, 20)}], "of bare photos from the clinic there are 30"),
-    ("take", [{"clinic": (60, 30), "street": (20, 10)}], "always says with mask is right for 67%"),
-    ("take", [{"clinic": (20, 20), "street": (20, 20)}], "more can be had"),
-    ("take", [{"clinic": (0, 0), "street": (0, 0)}], "no photo is left"),
+    ("take", [{"clinic": (300, 30), "street": (20, 280)}], "for 92%"),
+    ("take", [{"clinic": (150, 150), "street": (20, 20)}], "only 30 bare photos from the clinic"),
+    ("take", [{"clinic": (60, 30), "street": (20, 10)}], 'always say "with mask", you are right for 67%'),
+    ("take", [{"clinic": (20, 20), "street": (20, 20)}], "You can take more"),
+    ("take", [{"clinic": (0, 0), "street": (0, 0)}], "no photos left"),
     ("take", [{"clinic": (30, 30)}], "not clinic"),
     ("leaked", [lambda g, t: np.isin(g[t], g[~t]).sum() / len(g)], "7 *test* photos"),
     ("leaked", [lambda g, t: np.isin(g[t], g[~t]).sum()], "Divide it"),
     ("leaked", [lambda g, t: np.isin(np.unique(g[t]), g[~t]).mean()], "share of the groups"),
     ("leaked", [lambda g, t: len(np.intersect1d(g[t], g[~t])) / len(np.unique(g))], "on both sides"),
     ("leaked", [lambda g, t: np.isin(g[~t], g[t]).mean()], "*training* photos"),
-    ("leaked", [lambda g, t: np.mean([(g == name).sum() > 1 for name in g[t]])], "in the *test* part is no leak"),
+    ("leaked", [lambda g, t: np.mean([(g == name).sum() > 1 for name in g[t]])], "in the *test* set is not a leak"),
     ("leaked", [lambda g, t: 1 - np.isin(g[t], g[~t]).mean()], "*not* in training"),
     ("leaked", [lambda g, t: np.isin(g[t], g).mean()], "itself"),
     ("leaked", [lambda g, t: 4 / 7], "the leak is 0"),
     ("worth", [lambda arms: {name: float(np.mean(a)) for name, a in arms.items()}], "none above it"),
     ("worth", [lambda arms: {name: np.mean(a) for name, a in list(arms.items())[1:]}], "own accuracies"),
     ("worth", [lambda arms: worth_of(arms, above=False)], "the first one"),
-    ("worth", [lambda arms: worth_of(arms, sign=-1)], "the wrong way round"),
+    ("worth", [lambda arms: worth_of(arms, sign=-1)], "the wrong way around"),
     ("worth", [lambda arms: worth_of(arms, change=abs)], "Keep the sign"),
     ("worth", [lambda arms: worth_of(arms, max)], "best seeds"),
-    ("worth", [lambda arms: worth_of(arms, lambda a: a[0])], "first seed alone"),
+    ("worth", [lambda arms: worth_of(arms, lambda a: a[0])], "only the first seed"),
     ("worth", [lambda arms: worth_of(arms, np.sum)], "not by +0.24"),
     ("worth", [lambda arms: list(worth_of(arms).values())], "not list"),
-    ("worth", [lambda arms: {"color": 0.02}], "you give color"),
-    ("worth", [lambda arms: {"many masks": 0.12, "grain": -0.01, "color": 0.02}], "three arms of one seed"),
+    ("worth", [lambda arms: {"color": 0.02}], "you return color"),
+    ("worth", [lambda arms: {"many masks": 0.12, "grain": -0.01, "color": 0.02}], "three arms with one seed"),
     ("by_size", [lambda *a: [4 / 6, 6 / 8, None, None]], "plain accuracies"),
-    ("by_size", [lambda *a: size_bands(*a, upper=True)], "its lower end"),
-    ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[0])], "shares of masks found"),
-    ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[-1])], "shares of bare faces found"),
-    ("by_size", [lambda *a: size_bands(*a, figure=np.prod)], "75% of the masks and 50% of the bare faces"),
-    ("by_size", [lambda *a: size_bands(*a, empty=np.nan)], "give None, not nan"),
+    ("by_size", [lambda *a: size_bands(*a, upper=True)], "its lower edge"),
+    ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[0])], "shares of masked faces"),
+    ("by_size", [lambda *a: size_bands(*a, figure=lambda known: known[-1])], "shares of bare faces"),
+    ("by_size", [lambda *a: size_bands(*a, figure=np.prod)], "75% of the masked and 50% of the bare faces"),
+    ("by_size", [lambda *a: size_bands(*a, empty=np.nan)], "Return None, not nan"),
     ("by_size", [lambda *a: size_bands(*a, both=False)], "all faces in 192–384 are masked"),
-    ("by_size", [lambda *a: size_bands(*a)[:2]], "you give 2 figures"),
-    ("by_size", [lambda *a: [None] * 4], "but you give None"),
+    ("by_size", [lambda *a: size_bands(*a)[:2]], "you return 2 scores"),
+    ("by_size", [lambda *a: [None] * 4], "but you return None"),
     ("temperature", [1], "changes nothing"),
-    ("temperature", [0.9 / 0.75], "you divide the probabilities"),
+    ("temperature", [0.9 / 0.75], "you divided the probabilities"),
     ("temperature", [0.5], "surer than ever"),
     ("temperature", [3], "quotient of the odds"),
     ("temperature", [np.log(3)], "quotient of the logarithms"),
     ("temperature", [4], "it says 0.63"),
     ("temperature", [-2], "above 0"),
-    ("unsure", [lambda *a: in_a_band(*a)[::-1]], "changed places"),
-    ("unsure", [lambda *a: (1 - in_a_band(*a)[0], in_a_band(*a)[1])], "of the others"),
+    ("unsure", [lambda *a: in_a_band(*a)[::-1]], "in the wrong order"),
+    ("unsure", [lambda *a: (1 - in_a_band(*a)[0], in_a_band(*a)[1])], "of all the others"),
     ("unsure", [lambda *a: in_a_band(*a, edges=True)], "Only what lies between"),
-    ("unsure", [lambda *a: (in_a_band(*a)[0], 2 / 20)], "but of how many"),
-    ("unsure", [lambda *a: (in_a_band(*a)[0], 1 - in_a_band(*a)[1])], "the right ones"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 2 / 20)], "but out of how many"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 1 - in_a_band(*a)[1])], "the share of right ones"),
     ("unsure", [lambda *a: in_a_band(*a, of=np.ones_like)], "as if there were no band"),
-    ("unsure", [lambda *a: (in_a_band(*a)[0], 9 / 20)], "counts as wrong"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 9 / 20)], "counted unsure faces as wrong"),
     ("unsure", [lambda *a: (7, 2)], "numbers of faces"),
-    ("unsure", [lambda *a: (0.5, 2 / 13)], "0.35 are unsure, not 0.50"),
-    ("unsure", [lambda *a: (in_a_band(*a)[0], 0.3)], "0.15, not 0.30"),
+    ("unsure", [lambda *a: (0.5, 2 / 13)], "the share is 0.35, not 0.50"),
+    ("unsure", [lambda *a: (in_a_band(*a)[0], 0.3)], "the share is 0.15, not 0.30"),
     ("unsure", [lambda *a: (in_a_band(*a)[0], in_a_band(*a)[1] or np.nan)], "1 and 0, not 1 and nan"),
-    ("milliseconds_per_frame", [14], "do without"),
-    ("milliseconds_per_frame", [8], "Every third one takes 6 ms more"),
+    ("milliseconds_per_frame", [14], "that is searched for faces"),
+    ("milliseconds_per_frame", [8], "Every third frame takes 6 ms more"),
     ("milliseconds_per_frame", [4], "there are four faces"),
-    ("milliseconds_per_frame", [14 / 3], "classifying is not"),
-    ("milliseconds_per_frame", [6 + 8 / 3], "it is the search"),
-    ("milliseconds_per_frame", [30], "three frames together"),
+    ("milliseconds_per_frame", [14 / 3], "none skips the classification"),
+    ("milliseconds_per_frame", [6 + 8 / 3], "it's the search"),
+    ("milliseconds_per_frame", [30], "the time for three frames"),
     ("milliseconds_per_frame", [12], "not two thirds"),
-    ("milliseconds_per_frame", [0], "not take 0 ms"),
+    ("milliseconds_per_frame", [0], "doesn't take 0 ms"),
     ("median_milliseconds", [lambda *a: timed(*a, warm_up=0)], "there is no warm-up"),
-    ("median_milliseconds", [lambda *a: timed(*a, counted=1)], "the warm-up counts as well"),
+    ("median_milliseconds", [lambda *a: timed(*a, counted=1)], "you counted the warm-up"),
     ("median_milliseconds", [lambda *a: timed(*a, unit=1)], "these are seconds"),
     ("median_milliseconds", [lambda *a: timed(*a, np.mean)], "Take the median"),
-    ("median_milliseconds", [lambda *a: timed(*a, np.mean, counted=1)], "of the warm-up as well"),
-    ("median_milliseconds", [lambda *a: timed(*a, min)], "quickest round"),
+    ("median_milliseconds", [lambda *a: timed(*a, np.mean, counted=1)], "it includes the warm-up"),
+    ("median_milliseconds", [lambda *a: timed(*a, min)], "fastest round"),
     ("median_milliseconds", [lambda *a: timed(*a, max)], "slowest round"),
-    ("median_milliseconds", [lambda *a: timed(*a, sum)], "all rounds together"),
-    ("median_milliseconds", [lambda *a: timed(*a, lambda times: times[-1])], "last round alone"),
+    ("median_milliseconds", [lambda *a: timed(*a, sum)], "total time of all rounds"),
+    ("median_milliseconds", [lambda *a: timed(*a, lambda times: times[-1])], "just the last round"),
     ("median_milliseconds", [lambda *a: timed(*a, lambda times: 99.0)], "10, 500, 18, 16, 14 ms. Their median is 16"),
     ("median_milliseconds", [lambda work, rounds, clock: timed(work, 5, clock)], "2 calls fewer than 6"),
     ("median_milliseconds", [lambda work, rounds, clock: timed(work, 1, clock)], "called 2 times"),
-    ("median_milliseconds", [without_the_clock], "never asked"),
+    ("median_milliseconds", [without_the_clock], "you never used the clock"),
     ("median_milliseconds", [lambda work, rounds, clock: 1000 * clock()], "`work` is never called"),
     ("costs", [lambda n, t: np.polyfit(n, t, 1)], "the slope first"),
     ("costs", [lambda n, t: (t[0], np.polyfit(n, t, 1)[0])], "*and* of a face"),
     ("costs", [lambda n, t: (0, (n * t).sum() / (n * n).sum())], "goes through 0"),
     ("costs", [lambda n, t: (30, (t / n).mean())], "over the faces"),
     ("costs", [lambda n, t: (30, t[-1] / n[-1])], "largest batch"),
-    ("costs", [ends_only], "measured scatter"),
+    ("costs", [ends_only], "measured times scatter"),
     ("costs", [lambda n, t: fitted(n, t) / 1000], "0.03 and 0.002 ms"),
-    ("front", [lambda t: [min(t, key=lambda name: t[name][0])]], "quickest one alone"),
-    ("front", [lambda t: ["large"]], "the best one alone"),
-    ("front", [lambda t: ["packed"]], "smallest file alone"),
-    ("front", [list], "'odd' should not be among them"),
+    ("front", [lambda t: [min(t, key=lambda name: t[name][0])]], "just the fastest one"),
+    ("front", [lambda t: ["large"]], "just the most accurate one"),
+    ("front", [lambda t: ["packed"]], "just the one with the smallest file"),
+    ("front", [list], "'odd' doesn't belong on the front"),
     ("front", [lambda t: not_beaten(t, strictly=True)], "equal in the rest"),
-    ("front", [lambda t: ["tiny", "small", "large", "packed", "dull"]], "as quick, and more often right"),
+    ("front", [lambda t: ["tiny", "small", "large", "packed", "dull"]], "just as fast, and right more often"),
     ("front", [lambda t: not_beaten(t, use=(0, 2))], "Look at all three"),
     ("front", [lambda t: not_beaten(t, use=(0, 1))], "'small' is missing"),
     ("front", [lambda t: not_beaten(t, twins=False)], "neither beats the other"),
     ("front", [lambda t: "tiny"], "not the text"),
     ("front", [lambda t: [t[name] for name in not_beaten(t)]], "the names of variants"),
     ("to_int8", [lambda w: whole_numbers(w, axis=None)], "one scale for all channels"),
-    ("to_int8", [lambda w: whole_numbers(w, axis=1)], "for each row"),
+    ("to_int8", [lambda w: whole_numbers(w, axis=1)], "one scale per row"),
     ("to_int8", [lambda w: whole_numbers(w, largest=128)], "ends at 127"),
-    ("to_int8", [lambda w: whole_numbers(w, largest=1)], "a 127th of it"),
+    ("to_int8", [lambda w: whole_numbers(w, largest=1)], "1/127 of it"),
     ("to_int8", [lambda w: whole_numbers(w, cut=np.trunc)], "cut off"),
     ("to_int8", [lambda w: whole_numbers(w, cut=np.floor)], "cut off"),
     ("to_int8", [lambda w: whole_numbers(w, cut=lambda values: np.round(values) + 1)], "comes back as"),
-    ("to_int8", [lambda w: whole_numbers(w, unsigned=np.asarray)], "*without its sign*"),
-    ("to_int8", [lambda w: (whole_numbers(w)[0], 1 / whole_numbers(w)[1])], "the wrong way round"),
-    ("to_int8", [lambda w: (whole_numbers(w)[0], np.ptp(w, axis=0) / 255)], "Here 0 stays 0"),
+    ("to_int8", [lambda w: whole_numbers(w, unsigned=np.asarray)], "*ignoring the sign*"),
+    ("to_int8", [lambda w: (whole_numbers(w)[0], 1 / whole_numbers(w)[1])], "the wrong way around"),
+    ("to_int8", [lambda w: (whole_numbers(w)[0], np.ptp(w, axis=0) / 255)], "Here, 0 stays 0"),
     ("to_int8", [lambda w: whole_numbers(w, largest=100)], "not 0.01000"),
-    ("to_int8", [lambda w: whole_numbers(w, kind=float)], "of the type float64"),
-    ("to_int8", [lambda w: whole_numbers(w, zeros=0.0)], "0 / 0 is no number"),
-    ("to_int8", [lambda w: whole_numbers(w)[0]], "two things are wanted"),
+    ("to_int8", [lambda w: whole_numbers(w, kind=float)], "have the type float64"),
+    ("to_int8", [lambda w: whole_numbers(w, zeros=0.0)], "0 / 0 is not a number"),
+    ("to_int8", [lambda w: whole_numbers(w)[0]], "return two things"),
     ("to_int8", [lambda w: whole_numbers(w)[::-1]], "They come first"),
     ("to_int8", [lambda w: (whole_numbers(w)[0], whole_numbers(w)[1][0, :2])], "not 2"),
     ("exponent", [lambda x, y: log_slope(x, y, itself, itself)], "the values themselves"),
     ("exponent", [lambda x, y: log_slope(x, y, itself)], "only the times"),
     ("exponent", [lambda x, y: log_slope(x, y, np.log, itself)], "only the sizes"),
-    ("exponent", [lambda x, y: log_slope(y, x)], "the axes have changed places"),
-    ("exponent", [lambda x, y: log_slope(x, y, which=1)], "where the line begins"),
+    ("exponent", [lambda x, y: log_slope(y, x)], "your axes are swapped"),
+    ("exponent", [lambda x, y: log_slope(x, y, which=1)], "where the line starts"),
     ("exponent", [lambda x, y: (np.log(y) / np.log(x)).mean()], "two *differences*"),
     ("exponent", [lambda x, y: 1.5], "not 1.500"),
-    ("exponent", [lambda x, y: 2.0], "has the slope 1, not 2.000"),
-    ("exponent", [steepness], "measured scatter"),
+    ("exponent", [lambda x, y: 2.0], "has a slope of 1, not 2.000"),
+    ("exponent", [steepness], "measured times scatter"),
 ]
 
 
@@ -622,7 +630,7 @@ def fails(*arguments):
 
 
 def gives_nothing(*arguments):
-    """Give an answer."""
+    """Return an answer."""
 
 
 @pytest.mark.parametrize("name", CHECKS)
@@ -643,7 +651,7 @@ def test_no_answer_whatever_stops_a_notebook_or_counts_as_right(name, answer, ca
 def test_what_goes_wrong_in_a_function_is_told_with_its_line(capsys):
     line = fails.__code__.co_firstlineno + 1
     assert f"`fails` stops in line {line} of its cell: IndexError" in said(capsys, lesson_02.flip, fails)
-    assert "`gives_nothing` doesn't return anything yet. Give an answer. End with" in said(
+    assert "`gives_nothing` doesn't return anything yet. Return an answer. End with" in said(
         capsys, lesson_02.flip, gives_nothing
     )
 
@@ -750,7 +758,9 @@ def test_an_answer_that_fails_on_ones_own_run_is_told(own_run, capsys):
         return without_none(before, now)
 
     (own_run / "metrics.json").write_text(with_scores(0.9, 0.4))
-    assert "accuracy in your run goes from" in said(capsys, CHECKS["compare"], never_worse_than_half)
+    assert "in your run, accuracy goes from 0.90 (0.88–0.92) to 0.40 (0.38–0.42)" in said(
+        capsys, CHECKS["compare"], never_worse_than_half
+    )
 
 
 @pytest.fixture
@@ -779,7 +789,7 @@ def test_a_threshold_is_judged_on_the_answers_of_the_run(run_of_ones_own, capsys
         return lowest_within(m, b, limit) if len(m) == 5 else 0.0
 
     sentence = said(capsys, lesson_05.best_threshold, right_on_small_arrays_only, run_of_ones_own)
-    assert sentence.startswith("NOT YET: right on made-up faces, but not yet on those of your run: ")
+    assert sentence.startswith("NOT YET: right for the made-up numbers, but not yet for your classifier's answers: ")
     assert "calls 100% of the bare faces masked" in sentence
 
 
@@ -790,7 +800,7 @@ def test_without_a_run_the_released_classifier_stands_in_and_standard_error_says
     assert capsys.readouterr().err == ""
     assert lesson_05.own_run(str(run_of_ones_own / "nowhere")) == RELEASED
     printed = capsys.readouterr()
-    assert printed.out == "" and "holds no classifier yet (notebook 04 makes one)" in printed.err
+    assert printed.out == "" and "has no classifier yet (notebook 04 saves one)" in printed.err
     assert said(capsys, lesson_05.best_threshold, lowest_within, RELEASED).startswith("RIGHT: ")
 
 
@@ -816,18 +826,20 @@ def helmets(tmp_path, write_photo):
 
 def test_photos_of_ones_own_that_will_do(helmets, capsys):
     folder = helmets()
-    assert "40 of bare, 40 of helmet; 20 groups (groups.csv says which)" in said(capsys, lesson_10.own_photos, folder)
+    assert "40 photos of bare and 40 of helmet, in 20 groups (from groups.csv)" in said(
+        capsys, lesson_10.own_photos, folder
+    )
     (folder / "groups.csv").unlink()
-    assert "80 groups (near copies only" in said(capsys, lesson_10.own_photos, str(folder))
+    assert "80 groups (only near copies are grouped" in said(capsys, lesson_10.own_photos, str(folder))
     assert said(capsys, lesson_10.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
 
 
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (dict(counts=(40, 12)), "helmet holds 12 photos"),
+        (dict(counts=(40, 12)), "helmet has 12 photos"),
         (dict(counts=(120, 35)), "Take more photos of helmet"),
-        (dict(groups=6), "hang together in 6 groups"),
+        (dict(groups=6), "form only 6 groups"),
         (dict(counts=(4, 40)), "holds 4 readable photos"),
         (dict(groups=2), "at least five groups"),
     ],
@@ -844,7 +856,7 @@ def test_a_folder_that_is_not_there_is_told(capsys):
 def test_a_giveaway_is_found(helmets, capsys):
     folder = helmets(brighter=60)
     assert "right for 100%" in said(capsys, lesson_10.giveaway, np.mean, folder)
-    assert "looks at nothing" in said(capsys, lesson_10.giveaway, lambda photo: 1, folder)
+    assert "isn't measuring anything" in said(capsys, lesson_10.giveaway, lambda photo: 1, folder)
 
 
 def test_the_damaged_sentence_and_its_checksum_belong_together():
