@@ -126,7 +126,7 @@ def _number(notebook, path):
         text = re.sub(r"^(# .+project): .+", r"\1: an example", text)
         back = f"To try them yourself first, go to [the exercises](../exercises/{path.name})."
         text = re.sub(r"Stuck\? \[.+?\]\(.+?\)\.", back, text)
-        text = re.sub(r"\[here is an example\]\(.+?\) that", "this example", text)
+        text = re.sub(r"\[Here is an example\]\(.+?\)", "This is an example", text)
     first["source"] = text
 
 

@@ -156,7 +156,7 @@ def test_the_wheel_has_every_room_of_the_package_and_neither_the_checks_nor_the_
     assert not modules & {"exercise_checks.py", "grading.py", "exercises.py", "notebooks.py"}
 
 
-# The closing project
+# The final project
 
 
 def test_two_classes_of_ones_own_go_through_the_whole_course(checkout, run_maskdet):

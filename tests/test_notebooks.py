@@ -211,6 +211,32 @@ def test_every_lesson_is_as_long_as_people_like_it(capsys):
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.parametrize("path", FILES + EXERCISES, ids=short_name)
+def test_no_page_cuts_its_code_off(path):
+    """The site, GitHub, and JupyterLab with its side bar open show 88 columns."""
+    lines = [line for cell in code_cells(nbformat.read(path, as_version=4)) for line in cell.source.splitlines()]
+    assert not [line for line in lines if len(line) > 88]
+
+
+def reading_minutes(notebook) -> int:
+    """200 words a minute, and three seconds for a line of code, to the nearest five minutes."""
+    lines = [line for cell in code_cells(notebook) for line in cell.source.splitlines() if line.strip()]
+    return 5 * round((len(prose(notebook).split()) / 200 + len(lines) / 20) / 5)
+
+
+@pytest.mark.parametrize("path", FILES, ids=short_name)
+def test_the_readme_and_the_notebook_give_the_same_minutes(path):
+    notebook = nbformat.read(path, as_version=4)
+    reading, computer = re.search(
+        r"\*\*Time:\*\* about (\d+) minutes of reading; (.*?) for the computer", notebook.cells[0].source
+    ).groups()
+    row = re.search(
+        rf"\({re.escape(path.relative_to(ROOT).as_posix())}\) \|.*", (ROOT / "README.md").read_text("utf-8")
+    )
+    cells = [cell.strip() for cell in row[0].split("|")]
+    assert [f"{reading_minutes(notebook)}", computer] == [reading, cells[3]] and cells[2] == reading
+
+
 # The tool that makes the stored form
 
 

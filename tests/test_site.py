@@ -168,8 +168,8 @@ def test_in_the_menu_exercises_and_solutions_stand_below_their_lesson(site):
 def test_solutions_say_that_they_are_and_do_not_send_the_reader_to_themselves(site, path):
     text = (SITE / "notebooks" / "solutions" / path.name).with_suffix(".html").read_text(encoding="utf-8")
     article = re.search(r"<article.+?</article>", text, re.DOTALL)[0]
-    assert re.search(r"<h1>\d\d · (Solutions: |The closing project: an example)", article)
-    assert "Stuck?" not in article and "here is an example" not in article
+    assert re.search(r"<h1>\d\d · (Solutions: |The final project: an example)", article)
+    assert "Stuck?" not in article and "Here is an example" not in article
 
 
 def outputs_of(cells):
