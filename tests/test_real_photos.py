@@ -47,7 +47,8 @@ def classify(default_run):
 def test_on_people_of_the_sample_that_it_never_saw(default_run):
     metrics = json.loads((default_run / "metrics.json").read_text())
     accuracy, folds = metrics["accuracy"], metrics["cross_validation"]
-    print(f"\n8 unseen people: {accuracy['value']:.4f} ({accuracy['low']:.4f} to {accuracy['high']:.4f}); ", end="")
+    people = evaluation.groups_text(metrics["groups_without_error"], "people")
+    print(f"\n8 unseen people: accuracy {accuracy['value']:.4f}, {people}; ", end="")
     print(f"5 folds by person: {folds['by_group']:.4f}, naive: {folds['naive']:.4f}")
     assert accuracy["value"] >= 0.98
     assert folds["by_group"] >= 0.98
