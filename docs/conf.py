@@ -142,8 +142,8 @@ def _lead_on(notebook, path):
 def _describe_pictures(notebook):
     """Put alt texts where MyST-NB looks for them, at the cell: notebooks keep them at the output."""
     for cell in notebook["cells"]:
-        outputs = [output.get("metadata", {}).get("image/png", {}) for output in cell.get("outputs", [])]
-        words = " ".join(output["alt"] for output in outputs if "alt" in output)
+        outputs = [output.get("metadata", {}) for output in cell.get("outputs", [])]
+        words = " ".join(picture["alt"] for output in outputs for picture in output.values() if "alt" in picture)
         if words:
             cell["metadata"]["mystnb"] = {"image": {"alt": words}}
 

@@ -88,6 +88,8 @@ def show_training(history: dict) -> plt.Figure:
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
         axis.plot(epochs, history[name], label="training", markersize=4, **CLASS_STYLES[0])
         axis.plot(epochs, history[f"val_{name}"], label="validation", markersize=4, **CLASS_STYLES[1])
+        axis.axvline(1 + np.argmin(history["val_loss"]), color=GREY, linestyle=":", label="lowest validation loss")
+        axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set(xlabel="epoch", ylabel=name)
         axis.legend()
     figure.tight_layout()
@@ -109,17 +111,9 @@ def show_confusion(counts: np.ndarray, classes: Sequence[str]) -> plt.Figure:
     figure, axis = plt.subplots(figsize=(4.6, 3.8))
     axis.imshow(counts, cmap="Blues", vmin=0)
     axis.grid(False)
-    for row, column in np.ndindex(counts.shape):
-        is_dark = counts[row, column] > counts.max() / 2
-        axis.text(
-            column,
-            row,
-            str(counts[row, column]),
-            ha="center",
-            va="center",
-            fontsize=15,
-            color="white" if is_dark else "black",
-        )
+    for (row, column), count in np.ndenumerate(counts):
+        ink = "white" if count > counts.max() / 2 else "black"
+        axis.text(column, row, str(count), ha="center", va="center", fontsize=15, color=ink)
     axis.set(xticks=range(len(classes)), yticks=range(len(classes)), xlabel="predicted", ylabel="true")
     axis.set_xticklabels(classes)
     axis.set_yticklabels(classes, rotation=90, va="center")
@@ -147,16 +141,16 @@ def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
 
 
 def show(figure: plt.Figure, alt: str) -> None:
-    """Show a figure in the notebook as a PNG with alt text, then close it."""
+    """Show a figure in the notebook with alt text, then close it: JPEG if it holds photos, PNG otherwise."""
     import io
 
     from IPython.display import display
-    from PIL import Image
 
-    rendered, compressed = io.BytesIO(), io.BytesIO()
-    figure.savefig(rendered, format="png", bbox_inches="tight")
+    kind, options = "png", {"optimize": True}
+    if any(axes.images for axes in figure.axes):  # a PNG of photos would be three times as large
+        kind, options = "jpeg", {"quality": 92, "subsampling": 0}
+    rendered = io.BytesIO()
+    figure.savefig(rendered, format=kind, bbox_inches="tight", pil_kwargs=options)
     plt.close(figure)
-    # A palette of 256 colors takes a third of the space in the notebook.
-    Image.open(rendered).convert("RGB").quantize(256).save(compressed, "png", optimize=True)
-    data = {"image/png": compressed.getvalue(), "text/plain": f"[figure] {alt}"}
-    display(data, raw=True, metadata={"image/png": {"alt": alt}})
+    data = {f"image/{kind}": rendered.getvalue(), "text/plain": f"[figure] {alt}"}
+    display(data, raw=True, metadata={f"image/{kind}": {"alt": alt}})

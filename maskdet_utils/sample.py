@@ -19,7 +19,7 @@ from .photos import read_photo
 from .synthesis import masks
 
 FOLDER = "data/sample"  # where a learner can look at it (git ignores this folder)
-VERSION = 2  # raised whenever the photos change, so that an old sample is rebuilt
+VERSION = 3  # raised whenever the photos change, so that an old sample is rebuilt
 COLORED = 0.6  # the fraction of photos in natural colors; the others are tinted like old prints
 
 
@@ -56,7 +56,7 @@ def tint(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def color(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Color a grayscale photo of a face: the skin from pale to dark, and the surroundings in any colors.
+    """Color a grayscale photo of a face: the head from pale to dark, and the surroundings as if in colored light.
 
     The colors are added in CIELAB and leave the lightness as it is, except that dark skin is darkened. Without color
     photos in training, the network would see color only on masks.
@@ -71,24 +71,34 @@ def color(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.n
 
     Introduced in notebook 02.
     """
-    face_width = masks.face_axes(mesh)[1]
-    skin = cv2.fillConvexPoly(np.zeros(photo.shape[:2], np.float32), cv2.convexHull(np.int32(mesh[:, :2])), 1)
-    reach = max(3, round(0.12 * face_width)) | 1  # the mesh ends below the hairline and in front of the ears
-    skin = cv2.dilate(skin, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    skin = cv2.GaussianBlur(skin, (0, 0), 0.06 * face_width)
-
+    head = _head(photo.shape[:2], mesh)
     darkness = rng.beta(1.2, 1.8)
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
-    lightness = 100 * (gray * (1 - skin) + gray ** (1 + 1.1 * darkness) * (1 - 0.15 * darkness) * skin)
-    # Shadows and highlights have less color than midtones.
-    on_skin = skin * np.clip(lightness / 45, 0.25, 1) * np.clip((105 - lightness) / 25, 0.2, 1)
-    around = (1 - skin) * (1 - 0.7 * np.clip((30 - lightness) / 30, 0, 1))
+    lightness = 100 * (gray * (1 - head) + gray ** (1 + 1.1 * darkness) * (1 - 0.15 * darkness) * head)
+    # Shadows, dark hair, and highlights have less color than midtones.
+    on_head = head * np.clip(lightness / 45, 0.25, 1) * np.clip((105 - lightness) / 25, 0.2, 1)
+    around = (1 - head) * (1 - 0.7 * np.clip((30 - lightness) / 30, 0, 1))
     red_and_yellow = np.array([rng.uniform(6, 16) + 4 * darkness, rng.uniform(8, 22) + 2 * darkness])
     cells = int(rng.integers(2, 7))
     colors = cv2.resize(rng.standard_normal((cells, cells, 2), np.float32), photo.shape[1::-1]) * rng.uniform(2, 22)
-    chroma = red_and_yellow * on_skin[..., np.newaxis] + (colors + rng.normal(0, 6, 2)) * around[..., np.newaxis]
+    chroma = red_and_yellow * on_head[..., np.newaxis] + (colors + rng.normal(0, 6, 2)) * around[..., np.newaxis]
     rgb = cv2.cvtColor(np.dstack([lightness, chroma]).astype(np.float32), cv2.COLOR_LAB2RGB)
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+
+
+def _head(shape: tuple[int, int], mesh: np.ndarray) -> np.ndarray:
+    """Return float32 `shape`: 1 on the face, hair, ears, and neck, 0 elsewhere, with soft edges."""
+    (across, down, _), width = masks.face_axes(mesh)
+    across, down, chin = across[:2], down[:2], mesh[152, :2]
+    # The mesh ends below the hairline and in front of the ears.
+    outline = cv2.convexHull(np.array(mesh[:, :2], np.float32))[:, 0] - chin
+    skull = chin + 1.35 * (outline @ across)[:, np.newaxis] * across + 1.65 * (outline @ down)[:, np.newaxis] * down
+    jaw = mesh[[172, 397], :2]
+    neck = np.concatenate([jaw, jaw[::-1] + 0.6 * width * down])
+    head = np.zeros(shape, np.float32)
+    for polygon in (skull, neck):
+        cv2.fillConvexPoly(head, np.int32(polygon), 1)
+    return cv2.GaussianBlur(head, (0, 0), 0.06 * width)
 
 
 def build(folder: str | Path | None = None, seed: int = 0) -> Path:

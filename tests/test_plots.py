@@ -1,6 +1,5 @@
 """Figures: saved once, shown with words for those who cannot see them."""
 
-import base64
 import io
 
 import numpy as np
@@ -25,10 +24,9 @@ def test_a_saved_figure_carries_its_alt_text_in_file_and_notebook(tmp_path, show
     with Image.open(tmp_path / "figures" / "05_confusion.png") as image:
         assert image.info["Description"] == "Five of six masks were found."
     [(data, options)] = shown
-    assert options["metadata"]["image/png"]["alt"] == "Five of six masks were found."
+    assert options["metadata"]["image/jpeg"]["alt"] == "Five of six masks were found."
     assert "Five of six masks were found." in data["text/plain"]
-    png = data["image/png"]
-    assert Image.open(io.BytesIO(png if isinstance(png, bytes) else base64.b64decode(png))).width > 100
+    assert Image.open(io.BytesIO(data["image/jpeg"])).width > 100
     assert not plt.get_fignums(), "closed, so that nothing is shown twice"
 
 
@@ -54,7 +52,7 @@ def test_training_and_validation_differ_in_more_than_color():
     history = {"loss": [1, 0.5], "val_loss": [1, 0.7], "accuracy": [0.5, 0.8], "val_accuracy": [0.5, 0.7]}
     figure = plots.show_training(history)
     for axis, name in zip(figure.axes, ("loss", "accuracy"), strict=True):
-        training, validation = axis.lines
+        training, validation = axis.lines[:2]
         assert list(training.get_ydata()) == history[name] and list(validation.get_ydata()) == history[f"val_{name}"]
         assert (
             training.get_linestyle() != validation.get_linestyle() and training.get_marker() != validation.get_marker()
@@ -66,3 +64,21 @@ def test_text_is_large_enough_to_read():
     with plt.rc_context():
         plots.use_style()
         assert plt.rcParams["font.size"] >= 11
+
+
+def test_photos_keep_all_their_colors_and_curves_stay_sharp(shown):
+    ramp = np.uint8(np.dstack([*np.meshgrid(np.arange(256), np.arange(256)), np.full((256, 256), 128)]))
+    plots.show(plots.show_photos([ramp], columns=1, credit=""), "All colors of one blue.")
+    plots.show(plots.show_training({name: [0.5, 0.4] for name in ("loss", "accuracy", "val_loss", "val_accuracy")}), "")
+    (photo, _), (curves, _) = shown
+    assert len(Image.open(io.BytesIO(photo["image/jpeg"])).getcolors(1 << 24)) > 10_000
+    assert "image/png" in curves and "image/jpeg" not in curves
+
+
+def test_the_training_curves_mark_the_epoch_that_early_stopping_keeps():
+    history = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.3, 0.6], "accuracy": [0.5] * 3, "val_accuracy": [0.5] * 3}
+    figure = plots.show_training(history)
+    for axis in figure.axes:
+        assert list(axis.lines[-1].get_xdata()) == [2, 2]
+        assert all(tick == round(tick) for tick in axis.get_xticks())
+    plt.close(figure)

@@ -139,7 +139,10 @@ def test_every_notebook_has_its_page_its_pictures_in_words_and_its_buttons(site,
     name = notebook.relative_to(ROOT).with_suffix(".html").as_posix()
     assert name in site
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    stored = [output["metadata"]["image/png"]["alt"] for output in outputs_of(cells) if "image/png" in output["data"]]
+    kinds = ("image/png", "image/jpeg")
+    stored = [
+        output["metadata"][kind]["alt"] for output in outputs_of(cells) for kind in kinds if kind in output["data"]
+    ]
     shown = [picture["alt"] for picture in site[name].pictures]
     assert set(stored) <= set(shown)
     path = name.removesuffix(".html") + ".ipynb"
