@@ -139,5 +139,5 @@ def is_intact(function):
             "your function accepts a file with one changed letter. The size is the same, so compare the content."
         )
     if call(function, content, right[:16] + 48 * "0"):
-        raise NotYet("your function accepts a checksum of which only the first 16 characters match. Compare all 64.")
+        raise NotYet("your function accepts a checksum that matches only in the first 16 characters. Compare all 64.")
     return "your function notices a single changed letter, and it isn't fooled by a checksum that matches only in part."

@@ -97,7 +97,7 @@ def build_head(function):
     if len(dense) != 2 or dense[0].units != 64:
         raise NotYet(
             "the head should have two fully connected layers, with 64 and 3 neurons. "
-            f"The numbers of neurons in yours are {[layer.units for layer in dense]}."
+            f"Yours have {[layer.units for layer in dense]}."
         )
     if dense[0].activation is not keras.activations.relu:
         raise NotYet("the 64 neurons have no ReLU. Without one, two layers can do no more than a single layer.")
