@@ -496,7 +496,7 @@ MISTAKES = [
     ("change_in_points", [lambda p, m, trained=0.25: 12], "15 on average"),
     ("take", [{"clinic": (300, 30), "street": (20, 280)}], "for 92%"),
     ("take", [{"clinic": (150, 150), "street": (20, 20)}], "only 30 bare photos from the clinic"),
-    ("take", [{"clinic": (60, 30), "street": (20, 10)}], 'always say "with mask", you are right for 67%'),
+    ("take", [{"clinic": (60, 30), "street": (20, 10)}], 'always say "with mask", you are right about 67%'),
     ("take", [{"clinic": (20, 20), "street": (20, 20)}], "You can take more"),
     ("take", [{"clinic": (0, 0), "street": (0, 0)}], "no photos left"),
     ("take", [{"clinic": (30, 30)}], "not clinic"),

@@ -112,7 +112,7 @@ def on_the_street(function):
     found = call_for_array(function, np.array([0.0, 1.0]), 0.05)
     if not same(found, np.array([0.0, 1.0])):
         raise NotYet(
-            f"right, until the classifier is certain: 0 should stay 0 and 1 should stay 1, but you return {found}."
+            f"right, except when the classifier is certain: 0 should stay 0 and 1 should stay 1, but you return {found}."
         )
 
     probabilities, _ = own_blends()

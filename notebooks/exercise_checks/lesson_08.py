@@ -28,8 +28,8 @@ def take(answer):
     if by_count > 0.5:
         kind = "with mask" if masked.sum() > bare.sum() else "without mask"
         raise NotYet(
-            f'the place gives nothing away, but if you always say "{kind}", you are right for {percent(by_count)}. From each '
-            "place, take as many masked photos as bare ones."
+            f'the place gives nothing away, but if you always say "{kind}", you are right about {percent(by_count)} of the '
+            "photos. From each place, take as many masked photos as bare ones."
         )
     if total < 100:
         raise NotYet(f"the place gives nothing away, but you have only {total:g} photos. You can take more.")
@@ -139,7 +139,7 @@ def by_size(function):
     for name, value, shares in zip(names, (first, second), ((3 / 4, 1 / 2), (1 / 2, 5 / 6)), strict=True):
         if not same(value, float(np.mean(shares))):
             raise NotYet(
-                f"in {name}, {percent(shares[0])} of the masked and {percent(shares[1])} of the bare faces are called right, "
+                f"in {name}, {percent(shares[0])} of the masked and {percent(shares[1])} of the bare faces are labeled correctly, "
                 f"so the mean is {np.mean(shares):.3f}, not {value:.3f}."
             )
     if found[2] is not None:

@@ -9,8 +9,8 @@ from .grading import NotYet, call, call_for_array, graded, reject, same
 def milliseconds_per_frame(answer):
     """The mean time per frame, in milliseconds."""
     mistakes = {
-        "that's a frame that is searched for faces. Two out of three frames aren't.": 14,
-        "that's a frame that isn't searched for faces. Every third frame takes 6 ms more.": 8,
+        "that's the time for a frame that is searched for faces. Two out of three frames aren't.": 14,
+        "that's the time for a frame that isn't searched for faces. Every third frame takes 6 ms more.": 8,
         "there are four faces, and each of them is classified in every frame.": 4,
         "two out of three frames skip the search, but none skips the classification.": 14 / 3,
         "it's the search that two out of three frames skip. The faces are classified in all of them.": 6 + 8 / 3,
@@ -151,8 +151,8 @@ def front(function):
         raise NotYet(alone[found.pop()])
     reasons = {
         "odd": "small is faster, smaller, *and* right more often",
-        "late": "large is just as small, right just as often, and faster. A variant that is better in one thing and equal in the rest beats it",
-        "dull": "large is just as small, just as fast, and right more often. A variant that is better in one thing and equal in the rest beats it",
+        "late": "large is just as small, right just as often, and faster. A variant that is better in one respect and equal in the rest beats it",
+        "dull": "large is just as small, just as fast, and right more often. A variant that is better in one respect and equal in the rest beats it",
     }
     for name, reason in reasons.items():
         if name in found:
