@@ -133,7 +133,7 @@ def fold(answer, person, accuracy):
     if torn:
         raise NotYet(
             f"{found:.0%}, but {torn} of {len(people)} people are in more than one fold, so the nearest photo is another "
-            "one of the same person. Deal people into folds, not photos."
+            "one of the same person. Deal people, not photos, into folds."
         )
     if len(np.unique(answer)) != 5:
         raise NotYet(f"there should be five folds, but you have {len(np.unique(answer))}.")

@@ -20,7 +20,7 @@ def seconds_behind(answer):
             "in 60 seconds, Python gets through 600 frames. In which second was the 600th taken, and how long ago was that?"
         )
     return (
-        "and every minute adds 40 more. That's why only one frame at a time is under way, and the others are dropped."
+        "and every minute adds 40 more. That's why only one frame at a time is sent, and the others are dropped."
     )
 
 
