@@ -12,7 +12,10 @@ def printed(answer):
         raise NotYet("the answer should be a list of four items: three numbers and the name of an error in quotes.")
     first, second, third, error = answer
     reject(
-        first, {"the first number isn't 80: B ran twice, and the second time it started from what the first time had left.": 80}
+        first,
+        {
+            "the first number isn't 80: B ran twice, and the second time it started from what the first time had left.": 80
+        },
     )
     if first != 40:
         raise NotYet(f"the first number isn't {first}. Follow `size` through A, B, and B again.")

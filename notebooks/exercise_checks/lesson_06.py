@@ -19,9 +19,7 @@ def seconds_behind(answer):
         raise NotYet(
             "in 60 seconds, Python gets through 600 frames. In which second was the 600th taken, and how long ago was that?"
         )
-    return (
-        "and every minute adds 40 more. That's why only one frame at a time is sent, and the others are dropped."
-    )
+    return "and every minute adds 40 more. That's why only one frame at a time is sent, and the others are dropped."
 
 
 @graded

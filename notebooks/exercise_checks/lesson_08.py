@@ -33,7 +33,9 @@ def take(answer):
         )
     if total < 100:
         raise NotYet(f"the place gives nothing away, but you have only {total:g} photos. You can take more.")
-    return "the place is right about half of these photos, like a coin toss. The price: only 100 of 630 photos are left."
+    return (
+        "the place is right about half of these photos, like a coin toss. The price: only 100 of 630 photos are left."
+    )
 
 
 @graded
