@@ -7,6 +7,7 @@ with quiet_stderr():
     import keras
     import tensorflow as tf
 
+tf.get_logger().setLevel("ERROR")  # each new model's first `predict` compiles: TensorFlow would warn about that
 FEATURES = 1280  # channels of MobileNetV2's last layer
 
 

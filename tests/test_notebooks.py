@@ -83,6 +83,7 @@ def test_no_output_is_an_error_or_a_warning(notebook):
     for cell, output in outputs(notebook):
         assert output.output_type != "error", cell
         assert output.get("name") != "stderr", cell
+        assert "WARNING" not in str(output.get("text", "")), cell
 
 
 def test_parameters_are_typed_literals_with_a_comment_each(lesson):
