@@ -251,3 +251,11 @@ def test_changed_photos_are_the_same_every_time_whatever_the_batch_and_differ_fr
     seen = []
     classify(change=lambda photo, rng: seen.append(rng.random()) or photo, seed=3)
     assert seen == [np.random.default_rng((3, number)).random() for number in range(24)]
+
+
+def test_the_unsure_band_is_the_narrowest_that_leaves_few_errors_outside():
+    first = np.concatenate([np.full(98, 0.95), [0.62, 0.38, 0.7]])
+    is_masked = np.concatenate([np.full(98, True), [False, True, True]])
+    assert calibration.unsure_band(is_masked, first) == [0.38, 0.62], "one error of 0.62 or 0.38 is one too many"
+    assert calibration.unsure_band(is_masked, first, wrong=0.05) == [0.5, 0.5], "all answers are good enough"
+    assert calibration.unsure_band(~is_masked, first) == [0.1, 0.9], "never wider, however many errors there are"

@@ -1,4 +1,4 @@
-"""Can we trust a classifier's probabilities? Calibration error, reliability table, and temperature scaling."""
+"""Can we trust a classifier's probabilities? Calibration error, reliability table, temperature, unsure band."""
 
 import numpy as np
 import pandas as pd
@@ -77,3 +77,29 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
         return -np.log(np.clip(scaled[np.arange(len(truth)), truth], 1e-12, 1)).mean()
 
     return float(np.exp(minimize_scalar(log_loss, bounds=np.log([0.05, 20]), method="bounded").x))
+
+
+def unsure_band(is_first: np.ndarray, first: np.ndarray, wrong: float = 0.01, widest: float = 0.1) -> list[float]:
+    """Find the probabilities between which a classifier should say "unsure" instead of deciding.
+
+    The band is the narrowest one, symmetric about 0.5, that leaves at most the fraction `wrong` of the answers outside
+    it wrong. With three classes, too, it is about the first class: mask or no mask.
+
+    Args:
+        is_first: Whether each photo's true class is the first one, bool `(n,)`. Use validation photos.
+        first: The probability of the first class, `(n,)`.
+        wrong: The largest fraction of wrong answers outside the band.
+        widest: The band never goes below this probability, or above 1 minus it.
+
+    Returns:
+        `[low, high]`, with two digits: what `labels.json` calls `unsure`.
+
+    Introduced in notebook 07.
+    """
+    sure_of = np.maximum(first, 1 - np.asarray(first))
+    is_wrong = (np.asarray(first) >= 0.5) != is_first
+    for low in np.arange(0.5, widest, -0.01):
+        outside = sure_of >= 1 - low
+        if is_wrong[outside].sum() <= wrong * outside.sum():
+            return [round(float(low), 2), round(1 - float(low), 2)]
+    return [widest, round(1 - widest, 2)]
