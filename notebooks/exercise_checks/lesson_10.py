@@ -63,4 +63,4 @@ def giveaway(function, folder):
             "doesn't have to look at what you meant. What else differs between your two folders? Photograph both classes "
             "in the same places."
         )
-    return f"this number alone is right for {percent(right)} of the photos. A coin toss is right for 50%."
+    return f"this number alone is right on {percent(right)} of the photos. A coin toss is right on 50%."
