@@ -138,8 +138,8 @@ def as_table(figures: dict) -> str:
     wild = figures.get("wild", {})
     for name, report in (
         ("public data set, clean test set", figures["test"]),
-        ("street photos, faces of at least 24 pixels", wild.get("by_size", {}).get("24")),
-        ("street photos, faces of at least 48 pixels", wild.get("by_size", {}).get("48")),
+        ("street photos, faces at least 24 pixels wide", wild.get("by_size", {}).get("24")),
+        ("street photos, faces at least 48 pixels wide", wild.get("by_size", {}).get("48")),
     ):
         if report:
             keys = ("accuracy", "balanced_accuracy", "expected_calibration_error")
@@ -155,7 +155,8 @@ def as_table(figures: dict) -> str:
     lines.insert(1, "|---" * len(rows[0]) + "|")
     called = wild.get("worn_incorrectly_called_with_mask")
     if called:
-        lines += ["", f'Masks worn incorrectly in street photos that it calls "with mask": {score_text(called)}.']
+        words = 'Fraction of the incorrectly worn masks in street photos that it calls "with mask"'
+        lines += ["", f"{words}: {score_text(called)}."]
     return "\n".join(lines) + "\n"
 
 
