@@ -77,7 +77,7 @@ def training_table(training: dict) -> str:
 
 
 def put(text: str, name: str, table: str) -> str:
-    """Replace what stands between two marks in a text.
+    """Replace the text between two marks.
 
     Args:
         text: The text of docs/results.md.
