@@ -12,9 +12,9 @@ IN_VENV := .venv/bin/python
 .PHONY: help setup pipeline test lab notebooks exercises demo-gif release-model bench bench-training site
 
 help:  ## list the targets
+	@echo "make lab      open JupyterLab on notebooks/ (start here)"
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
 	@echo "              run notebooks 00-07 without JupyterLab and write runs/<profile>/index.html"
-	@echo "make lab      open JupyterLab on notebooks/"
 	@echo "make test     run every check"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute all notebooks (or one) in place and store them in their normal form"
@@ -24,9 +24,11 @@ help:  ## list the targets
 	@echo "make demo-gif make the animation at the top of the README with the classifier in runs/default"
 	@echo "make release-model"
 	@echo "              retrain the classifier that comes with the package (15 minutes) and write its model card"
-	@echo "make bench    time the usual live loop and folder loop against ours, and how ours scales (10 minutes); writes docs/results.md"
+	@echo "make bench    compare the speed of our live loop and folder loop with the usual ones, measure how ours scale, and"
+	@echo "              update docs/results.md (10 minutes)"
 	@echo "make bench-training [PUBLIC=folder]"
-	@echo "              time the usual training against ours on the public data set (30 minutes, 6 GB of memory)"
+	@echo "              compare our training with the usual one on the public data set, and update docs/results.md"
+	@echo "              (30 minutes, 6 GB of memory)"
 	@echo "make setup    only set up .venv"
 	@echo "PYTHON=path   set up .venv with a different Python (3.11, 3.12, or 3.13)"
 
@@ -79,7 +81,7 @@ site: setup
 # This file is written last. If .venv lacks it, setup was interrupted, and .venv is made again.
 .venv/installed: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" && $(PYTHON) -c '$(IS_SUPPORTED)' || { \
-		echo "You need Python 3.11, 3.12, or 3.13, and $(or $(PYTHON),python3) is none of these. Choose one with PYTHON=path."; \
+		echo "You need Python 3.11, 3.12, or 3.13, but $(or $(PYTHON),python3) is a different version. Choose one with PYTHON=path."; \
 		exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null && { test "$$(uname)" != Linux || \
 		$(PYTHON) -c 'import ctypes; [ctypes.CDLL(name) for name in ("libGL.so.1", "libgthread-2.0.so.0")]' 2>/dev/null; } || { \

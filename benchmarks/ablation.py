@@ -3,7 +3,7 @@
     python benchmarks/ablation.py --public FOLDER --wild FOLDER [--arms 1 2 3] [--seed 0] [--table]
 
 Variant 1 is the simplest that could work: gray photos of 40 people, one blue mask on each, and a frozen base. Each
-further variant adds one ingredient of `ARMS` to all those before it, so the order matters. All variants see the same
+later variant adds one ingredient of `ARMS` to all those before it, so the order matters. All variants see the same
 number of views of the same 400 photos and of their masked copies; only the ingredient differs. The base sees 128 × 128
 pixels. The head trains for ten epochs, without early stopping. The results file and --arms call a variant an arm.
 
@@ -50,7 +50,7 @@ FIGURES = {
     "public": "accuracy, public photos",
     "wild_24": "balanced accuracy, street, 24 px",
     "wild_48": "balanced accuracy, street, 48 px",
-    "worn_wrong": "worn wrong called with mask",
+    "worn_wrong": "worn incorrectly, called with mask",
 }
 SIZE = 128
 VIEWS = 2  # per picture; with two bare and two masked pictures of each of 400 photos, there are 3,200 views
@@ -62,7 +62,7 @@ FLAT = {
     "blur_sigma": lambda gray: 0.1,
     "noise_sigma": lambda gray: 0.0,
 }
-# Those of the street faults that the camera does not cause.
+# The street faults that the camera does not cause.
 SCENES = (augment.turn, augment.in_front, augment.reframe)
 CLASSES = ["with_mask", "without_mask"]
 
@@ -201,7 +201,7 @@ def train_and_evaluate(variant: int, seed: int, real: pd.DataFrame, real_maps: n
 def table(results: list[dict]) -> str:
     """Format the results as Markdown, one row per variant.
 
-    The scores are means over the seeds. In brackets are the 95% intervals; their ends are means over the seeds, too.
+    The scores are means over the seeds. So are the ends of the 95% intervals, which are in parentheses.
     """
     lines = ["| adds | " + " | ".join(FIGURES.values()) + " |", "|" + "---|" * (1 + len(FIGURES))]
     for variant in sorted({row["arm"] for row in results}):
@@ -229,7 +229,7 @@ def main() -> None:
     variants = [variant for variant in options.arms if (variant, options.seed) not in done and not options.table]
     if variants:
         if options.wild is None:
-            parser.error("--wild is needed: the folder of face crops to test on")
+            parser.error("--wild is required: the folder of face crops to test on")
         real = real_photos(options.public or resolve(public.FOLDER), options.wild)
         lower, _ = fine_tuning.split_base(model.build_base(SIZE))
         real_maps, _ = fine_tuning.feature_maps_of_views(lower, real["file"], np.zeros((len(real), 2)), 0, 0)

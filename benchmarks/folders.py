@@ -23,7 +23,7 @@ RESULTS = "benchmarks/results/folders.json"
 
 
 def usual_way():
-    """Return a function from files to probabilities that works as the recipe does, untrained (which takes as long)."""
+    """Return a function from files to probabilities that works as the recipe does, but untrained (it takes as long)."""
     from maskdet_utils.model import build_base, build_head, keras
 
     base = build_base(224)

@@ -6,8 +6,8 @@ All photos go through the frozen base once, at 128 × 128 pixels. Then simple cl
 features, with five random folds and with five folds by group (copies and people, see data/README.md). Every photo is a
 test photo once in both cases, so that only the folds differ. Each seed draws new folds.
 
-"nonsense" gives each group a random label by the toss of a coin. If more than half of the answers are right, the
-classifier remembers instead of recognizing. "giveaways" trains a small tree, with folds by group, that does not see the
+"nonsense" gives each group a random label, by a coin toss. If more than half of the answers are right, the classifier
+is remembering instead of recognizing. "giveaways" trains a small tree, with folds by group, that does not see the
 photo or its features, but only the photo's size, sharpness, and light, and the size of its file. Writes JSON.
 """
 
@@ -56,7 +56,7 @@ def folds_of(table: pd.DataFrame, labels: np.ndarray, split: str, seed: int) -> 
 
 
 def cross_validated(folds: np.ndarray, features: np.ndarray, labels: np.ndarray, make_classifier) -> np.ndarray:
-    """Say which rows are classified correctly by a classifier that trained on the other folds, bool `(n,)`."""
+    """Say which rows a classifier that was trained on the other folds classifies correctly, bool `(n,)`."""
     correct = np.empty(len(labels), bool)
     for fold in range(5):
         test = folds == fold
@@ -87,7 +87,7 @@ def both_ways(table: pd.DataFrame, features: np.ndarray, labels_of, make_classif
         features: Float `(n, features)`.
         labels_of: A function from a seed to the labels.
         make_classifier: A function that makes a new classifier in scikit-learn's style.
-        seeds: How often to deal the folds.
+        seeds: How many times to draw the folds.
 
     Returns:
         The scores of `figures` for "random", "by group", and "difference".

@@ -10,8 +10,8 @@ Ours runs in three ways. "every frame" finds and classifies every face in every 
 with a settled label only in every other frame. "every third" also searches only every third frame for faces. "bare
 networks" runs the two networks of "every frame" and nothing else.
 
-The loops take turns, in a different order in each round. Each one runs alone for a while before we time it, because
-otherwise it would run with the processor's cache as another loop left it. Timings differ from minute to minute, so only
+The loops take turns, in a different order in each round. Each one runs alone for a while before we time it. Otherwise,
+it would start with whatever another loop left in the processor's cache. Timings differ from minute to minute, so only
 the ratios within one run count.
 
 We use a clip to measure what searching less often costs: how far boxes are off, and how late new faces are found.
@@ -139,7 +139,7 @@ def time_loops(run, rounds: int) -> list[dict]:
 
     Args:
         run: The run folder of the classifier.
-        rounds: How often each loop gets its turn.
+        rounds: How many turns each loop gets.
 
     Returns:
         One row per loop and number of faces. `times_faster` compares it with the usual loop, and `overhead` compares
@@ -182,7 +182,7 @@ def time_loops(run, rounds: int) -> list[dict]:
 
 
 def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[dict]:
-    """Measure on a clip of moving faces what searching less often costs.
+    """Measure what searching less often costs, on a clip of moving faces.
 
     Args:
         run: The run folder of the classifier.
@@ -191,8 +191,8 @@ def price_of_looking_less(run, name: str = "yunet", frames: int = 240) -> list[d
 
     Returns:
         One row for each interval between searches: `every`, the mean `overlap` of our boxes with those of a search in
-        every frame (intersection over union), its 5th percentile `overlap_low`, and how many frames `late` a new face
-        is found at most. The list is empty if the detector's file is not available.
+        every frame (intersection over union), its 5th percentile `overlap_low`, and `late`, the most frames that can
+        pass before a new face is found. The list is empty if the detector's file is not available.
     """
     try:
         detector = MaskDetector.load(run, name)

@@ -14,10 +14,10 @@ RESULTS = Path("benchmarks/results")
 WAYS = {
     "every frame": "every face found and classified in every frame",
     "as shipped": "a settled label checked in every other frame",
-    "every third": "and faces searched for in every third frame only",
+    "every third": "also searching for faces in every third frame only",
 }
 TRAININGS = {
-    "recipe": "the usual recipe: through the frozen base in every epoch",
+    "recipe": "the usual recipe: every photo goes through the frozen base in every epoch",
     "frozen": "the same photos and the same frozen base, but each photo goes through it once",
     "tuned": "the same photos with all our stages: the top of the base is also fine-tuned",
     "ours": "the released classifier: with drawn masks and the photos of the sample",
@@ -44,7 +44,7 @@ def live_table(live: dict) -> str:
         lines.append(f"| {words} | " + " | ".join(cells) + " |")
     overheads = {(row["loop"], row["faces"]): row.get("overhead") for row in live["loops"]}
     cells = [f"{overheads[(f'{name}, every frame', count)]:+.0%}" for name, count in columns]
-    lines.append("| time that the first row adds to its two networks alone | " + " | ".join(cells) + " |")
+    lines.append("| extra time of the first row, compared with its two networks alone | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -77,7 +77,7 @@ def training_table(training: dict) -> str:
 
 
 def put(text: str, name: str, table: str) -> str:
-    """Replace what stands between two marks in a text.
+    """Replace the text between two marks.
 
     Args:
         text: The text of docs/results.md.

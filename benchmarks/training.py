@@ -7,11 +7,11 @@ There are four training runs, each in a separate process, one after the other:
 recipe  exactly as in the tutorials: every photo goes through the frozen base in every epoch
 frozen  the same task our way: the same photos and the same frozen base, but every photo goes through it once
 tuned   all our stages on the same photos: first the frozen base, then its top fine-tuned
-ours    as the released classifier with params/public.yaml: also with drawn masks and the photos of the sample
+ours    like the released classifier, with params/public.yaml: also with drawn masks and the photos of the sample
 
 All get the cleaned photos of the public data set that are not in its test set. The recipe splits them at random, as it
 always does; ours get the fixed training and validation sets. All are tested on the fixed test set, where each reads
-photos in its own way. The clock runs from the first photo to the saved `classifier.keras`, without the start of
+photos in its own way. The clock runs from the first photo to the saved `classifier.keras`, not counting the start of
 TensorFlow. Each run leaves a folder (`classifier.keras`, `classifier.tflite`, `labels.json`) in --runs, which `maskdet
 evaluate --model` can read. Only the ratios within one run count. The benchmark takes half an hour and five gigabytes of
 memory, because the recipe holds all photos in one array. Writes JSON.
@@ -186,7 +186,7 @@ def ours(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | 
 
 
 def frozen(photos: pd.DataFrame, test: pd.DataFrame, run_dir: Path, epochs: int | None = None) -> dict:
-    """Train for the recipe's task our way. Returns the scores that `measure` writes."""
+    """Train our way for the recipe's task. Returns the scores that `measure` writes."""
     return ours(photos, test, run_dir, epochs, FROZEN)
 
 
@@ -307,7 +307,7 @@ def main() -> None:
     options = parser.parse_args()
     photos, test = photos_to_train_and_test(options.public, options.photos)
     if photos.empty:
-        parser.error(f"{options.public} holds no photo of the public data set. Get it with: maskdet fetch public")
+        parser.error(f"{options.public} holds no photos from the public data set. Get it with: maskdet fetch public")
     results = json.loads(options.results.read_text()) if options.only and options.results.is_file() else {}
     results |= {"photos": len(photos), "test_photos": len(test), "cores": os.cpu_count()}
     for name in TRAININGS:

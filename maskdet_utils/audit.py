@@ -42,13 +42,13 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
     names = table["path"].str.split("/").str[1]
     found = {
         "exact copies of another file": table["blob"].duplicated(),
-        "copies in a wider sense (smaller, mirrored, turned, blurred, another crop)": (table["copy_of"] != "")
+        "near copies (smaller, mirrored, rotated, blurred, or cropped differently)": (table["copy_of"] != "")
         & ~table["blob"].duplicated(),
         "ready-made augmentations": names.str.contains(READY_MADE),
         "with a person's name in the file name": names.str.extract(NAMED)[0].notna(),
         "more than one large face": (table["faces"] > 1).fillna(False),
         "no face found by the detector": (table["faces"] == 0).fillna(False),
-        "masks worn wrong": table["remark"].str.startswith(REMARK_WORN_WRONG),
+        "masks worn incorrectly": table["remark"].str.startswith(REMARK_WORN_WRONG),
         "wrong label": table["exclude"] == "wrong label",
     }
     counts = pd.DataFrame({what: table["label"][rows].value_counts() for what, rows in found.items()}).T
@@ -56,7 +56,7 @@ def findings(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def leak(table: pd.DataFrame, seeds=range(5)) -> dict[str, float]:
-    """Measure how much a random, stratified split leaks that puts a fifth of the photos in the test set.
+    """Measure the leak of a random, stratified split that puts a fifth of the photos in the test set.
 
     Args:
         table: The manifest, see `public.read_table`. Files that nobody has looked at are left out.

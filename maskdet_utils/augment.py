@@ -1,7 +1,7 @@
 """Augmentation: more training data from the same photos.
 
-Keras layers and `random_affine` change the position of a face. The other functions make one photo look as if it had
-been taken in the street.
+Keras layers and `random_affine` change the position of a face. The other functions make a photo look as if it had been
+taken on the street.
 """
 
 from typing import TYPE_CHECKING
@@ -130,7 +130,7 @@ def in_front(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def reframe(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Choose another frame around the face: a wider one half of the time, a closer one the other half."""
+    """Choose another frame around the face: a wider one half the time, a closer one the other half."""
     return wider(photo, rng) if rng.random() < 0.5 else closer(photo, rng)
 
 
@@ -220,7 +220,7 @@ def noise(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def compress(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Compress as JPEG at a quality between 25 and 90 of 100."""
+    """Compress as JPEG at a quality from 25 to 90 (of 100)."""
     quality = int(rng.integers(25, 91))
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.cvtColor(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)

@@ -45,7 +45,7 @@ def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 
     Args:
         probabilities: `(n, classes)`.
-        threshold: for the probability of the first class, 0 to 1.
+        threshold: the threshold for the probability of the first class, 0 to 1.
 
     Returns:
         Scores `(n, classes)`. Their rows do not add up to 1.
@@ -72,7 +72,7 @@ def load_classifier(model: str | Path, threads: int = 2) -> tuple:
     path = Path(model)
     if path.suffix not in (".tflite", ".keras"):
         if path.is_file():
-            raise ClassifierError(f"{path} is not a classifier. Name a run folder, a .tflite file, or a .keras file.")
+            raise ClassifierError(f"{path} is not a classifier. Give a run folder, a .tflite file, or a .keras file.")
         path = path / CLASSIFIER
     config = read_config(path.parent)
     if path.suffix == ".tflite" and "sha256" in config and path.is_file():
@@ -127,7 +127,7 @@ def read_config(folder: str | Path) -> dict:
         raise ClassifierError(
             f"{path} is missing. Train a classifier first with `maskdet pipeline` or 04_train_the_classifier.ipynb."
         ) from None
-    except ValueError:  # raised for bytes that are not UTF-8 as well as for text that is not JSON
+    except ValueError:  # raised both for bytes that are not UTF-8 and for text that is not JSON
         raise ClassifierError(f"{path} is damaged: it is not JSON. Export the classifier again.") from None
 
     def is_probability(value):
@@ -151,7 +151,7 @@ def read_config(folder: str | Path) -> dict:
         if name == "unsure" and isinstance(config, dict) and name not in config:
             continue
         if not isinstance(config, dict) or name not in config or not is_possible(config[name]):
-            raise ClassifierError(f"{path} is damaged: `{name}` is missing or impossible. Export the classifier again.")
+            raise ClassifierError(f"{path} is damaged: `{name}` is missing or invalid. Export the classifier again.")
     return config
 
 

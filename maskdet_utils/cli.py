@@ -10,7 +10,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: What follows `maskdet` on the command line. By default, that of this process.
+        arguments: What follows `maskdet` on the command line. By default, the arguments of this process.
 
     Returns:
         The exit code: 0, or 1 if the command failed and printed the reason.
@@ -120,12 +120,12 @@ def _add_evaluate(commands) -> None:
         help="evaluate a classifier on your photos",
         description="Evaluate a classifier on face crops in the class folders with_mask/, without_mask/, and possibly "
         "worn_incorrectly/. A crop shows the face's box plus a quarter of its size on every side. You get accuracy, balanced "
-        "accuracy, recall of each class, area under the ROC curve, and calibration error, with 95% intervals, and also "
-        "by face size, blur, light, and contrast. Photos that cannot be read are skipped and listed.",
+        "accuracy, recall of each class, area under the ROC curve, and calibration error, all with 95% intervals, "
+        "overall and by face size, blur, light, and contrast. Photos that cannot be read are skipped and listed.",
         epilog="The intervals are resampled over groups of photos that belong together (one person, one source). The "
         "groups come from --groups or FOLDER/groups.csv; without these, only near copies are grouped. If the classifier "
-        "knows only two classes, incorrectly worn masks do not count in its scores; the report says how many of them it "
-        "calls with_mask.",
+        "knows only two classes, incorrectly worn masks do not count toward its scores; the report says how many of "
+        "them it calls with_mask.",
     )
     command.add_argument("folder", metavar="FOLDER")
     command.add_argument(

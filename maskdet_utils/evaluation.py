@@ -51,8 +51,8 @@ def roc_auc(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the area under the ROC curve of class 0 against all other classes.
 
     It is the chance that a random photo of class 0 gets a higher probability of class 0 than a random photo of another
-    class. Equal probabilities count half. This gives the same value as scikit-learn's `roc_auc_score` in a tenth of the
-    time, because the intervals below call it a thousand times.
+    class. Ties count half. The value is the same as that of scikit-learn's `roc_auc_score`, but takes a tenth of the
+    time. That matters because the intervals below compute it a thousand times.
 
     Args:
         truth: the index of each photo's true class, int `(n,)`.
@@ -169,13 +169,12 @@ def groups_text(score: dict, name: str = "people") -> str:
 def headline(truth, probabilities, groups, seed: int = 0) -> dict:
     """Compute the scores that every run reports.
 
-    Where there is no error, every resample is perfect too, and the bootstrap has nothing to say: such an accuracy has
-    no interval here, and neither has such an area under the ROC curve. What can be said then is
-    `groups_without_error`, whose interval is exact.
+    A score of exactly 1 gets no interval: every resample is perfect too, so the bootstrap can't tell how uncertain the
+    score is. `groups_without_error` always has one, because its interval is exact.
 
     Returns:
-        `{"value", "low", "high"}` for `accuracy`, `balanced_accuracy`, and `roc_auc`, see `with_intervals`; `low` and
-        `high` are None where no interval is known. And `groups_without_error`, see there.
+        `{"value", "low", "high"}` for `accuracy`, `balanced_accuracy`, and `roc_auc` (see `with_intervals`), and the
+        result of `groups_without_error` under that name. `low` and `high` are None if there is no interval.
 
     Introduced in notebook 05.
     """
@@ -186,12 +185,12 @@ def headline(truth, probabilities, groups, seed: int = 0) -> dict:
 
 
 def groups_without_error(truth, probabilities, groups) -> dict:
-    """Compute the share of groups (such as people) all of whose photos are classified correctly.
+    """Compute the fraction of groups (such as people) whose photos are all classified correctly.
 
     The 95% interval is the exact one of Clopper and Pearson (1934), with groups as the independent trials.
 
     Returns:
-        `{"value", "low", "high", "count", "of"}`: the share, its interval, and the two counts.
+        `{"value", "low", "high", "count", "of"}`: the fraction, its interval, and the two counts.
     """
     from scipy.stats import binomtest
 

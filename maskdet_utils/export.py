@@ -22,7 +22,7 @@ def to_litert(classifier, path) -> None:
 
 
 def as_litert(network, num_threads: int = 2) -> LiteNetwork:
-    """Convert a Keras network with its current weights to a LiteRT function, which takes half the time.
+    """Convert a Keras network with its current weights to a LiteRT function, which runs in half the time.
 
     A conversion takes seconds, so a network is converted again only if its weights have changed.
 

@@ -17,7 +17,7 @@ def split_base(base: keras.Model, at: str = CUT) -> tuple[keras.Model, keras.Mod
         at: the name of the last layer of the lower part.
 
     Returns:
-        The lower and the upper part. Cut at `CUT`, the lower part returns feature maps
+        The lower and the upper part. If the cut is at `CUT`, the lower part returns feature maps
         `(batch, image_size/16, image_size/16, 96)`.
 
     Introduced in notebook 07.
@@ -42,8 +42,9 @@ def feature_maps_of_views(
         targets: `(photos, classes)`, the target probabilities of each photo.
 
     Returns:
-        Feature maps float16 `(n, height, width, channels)`, which take half the memory and train as well, and targets
-        float32 `(n, classes)`. n is photos × max(1, n_views): all photos once, then all of them again, and so on.
+        Feature maps float16 `(n, height, width, channels)`, which take half the memory and train just as well, and
+        targets float32 `(n, classes)`. n is photos × max(1, n_views): all photos once, then all of them again, and so
+        on.
 
     Raises:
         PhotoError: a photo cannot be read.
@@ -63,7 +64,7 @@ def features_of_feature_maps(upper: keras.Model, feature_maps: np.ndarray, batch
     Args:
         upper: the upper part of the base, see `split_base`.
         feature_maps: `(n, height, width, channels)`, see `feature_maps_of_views`.
-        batch_size: how many feature maps the network takes at once.
+        batch_size: how many feature maps the network processes at once.
 
     Returns:
         Features float32 `(n, 1280)`.
@@ -116,7 +117,7 @@ def fine_tune(
         validation_data=validation_data,
         epochs=epochs,
         verbose=0,
-        shuffle=False,  # the batches shuffle by themselves
+        shuffle=False,  # the batches shuffle themselves
         callbacks=list(callbacks),
     )
 
@@ -134,7 +135,7 @@ def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:
         targets: the training targets, float32 `(n, classes)`.
 
     Returns:
-        By how much the log-odds of the first class rise.
+        How much the log-odds of the first class rise.
 
     Introduced in notebook 07.
     """
@@ -149,7 +150,7 @@ def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:
 class Batches(keras.utils.PyDataset):
     """Feature maps and targets in batches, float32.
 
-    Keras would first copy a whole array that it is given, and there may be a gigabyte of feature maps.
+    If we passed Keras a whole array, it would copy it first, and the feature maps may take up a gigabyte.
 
     Args:
         feature_maps: `(n, height, width, channels)`, of any float type.

@@ -28,7 +28,7 @@ def build_base(image_size: int) -> keras.Model:
             at any size.
 
     Returns:
-        A model from float32 `(batch, image_size, image_size, 3)`, scaled to −1…1, to float32 feature maps
+        A model that turns float32 `(batch, image_size, image_size, 3)`, scaled to −1…1, into float32 feature maps
         `(batch, image_size/32, image_size/32, 1280)`.
 
     Introduced in notebook 03.
@@ -65,7 +65,7 @@ def build_head(n_classes: int = 2, units: int = 128, dropout: float = 0.5) -> ke
 
 
 def build_classifier(base: keras.Model, head: keras.Model) -> keras.Model:
-    """Join base and head, with the scaling as the first layer, so that training and live use scale in the same way.
+    """Join the base and the head. Scaling is the first layer, so that training and live use scale in the same way.
 
     The base runs in inference mode even while the head trains: its batch normalization keeps ImageNet's statistics.
 
@@ -74,7 +74,7 @@ def build_classifier(base: keras.Model, head: keras.Model) -> keras.Model:
         head: the model from `build_head`.
 
     Returns:
-        A model from RGB pixels 0–255, float32 `(batch, size, size, 3)`, to probabilities `(batch, classes)`.
+        A model that turns RGB pixels 0–255, float32 `(batch, size, size, 3)`, into probabilities `(batch, classes)`.
 
     Introduced in notebook 03.
     """

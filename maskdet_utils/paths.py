@@ -58,7 +58,7 @@ def write_file(path: str | Path, content: bytes) -> None:
 
 
 def one_at_a_time(target: Path):
-    """A lock on a file or folder, to be used in a `with` statement. Other processes that ask for it wait.
+    """Lock a file or folder inside a `with` block. Other processes that ask for the same lock wait.
 
     It leaves the file `.<name of target>.lock` behind, next to the target.
     """
@@ -72,7 +72,7 @@ def swap_in(staging: Path, target: Path) -> None:
 
     Args:
         staging: The finished folder, on the same disk as `target`. It is moved.
-        target: The folder to replace. It stays as it is until then, and it need not exist.
+        target: The folder to replace. It stays unchanged until then, and it doesn't have to exist.
     """
     old = target.parent / f".{target.name}.old"
     shutil.rmtree(old, ignore_errors=True)

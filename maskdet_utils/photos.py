@@ -117,8 +117,8 @@ def _to_rgb(image) -> np.ndarray:
 def resize_fast(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize a frame quickly: shrink it by whole factors with area averaging, then do the rest with bilinear resizing.
 
-    Area averaging by a fractional factor takes ten times as long and makes no difference to the networks. At the right
-    and bottom edges a few pixels are cut off: fewer than the whole factor.
+    Area averaging by a fractional factor takes ten times as long and makes no difference to the networks. A few pixels
+    are cut off at the right and bottom edges, but fewer than the whole factor.
 
     Args:
         frame: Pixels, `(height, width)` or `(height, width, channels)`.
@@ -160,7 +160,7 @@ def letterbox(frame: np.ndarray, side: int, filled: float = 1.0, fast: bool = Fa
 def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
     """Stretch a face crop to the classifier's input size, without a letterbox.
 
-    A classifier is sensitive to how its photos were resized. Therefore training, evaluation, and live use all resize
+    A classifier is sensitive to how its photos were resized. That's why training, evaluation, and live use all resize
     with this function and no other. The resizing is bilinear. A photo of at least twice the size is first shrunk by
     a whole factor with area averaging, because bilinear resizing alone would skip pixels (see `resize_fast`).
 
@@ -181,7 +181,7 @@ def fit_to_input(photo: np.ndarray, size: int) -> np.ndarray:
 def blur_sigma(gray: np.ndarray) -> float:
     """Estimate the blur of a photo at its sharpest edges.
 
-    Blur the photo once more, by 1 pixel: the gradient at an edge falls by a ratio, and from this ratio follows how
+    If you blur the photo again, by 1 pixel, the gradient at an edge falls. The ratio of the two gradients tells you how
     blurred the edge was before (Zhuo and Sim, "Defocus map estimation from a single image", 2011).
 
     Args:

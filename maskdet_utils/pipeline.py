@@ -1,4 +1,4 @@
-"""Run all notebooks without a browser: what `maskdet pipeline` does. The web page about the run is from `run_page`."""
+"""Run all notebooks without a browser, as `maskdet pipeline` does. `run_page` writes the web page about the run."""
 
 import ast
 import shutil
@@ -17,10 +17,10 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
     """Run notebooks 00–07 with the parameters in `params/<profile>.yaml`.
 
     Everything is written to a staging folder, which replaces the run folder only after all notebooks have passed.
-    Therefore a failed or interrupted run never damages the last good one.
+    That way, a failed or interrupted run never damages the last good one.
 
     Args:
-        profile: The name of the parameter file, without its ending.
+        profile: The name of the parameter file without its extension.
         overrides: Parameters that replace those of the profile.
 
     Returns:
@@ -35,7 +35,7 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
     unknown = sorted(set(parameters) - {"run_dir"} - {name for names in known.values() for name in names})
     if unknown:
         available = sorted({name for names in known.values() for name in names})
-        raise RunError(f"No notebook has the parameter {', '.join(unknown)}. Available are: {', '.join(available)}.")
+        raise RunError(f"No notebook has the parameter {', '.join(unknown)}. Choose from: {', '.join(available)}.")
 
     target = root / "runs" / profile
     remove_leftovers(target)
@@ -76,7 +76,7 @@ def read_profile(profile: str) -> dict:
     path = repository_root() / "params" / f"{profile}.yaml"
     if not path.is_file():
         names = ", ".join(sorted(file.stem for file in path.parent.glob("*.yaml")))
-        raise RunError(f"There is no profile {profile!r}. Available are: {names}.")
+        raise RunError(f"There is no profile {profile!r}. Choose from: {names}.")
     return yaml.safe_load(path.read_text()) or {}
 
 

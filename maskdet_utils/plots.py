@@ -46,8 +46,8 @@ def show_photos(
         photos: RGB `(height, width, 3)`, uint8 or float 0–255.
         titles: one title per photo, or None.
         columns: how many photos there are in each row.
-        width: of the figure, in inches.
-        credit: whom the photos are from, printed below them. Leave it empty for no credit.
+        width: the width of the figure in inches.
+        credit: who provided the photos, printed below them. Leave it empty for no credit.
 
     Returns:
         The figure.
@@ -127,7 +127,7 @@ def save(figure: plt.Figure, run_dir: str | Path, name: str, alt: str) -> None:
     Args:
         figure: the figure.
         run_dir: the run folder.
-        name: of the file, without its suffix.
+        name: the file's name without its extension.
         alt: the alt text. It goes into the file, for the run's page, and into the notebook's output, where screen
             readers find it.
 

@@ -26,7 +26,7 @@ from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside
 URL = f"https://github.com/chandrikadeb7/Face-Mask-Detection/archive/{COMMIT}.zip"
-CREDIT = "4,095 photos with and without mask. Face-Mask-Detection (Chandrika Deb, 2020; MIT)"
+CREDIT = "4,095 photos with and without masks. Face-Mask-Detection (Chandrika Deb, 2020; MIT)"
 FOLDER = "data/public"  # where a learner can look at it (git ignores this folder)
 TABLE = "data/public.csv"
 ABOUT = "about.json"  # in the folder: the commit that it comes from, and which files were missing from the source
@@ -85,7 +85,7 @@ def read_manifest(folder: str | Path, cleaned: bool = True) -> tuple[pd.DataFram
 
 
 def fetch(source: str | Path | None = None, folder: str | Path | None = None) -> Path:
-    """Get the public data set, and fetch it first if it is not on this machine yet.
+    """Return the folder of the public data set, and fetch the data set first if it is not on this machine yet.
 
     Everything is unpacked and verified in a temporary folder, then moved into place in one step. An interrupted
     download is kept, and the next call resumes it. Several processes may call this function at once: one of them works
@@ -174,7 +174,10 @@ def _check_disk(folder: Path, needed: int) -> None:
 
 
 def _disk_full(folder: Path, detail: str) -> str:
-    return f"The disk of {folder} is full ({detail}). Free some space and run the command again. Nothing was changed."
+    return (
+        f"The disk that holds {folder} is full ({detail}). Free some space and run the command again. "
+        "Nothing was changed."
+    )
 
 
 # Where the data set comes from
@@ -209,7 +212,7 @@ def _downloaded(target: Path) -> Path:
         os.replace(mine, target)
     except OSError as error:
         kept = (
-            f"; {mine.stat().st_size / 1e6:.1f} MB are kept, and the next attempt resumes there"
+            f"; {mine.stat().st_size / 1e6:.1f} MB are kept, and the next attempt will resume from there"
             if mine.is_file()
             else ""
         )
@@ -270,7 +273,7 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
                 f"{_short(changed)}. Download the archive from {URL}"
             )
         if len(absent) + reused == len(table):
-            raise BadSource(f"{source} contains no file of the public data set. Download the archive from {URL}")
+            raise BadSource(f"{source} contains no file from the public data set. Download the archive from {URL}")
         _keep_added_files(folder, staging, set(table["path"]))
         (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
         staging.chmod(0o755)  # mkdtemp's 0700 would lock other users out
@@ -296,7 +299,7 @@ def _keep_added_files(folder: Path, staging: Path, known: set[str]) -> None:
 
 @contextlib.contextmanager
 def _open(source: Path):
-    """Open a source. Gives a function (path, size in bytes) → content, or None if the source lacks this file."""
+    """Open a source. Yields a function from (path, size in bytes) to the content, or to None for a missing file."""
     if source.is_dir():
         roots = [source, source / "dataset", source / NAME / "dataset"]
         root = next(

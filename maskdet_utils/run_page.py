@@ -1,6 +1,7 @@
 """Write the web page about a run, `index.html`, and its notebooks as web pages beside it.
 
-The run folder can be copied anywhere and opened without a network: pages refer to nothing outside it, and hold no script.
+You can copy the run folder anywhere and open it without a network: the pages link to nothing outside it, and contain no
+scripts.
 """
 
 import re
@@ -57,7 +58,7 @@ body.jp-Notebook { max-width: 70rem; margin: 0 auto; }
 def write_page(run_dir: str | Path) -> Path:
     """Write a run's `index.html` from its `metrics.json`, `figures/`, and executed notebooks. Returns its path.
 
-    Each executed notebook gets a web page of its own beside it, with the ending `.html`.
+    Each executed notebook gets a web page of its own beside it, with the extension `.html`.
     """
     run_dir = Path(run_dir)
     metrics = read_metrics(run_dir)
@@ -95,8 +96,9 @@ def notebook_page(notebook: Path, of_the_run: list[str]) -> str:
 
     Args:
         notebook: The notebook's file.
-        of_the_run: The names of the notebooks that have such a page beside this one, without their ending. Links to
-            them are kept, as are links to the web. All others would lead out of the run folder, and become plain text.
+        of_the_run: The names of the notebooks that have such a page beside this one, without their extension. Links to
+            them are kept, as are links to the web. All others would lead out of the run folder, so they become plain
+            text.
     """
     import nbformat
     from nbconvert import HTMLExporter
@@ -149,12 +151,12 @@ def _confusion_table(metrics: dict) -> str:
         counts = enumerate(metrics["confusion"][row])
         cells = "".join(f"<td{' class=right' if column == row else ''}>{count}</td>" for column, count in counts)
         rows += f'<tr><th scope="row">{name}</th>{cells}</tr>'
-    caption = "Confusion matrix: test photos by their true class, and by what they were called."
+    caption = "Confusion matrix: test photos by true class (rows) and predicted class (columns)."
     return _table(caption, head, rows, "confusion")
 
 
 def _table(caption: str, head: str, rows: str, kind: str = "plain") -> str:
-    """A table that scrolls on a narrow screen, also from the keyboard."""
+    """A table that scrolls on a narrow screen, with the keyboard too."""
     return (
         f'<p>{caption}</p><div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table class="{kind}">'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
@@ -166,7 +168,7 @@ def _scores_table(metrics: dict) -> str:
     groups = _groups(metrics)
     rows = ""
     for scores, photos in ((metrics, "as they are"), (metrics.get("degraded", {}), "degraded")):
-        # Without an error there is no interval: what is known then is the line about people.
+        # Without an error there is no interval. The line about people has what we do know.
         for name, label in names.items():
             if name in scores:
                 low, high = scores[name]["low"], scores[name]["high"]
@@ -177,7 +179,7 @@ def _scores_table(metrics: dict) -> str:
             count, _, confidence = groups_text(share, groups).partition("; ")
             rows += _row(f"{groups} without an error", photos, count, confidence)
     head = "".join(f'<th scope="col">{name}</th>' for name in ("score", "test photos", "value", "95% interval"))
-    caption = "Scores on the test set, and on the same photos degraded as a street camera might."
+    caption = "Scores on the test set, and on the same photos degraded the way a street camera might."
     return _table(f"{caption} Intervals are over {groups}.", head, rows)
 
 
@@ -195,7 +197,7 @@ def _notebooks_table(metrics: dict) -> str:
         for name, seconds in metrics["seconds"].items()
     )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("to read", "to run in JupyterLab", "time"))
-    return _table("As they were executed, with their results.", head, rows)
+    return _table("The notebooks as this run executed them, with their results.", head, rows)
 
 
 def _figure(path: Path, metrics: dict) -> str:

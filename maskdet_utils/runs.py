@@ -40,7 +40,7 @@ def artifact(run_dir: str | Path, notebook: str, name: str) -> Path:
 
     Args:
         run_dir: The run folder.
-        notebook: The notebook's name without its ending, such as "01_load_the_data".
+        notebook: The notebook's name without its extension, such as "01_load_the_data".
         name: The file's name.
 
     Introduced in notebook 01.
@@ -55,7 +55,7 @@ def require(run_dir: str | Path, notebook: str, name: str) -> Path:
 
     Args:
         run_dir: The run folder.
-        notebook: The name of the notebook that wrote the file, without its ending.
+        notebook: The name of the notebook that wrote the file, without its extension.
         name: The file's name. The file is in the notebook's own folder or (`classifier.keras`) in the run folder.
 
     Raises:

@@ -27,8 +27,8 @@ def early_stopping(patience: int = 5) -> keras.callbacks.EarlyStopping:
 def run_views(network, paths: list, n_views: int, seed: int, *, change=None, move=None, batch_size: int = 16):
     """Run `n_views` augmented views of each photo through a frozen network once.
 
-    Nothing is trained here, so the network runs as LiteRT, which is twice as fast. Threads read the next photos
-    meanwhile.
+    Nothing is trained here, so the network runs as LiteRT, which is twice as fast. Meanwhile, threads read the next
+    photos.
 
     Args:
         network: the base or its lower part. It takes pixels scaled to −1…1.
@@ -37,7 +37,7 @@ def run_views(network, paths: list, n_views: int, seed: int, *, change=None, mov
         seed: makes the views repeatable.
         change: `change(photo, rng)` alters a view before it is resized to the network's input, see `augment.degrade`.
         move: `move(photo, rng)` alters a view after it is resized, see `augment.random_affine`.
-        batch_size: how many views the network takes at once.
+        batch_size: how many views the network processes at once.
 
     Yields:
         The number of a batch's first view, and the network's outputs for the batch: all photos once, then all of them
@@ -95,12 +95,12 @@ def features_of_views(base, paths, targets, n_views: int, seed: int, *, change=N
 def train_head(head, train, validation, epochs: int, *, patience: int = 5, learning_rate: float = 1e-4, callbacks=()):
     """Train a head on features that were computed once.
 
-    The features are already pooled. So a model of the head's other layers is trained, which shares their weights.
+    The features are already pooled, so we train a model of the head's other layers, which shares their weights.
 
     Args:
         head: the model from `model.build_head`. It is trained in place.
         train: the pair (features, targets) of the training set.
-        validation: the same pair of the validation set, or None. With None there is no early stopping.
+        validation: the same pair for the validation set, or None. With None, there is no early stopping.
         epochs: the largest number of epochs.
         patience: see `early_stopping`.
         learning_rate: Adam's step size.

@@ -16,8 +16,8 @@ REAL_SHARE = 1 / 6  # photos of the third class per drawn picture of it
 def with_sample(photos: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Add the photos of the built-in sample, a fifth of them to the validation set and the others to the training set.
 
-    In the sample, each bare photo has a masked twin. This corrects some of what a network learns wrongly from a
-    scraped collection.
+    In the sample, each bare photo has a masked twin. This corrects some of the wrong things that a network learns from
+    a scraped collection.
 
     Args:
         photos: a table with the columns `file`, `label`, and `split`, and any others.

@@ -60,7 +60,7 @@ def test_a_failed_command_prints_the_reason_and_exits_with_1(run_maskdet, tmp_pa
         assert done.returncode == 1 and "Traceback" not in done.stderr
         return done.stderr
 
-    assert "Available are: default, full, public, quick" in error_of("pipeline", "--profile", "slow")
+    assert "Choose from: default, full, public, quick" in error_of("pipeline", "--profile", "slow")
     assert "No notebook has the parameter image_sise" in error_of("pipeline", "-p", "image_sise", "96")
     assert "nowhere" in error_of("synthesize", tmp_path / "nowhere", tmp_path / "out")
 

@@ -108,7 +108,7 @@ def test_subgroups_hold_every_face_once(classifier, folder):
 
 def test_the_text_says_the_same(classifier, folder):
     text = as_text(report_of(folder))
-    assert "34 faces (20 with_mask, 10 without_mask, 4 worn_incorrectly) of 34 groups (near copies)" in text
+    assert "34 faces (20 with_mask, 10 without_mask, 4 worn_incorrectly) in 34 groups (near copies)" in text
     (line,) = [line for line in text.splitlines() if line.startswith("worn_incorrectly called with_mask")]
     assert line.split()[3] == "0.750" and line.split()[-1] == "–"
     assert "Worse than chance" not in text
@@ -419,7 +419,7 @@ def test_unusable_models_are_refused(model_folder, folder, tmp_path):
         evaluate_folder(tmp_path / "nowhere", folder)
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(
-        ClassifierError, match="notes.txt is not a classifier. Name a run folder, a .tflite file, or a .keras file"
+        ClassifierError, match="notes.txt is not a classifier. Give a run folder, a .tflite file, or a .keras file"
     ):
         evaluate_folder(tmp_path / "notes.txt", folder)
     (tmp_path / "labels.json").write_text(json.dumps(CONFIG))

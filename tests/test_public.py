@@ -299,7 +299,7 @@ BAD = {
     "climbs out, Windows": (packed(**{"..\\..\\evil": b"x"}), "refused because it contains the path"),
     "absolute": (packed(**{ABSOLUTE: b"x"}), f"refused because it contains the path '{re.escape(ABSOLUTE)}'"),
     "absolute, Windows": (packed(**{"C:/evil": b"x"}), "refused because it contains the path 'C:/evil'"),
-    "something else": (packed({}, top="another"), "contains no file of the public data set"),
+    "something else": (packed({}, top="another"), "contains no file from the public data set"),
 }
 
 

@@ -134,13 +134,13 @@ def test_values_on_the_command_line_override_the_profile(small_repository):
 
 def test_an_unknown_parameter_or_profile_is_an_error(small_repository):
     with pytest.raises(
-        RunError, match="No notebook has the parameter image_sise. Available are: die, fail, pause, run_dir, seed"
+        RunError, match="No notebook has the parameter image_sise. Choose from: die, fail, pause, run_dir, seed"
     ):
         pipeline.run_pipeline("tiny", {"image_sise": 96})
     (small_repository / "params" / "typo.yaml").write_text("sede: 1\n")
     with pytest.raises(RunError, match="sede"):
         pipeline.run_pipeline("typo")
-    with pytest.raises(RunError, match="no profile 'huge'. Available are: tiny, typo"):
+    with pytest.raises(RunError, match="no profile 'huge'. Choose from: tiny, typo"):
         pipeline.run_pipeline("huge")
     assert not (small_repository / "runs").exists()
 

@@ -101,9 +101,9 @@ def test_folder_refuses_what_would_do_harm(folder, tmp_path):
     with pytest.raises(NotADirectoryError):
         synthesize_folder(tmp_path / "nowhere", tmp_path / "out")
     synthesize_folder(folder, tmp_path / "out", seed=1)
-    with pytest.raises(ValueError, match="holds masks of seed 1"):
+    with pytest.raises(ValueError, match="holds masks drawn with seed 1"):
         synthesize_folder(folder, tmp_path / "out", seed=2)
-    with pytest.raises(ValueError, match="holds masks of seed 1"):
+    with pytest.raises(ValueError, match="holds masks drawn with seed 1"):
         synthesize_folder(folder, tmp_path / "out", seed=1, draw="occluders")
     with pytest.raises(ValueError, match="Cannot draw 'hats'. Choose one of: masks, worn-wrong, occluders"):
         synthesize_folder(folder, tmp_path / "out", draw="hats")

@@ -44,7 +44,7 @@ def read_faces() -> pd.DataFrame:
     Returns:
         One row per face, sorted by photo: `path`, the box (`x`, `y`, `width`, `height`), `score`, and the five
         landmarks, all in pixels of the photo as `photos.read_photo` returns it. A photo without a face has one row with
-        only its path. The table is empty if there was no search yet.
+        only its path. The table is empty if no search has been run yet.
     """
     file = resolve(FACES)
     return pd.read_csv(file) if file.is_file() else pd.DataFrame(columns=COLUMNS)
@@ -75,7 +75,7 @@ def find_faces(folder, paths, known: pd.DataFrame, cache=CACHE) -> pd.DataFrame:
     missing = sorted(set(paths) - {path for table in tables for path in table["path"]})
     detector = CenterFace() if missing else None
     cache.parent.mkdir(parents=True, exist_ok=True)
-    for path in tqdm(missing, desc="searching faces", unit="photo", leave=False):
+    for path in tqdm(missing, desc="looking for faces", unit="photo", leave=False):
         try:
             found = detector.detect(read_photo(Path(folder) / path))
         except PhotoError as error:
@@ -101,7 +101,7 @@ def align(photo: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         landmarks: Float `(5, 2)`, see `faces.Face`.
 
     Returns:
-        RGB uint8 `(side, side, 3)`. Beyond the photo's edge, its last row or column is repeated.
+        RGB uint8 `(side, side, 3)`. Beyond the edge of the photo, its last row or column is repeated.
     """
     found, template = landmarks[:, 0] + 1j * landmarks[:, 1], TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1]
     centered = found - found.mean()
@@ -142,7 +142,7 @@ def audit(folder, table: pd.DataFrame, faces: pd.DataFrame, judged: pd.DataFrame
     """Audit every photo: find its copies and its group, decide whether to use it, and split the photos.
 
     Args:
-        folder: The unpacked data set. For a file that is not there, only its name and blob hash are used.
+        folder: The unpacked data set. If a file is not there, only its name and blob hash are used.
         table: One row per file: `path`, `blob`, `bytes`, `label`.
         faces: The faces of the photos in the folder, see `find_faces`.
         judged: What we saw by eye: `path`, `exclude`, `remark`.
@@ -245,7 +245,7 @@ def main(arguments: list[str] | None = None) -> int:
     table = public.read_table()
     here = [path for path in table["path"] if (folder / path).is_file()]
     if not here:
-        parser.error(f"{folder} holds no file of the public data set. Get it with: maskdet fetch public")
+        parser.error(f"{folder} holds no file from the public data set. Get it with: maskdet fetch public")
     faces = find_faces(folder, here, read_faces())
     table = audit(folder, table, faces, pd.read_csv(resolve(JUDGED), keep_default_na=False))
     for file, content in ((FACES, faces), (public.TABLE, table)):
@@ -259,7 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(markdown(counts, corner), end="\n\n")
     print(
         "\n".join(
-            f"random split, share of test photos with {what} in the training set: {share:.1%}"
+            f"random split, fraction of test photos with {what} in the training set: {share:.1%}"
             for what, share in leak(table).items()
         )
     )

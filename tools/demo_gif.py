@@ -18,10 +18,10 @@ COUNT, RATE = 72, 9  # frames, and frames per second; the file stays below 2 MB,
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the demo clip. A GIF shows the detector's boxes and labels, any other file only the clip.
+    """Write the demo clip. A GIF shows the detector's boxes and labels. Any other type of file shows only the clip.
 
     Args:
-        arguments: What follows `python -m tools.demo_gif` on the command line. By default, that of this process.
+        arguments: What follows `python -m tools.demo_gif` on the command line. By default, this process's arguments.
 
     Returns:
         The exit code.

@@ -28,9 +28,9 @@ TAG = "solution"
 
 
 def exercises_from(solutions):
-    """The exercises of a notebook of solutions, as a notebook without outputs.
+    """The exercises for a notebook of solutions, as a notebook without outputs.
 
-    Raises `NotebookError` for a code cell tagged `solution` that says nowhere what to leave out.
+    Raises `NotebookError` if a code cell tagged `solution` does not say what to leave out.
     """
     exercises = copy.deepcopy(solutions)
     cells = [cell for cell in exercises.cells if cell.cell_type == "code" or TAG not in cell.metadata.get("tags", [])]
@@ -47,7 +47,7 @@ def exercises_from(solutions):
 
 
 def without_solution(source: str) -> str:
-    """The source of a solution's cell with what the learner is to write left out."""
+    """The source of a solution's cell without what the learner has to write."""
     before, marker, _ = source.partition(MARKER)
     return "\n".join(REPLACED.sub(r"\1\2  # Change this.", line) for line in (before + marker).splitlines())
 
@@ -71,16 +71,16 @@ def make(solutions: Path, exercises: Path) -> None:
 
 
 def difference(solutions: Path, exercises: Path) -> str | None:
-    """In what stored exercises differ from what their solutions give, outputs aside; None if they do not."""
+    """How the stored exercises differ from those that their solutions give, ignoring outputs; None if they do not."""
     if not exercises.is_file():
         return "has no exercises yet"
     expected = exercises_from(nbformat.read(solutions, as_version=4)).cells
     found = nbformat.read(exercises, as_version=4).cells
     if [cell.id for cell in expected] != [cell.id for cell in found]:
-        return "has other cells than its exercises"
+        return "has different cells than its exercises"
     for cell, other in zip(expected, found, strict=True):
         if (cell.cell_type, cell.source, cell.metadata) != (other.cell_type, other.source, other.metadata):
-            return f"gives another cell {cell.id} than its exercises have"
+            return f"gives a cell {cell.id} that differs from the one in its exercises"
     return None
 
 

@@ -40,7 +40,7 @@ def code_lines(source: str) -> set[int]:
 
 
 def imported(tree: ast.AST, name: str, is_package: bool, known: Iterable[str]) -> set[str]:
-    """Find the modules of the package that a piece of code imports, also inside its functions.
+    """Find the modules of the package that a piece of code imports, including imports inside functions.
 
     Args:
         tree: The parsed code.
@@ -105,7 +105,7 @@ def notebook_imports(path: Path, known: Iterable[str]) -> set[str]:
 
 
 def cycles(edges: dict[str, set[str]]) -> list[list[str]]:
-    """Find the sets of modules that import one another in a circle. For `edges` see `graph`."""
+    """Find the sets of modules that import each other in a cycle. For `edges`, see `graph`."""
     reached = {name: set().union(*(reach_only(other, edges) for other in edges[name])) for name in edges}
     found = {
         frozenset({name, *(o for o in reached[name] if name in reached[o])}) for name in edges if name in reached[name]
@@ -196,7 +196,7 @@ def main() -> int:
     rows = {
         "code that notebooks 00-06 reach": "{} lines in {} modules".format(*found["lessons"]),
         "code that all notebooks reach": "{} lines in {} modules".format(*found["all_notebooks"]),
-        "package in all": "{} lines in {} modules".format(*found["package"]),
+        "whole package": "{} lines in {} modules".format(*found["package"]),
         "import cycles": "; ".join(" - ".join(circle) for circle in found["cycles"]) or "none",
         "longest function": "{} lines: {}".format(*found["longest"]),
         "most positional parameters (public)": "{}: {}".format(*found["positional"]),

@@ -20,7 +20,7 @@ PROGRESS_BAR = "application/vnd.jupyter.widget-view+json"
 # Tag of a cell that shows photos of people who have not agreed to be in a repository, or what only the learner's own
 # classifier says.
 NOT_STORED = "not-stored"
-# A path that means something on one machine only.
+# A path that means something on only one machine.
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|work|usr|opt|var|mnt|Users)/\S+|\b[A-Z]:\\\w\S*")
 
 
@@ -39,7 +39,7 @@ def execute_in_place(path: Path) -> None:
 
 
 def execute(notebook, folder: Path) -> None:
-    """Run a notebook top to bottom in a fresh kernel that stands in `folder`; its outputs are put into it.
+    """Run a notebook top to bottom in a fresh kernel whose working directory is `folder`, and put the outputs into it.
 
     Raises `NotebookError` if a cell fails.
     """
@@ -78,13 +78,13 @@ def as_stored(notebook) -> str:
 
 
 def texts(cell) -> list[str]:
-    """Everything that a code cell's outputs say in words."""
+    """All the text in a code cell's outputs."""
     data = [item for output in cell.outputs for item in output.get("data", {}).items()]
     return [output.get("text", "") for output in cell.outputs] + [text for kind, text in data if "text/" in kind]
 
 
 def _without_noise(found: list) -> list:
-    """Outputs without stderr and progress bars; what was printed bit by bit in one piece."""
+    """Outputs without stderr and progress bars, with text that was printed bit by bit joined into one piece."""
     kept: list = []
     for output in found:
         if output.get("name") == "stderr" or PROGRESS_BAR in output.get("data", {}):
@@ -103,7 +103,7 @@ def check_stored_form(path: Path) -> None:
 
 
 def for_each_chosen(notebooks: list[Path], make, check, *, prog: str, about: str, arguments: list[str] | None) -> int:
-    """The command line that both tools share: make the notebooks asked for, or only check them; returns the exit code.
+    """The command line that both tools share: make the chosen notebooks, or only check them; returns the exit code.
 
     make, check: functions of a notebook's path; the first `NotebookError` of either ends the command.
     """

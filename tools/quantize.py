@@ -18,7 +18,7 @@ def convert(network, precision: str, photos=None) -> bytes:
             float32. "dynamic" stores 8-bit weights with a scale for each channel and quantizes activations on the fly.
             "int8" calculates in 8-bit integers, with ranges measured on `photos`; the one layer that quantization hurts
             most stays in float32.
-        photos: For "int8", at least 100 photos like those in later use, as float32 pixels.
+        photos: For "int8", at least 100 photos like those that the network will be used on, as float32 pixels.
 
     Returns:
         The content of the LiteRT file.

@@ -50,7 +50,8 @@ def release(run_dir, wild=None) -> dict:
     about = json.loads(runs.require(run_dir, "01_load_the_data", "dataset.json").read_text())
     if about["dataset"] != "public":
         raise runs.RunError(
-            f"{folder} is a run on {about['dataset']}. Make one with: maskdet pipeline --profile public"
+            f"{folder} is a run on {about['dataset']}, not on the public data set. Make one with: maskdet pipeline "
+            "--profile public"
         )
     config = read_config(folder)
     classifier = keras.saving.load_model(folder / "classifier.keras")
@@ -82,8 +83,8 @@ def calibrate(classifier, photos, config: dict) -> float:
     """Divide the classifier's log-odds by the temperature that fits the validation set best, in its last layer.
 
     The method is temperature scaling (Guo et al., "On calibration of modern neural networks", 2017). The temperature is
-    at least 1: the validation photos are easier than those in later use, and a lower temperature would make the
-    classifier too sure.
+    at least 1: the validation photos are easier than those the classifier will be used on, and a lower temperature
+    would make it too sure of itself.
 
     Args:
         classifier: A Keras model. Its last weights are changed in place.
@@ -138,8 +139,8 @@ def as_table(figures: dict) -> str:
     wild = figures.get("wild", {})
     for name, report in (
         ("public data set, clean test set", figures["test"]),
-        ("street photos, faces of at least 24 pixels", wild.get("by_size", {}).get("24")),
-        ("street photos, faces of at least 48 pixels", wild.get("by_size", {}).get("48")),
+        ("street photos, faces at least 24 pixels wide", wild.get("by_size", {}).get("24")),
+        ("street photos, faces at least 48 pixels wide", wild.get("by_size", {}).get("48")),
     ):
         if report:
             keys = ("accuracy", "balanced_accuracy", "expected_calibration_error")
@@ -155,7 +156,8 @@ def as_table(figures: dict) -> str:
     lines.insert(1, "|---" * len(rows[0]) + "|")
     called = wild.get("worn_incorrectly_called_with_mask")
     if called:
-        lines += ["", f'Masks worn incorrectly in street photos that it calls "with mask": {score_text(called)}.']
+        words = 'Fraction of the incorrectly worn masks in street photos that it calls "with mask"'
+        lines += ["", f"{words}: {score_text(called)}."]
     return "\n".join(lines) + "\n"
 
 

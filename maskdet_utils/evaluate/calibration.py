@@ -7,8 +7,8 @@ import pandas as pd
 def reliability_table(truth: np.ndarray, probabilities: np.ndarray, n_bins: int = 15) -> pd.DataFrame:
     """Compare how sure the classifier is with how often it is right, from the least sure photos to the surest.
 
-    The bins hold equally many photos (Nguyen and O'Connor, "Posterior calibration", 2015). Photos of equal confidence
-    stay in one bin, so that their order does not matter. This is why there may be fewer bins than you ask for.
+    Each bin holds the same number of photos (Nguyen and O'Connor, "Posterior calibration", 2015). Photos with the same
+    confidence stay in one bin, so that their order does not matter. That's why you may get fewer bins than you ask for.
 
     Args:
         truth: The index of each photo's true class, int `(n,)`.
@@ -25,7 +25,7 @@ def reliability_table(truth: np.ndarray, probabilities: np.ndarray, n_bins: int 
 def expected_calibration_error(truth: np.ndarray, probabilities: np.ndarray, n_bins: int = 15) -> float:
     """Compute the mean gap between confidence and accuracy over all photos, 0 to 1 (Naeini et al., AAAI 2015).
 
-    The bins and parameters are those of `reliability_table`. On few photos, even a perfectly calibrated classifier
+    The bins and parameters are those of `reliability_table`. With few photos, even a perfectly calibrated classifier
     gets more than 0.
     """
     _, confidence, correct = _bins(truth, probabilities, n_bins)
@@ -44,14 +44,14 @@ def _bins(truth: np.ndarray, probabilities: np.ndarray, n_bins: int) -> tuple[np
 
 
 def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Make probabilities less sure or surer. The likeliest class stays the same.
+    """Make probabilities more or less confident. The likeliest class stays the same.
 
     This function divides the logarithms of the probabilities by the temperature and applies softmax again (Guo et al.,
     2017, arXiv:1706.04599).
 
     Args:
         probabilities: `(n, classes)`.
-        temperature: Above 1 makes them less sure, below 1 surer.
+        temperature: A value above 1 makes them less confident, and a value below 1 makes them more confident.
 
     Returns:
         The new probabilities, `(n, classes)`.

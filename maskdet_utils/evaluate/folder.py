@@ -73,7 +73,7 @@ def evaluate_folder(
 
     Returns:
         The report of `metrics.metrics_report`, together with `schema_version`, `model`, `folder`, `mode` ("crops",
-        "photos", or "boxes"), `seconds`, and `faces_per_second`. JSON can hold it.
+        "photos", or "boxes"), `seconds`, and `faces_per_second`. It can be saved as JSON.
 
     Raises:
         DataError: There is no photo or no face to evaluate on, or a CSV is unusable.
@@ -110,11 +110,11 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
 
     Args:
         classifier: A function from pixels to probabilities, see `classifier.load_classifier`.
-        config: The classifier's, see `classifier.read_config`.
+        config: The classifier's config, see `classifier.read_config`.
         folder: Holds the class folders.
         groups: A CSV that says which photos belong together, see `find_groups`.
-        margin: What the crops show around the face's box on each side, in box sizes. If the classifier needs less, the
-            crops are cut down.
+        margin: How much the crops show around the face's box on each side, in box sizes. If the classifier needs less,
+            the crops are trimmed.
         turn: Also measure how far heads are turned. A face detector then searches every crop, which takes several times
             as long as everything else.
 
@@ -156,9 +156,9 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
 def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None) -> Predictions:
     """Find the faces in whole photos and classify them.
 
-    With ground-truth boxes, each found face has the class of the box that it lies on. A face that lies on no box counts
-    only in the scores of the boxes. Without them, `folder` holds class folders, and each found face has the class of
-    its photo.
+    With ground-truth boxes, each found face gets the class of the box that it lies on. A face that lies on no box
+    counts only toward the scores of the boxes. Without ground-truth boxes, `folder` holds class folders, and each found
+    face gets the class of its photo.
 
     Args:
         detector: The face detector and the classifier.
@@ -242,7 +242,7 @@ def class_photos(folder: Path, classes) -> tuple[list[Path], list[str]]:
     expected = list(dict.fromkeys([*classes, WORN_WRONG]))
     expected_text = ", ".join(f"{name}/" for name in expected)
     if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder. Name a folder that holds class folders: {expected_text}.")
+        raise DataError(f"{folder} is not a folder. Give a folder that holds class folders: {expected_text}.")
     subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     photos = {path.name: find_photos(path) for path in subfolders}
     found = [path for name in expected for path in photos.get(name, [])]
@@ -312,7 +312,7 @@ def read_boxes(file: str | Path, classes) -> tuple[pd.DataFrame, list[str]]:
     if not any(label in labels for label in classes):
         raise DataError(f"{file} marks no faces as {' or '.join(classes)}, only as {', '.join(labels.index)}.")
     neutral = [f"{label} ({count})" for label, count in labels.items() if label not in classes]
-    note = f"The classifier does not know these labels, so their boxes do not count: {', '.join(neutral)}."
+    note = f"The classifier does not know these labels, so their boxes are ignored: {', '.join(neutral)}."
     return table, [note] if neutral else []
 
 

@@ -20,20 +20,20 @@ def metrics_report(predictions, config: dict) -> dict:
 
     Args:
         predictions: See `folder.Predictions`.
-        config: The classifier's, see `classifier.read_config`.
+        config: The classifier's config, see `classifier.read_config`.
 
     Returns:
-        A dictionary that JSON can hold. It has the scores of all faces, see `face_scores`, and these keys:
+        A dictionary that can be saved as JSON. It has the scores of all faces, see `face_scores`, and these keys:
 
         - `classes`, `notes` (sentences for the reader), and `warning` (a sentence if the classifier is worse than
           chance, else None).
-        - `groups`: how many there are, and where they are from.
+        - `groups`: how many there are, and where they come from.
         - `photos`: how many could be read; `left_out`: those that could not.
         - `by_size`: the scores again, for faces of at least 24 and at least 48 pixels.
         - `slices`: for each measure in `subgroups.BINS`, a list of bins with their edges `from` and `to` and their
           short scores.
         - `at_threshold`: the short scores at the config's threshold, if that is not 0.5.
-        - `unsure`: the share of faces in the config's unsure range, and the short scores of the other faces, if the
+        - `unsure`: the fraction of faces in the config's unsure range, and the short scores of the other faces, if the
           config has such a range.
         - `two_classes`: the scores as if the third class did not exist, if there are three.
         - `without_face` for whole photos, and `boxes` (see `box_scores`) for whole photos with ground-truth boxes.
@@ -89,8 +89,8 @@ def metrics_report(predictions, config: dict) -> dict:
 def face_scores(labels, probabilities, groups, classes, short: bool = False) -> dict:
     """Score some faces, with 95% intervals over groups.
 
-    The likeliest class is the predicted one. If `worn_incorrectly` is not one of the classes, its faces stay out of all
-    scores except one of their own: the share that the classifier calls by the first class's name.
+    The likeliest class is the predicted one. If `worn_incorrectly` is not one of the classes, its faces do not count
+    toward the scores. They get one score of their own: the fraction of them that is assigned to the first class.
 
     Args:
         labels: The true classes, str `(n,)`.
@@ -100,10 +100,10 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
         short: True for fewer scores, as in subgroups.
 
     Returns:
-        A dictionary that JSON can hold: `faces` (counts by class), `accuracy`, `balanced_accuracy`, and `recall` by
-        class. Unless `short`, it also has `roc_auc` (of the first class against the rest), `expected_calibration_error`
-        (15 bins with equally many faces), `macro_f1` (for three classes only), and `confusion` (rows are true classes,
-        columns predicted ones).
+        A dictionary that can be saved as JSON: `faces` (counts by class), `accuracy`, `balanced_accuracy`, and `recall`
+        by class. Unless `short`, it also has `roc_auc` (of the first class against the rest),
+        `expected_calibration_error` (15 bins with equally many faces), `macro_f1` (for three classes only), and
+        `confusion` (rows are true classes, columns predicted ones).
 
         A score is `{"value", "low", "high"}`, or None if these faces do not have it. `low` and `high` are None if all
         faces are in one group.
@@ -151,7 +151,7 @@ def box_scores(counts: np.ndarray, groups, classes) -> dict:
     Returns:
         A dictionary for each of `SMALLEST_BOXES`, with the size as text ("0", "20"): `found` (only the position
         counts), `labeled` (position and label count, all classes together), and `by_class`. Each holds `marked` and
-        `found` (the number of ground-truth boxes and of found ones), `precision`, `recall`, and `f1`.
+        `found` (the numbers of ground-truth boxes and found boxes), `precision`, `recall`, and `f1`.
     """
     report = {}
     for number, size in enumerate(SMALLEST_BOXES):
@@ -165,7 +165,7 @@ def box_scores(counts: np.ndarray, groups, classes) -> dict:
 
 
 def _with_intervals(metrics: dict, truth, probabilities, groups) -> dict:
-    """As `evaluation.with_intervals`, but no scores without faces, and no intervals from a single group."""
+    """Like `evaluation.with_intervals`, but no scores without faces, and no intervals from a single group."""
     if not metrics or not len(truth):
         return {}
     centered = ("expected_calibration_error",)
@@ -271,5 +271,5 @@ def macro_f1(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def recall(truth: np.ndarray, probabilities: np.ndarray, label: int) -> float:
-    """The share of the photos of class number `label` that the classifier assigns to this class."""
+    """The fraction of the photos of class number `label` that the classifier assigns to this class."""
     return float((probabilities[truth == label].argmax(axis=1) == label).mean())

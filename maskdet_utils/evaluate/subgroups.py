@@ -50,7 +50,7 @@ def measure(crop: np.ndarray, margin: float) -> dict[str, float]:
 
     Args:
         crop: RGB uint8 `(height, width, 3)`.
-        margin: What the crop shows around the face's box on each side, in box sizes.
+        margin: How much the crop shows around the face's box on each side, in box sizes.
 
     Returns:
         `blur`: the standard deviation of a Gaussian in stretched pixels, 0.3 to 5, see `photos.blur_sigma`. `light` and

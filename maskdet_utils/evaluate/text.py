@@ -12,7 +12,7 @@ def as_text(report: dict) -> str:
     classes, counts = report["classes"], report["faces"]
     lines = [
         f"{sum(counts.values())} faces ({', '.join(f'{count} {name}' for name, count in counts.items() if count)}) "
-        f"of {report['groups']['count']} groups ({report['groups']['from']})"
+        f"in {report['groups']['count']} groups ({report['groups']['from']})"
     ]
     lines += _named("left out", [f"{one['path']}: {one['reason']}" for one in report["left_out"]["photos"]])
     if "without_face" in report:
@@ -35,7 +35,7 @@ def as_text(report: dict) -> str:
         (low, high), rest = report["unsure"]["band"], report["unsure"]["of_the_rest"]
         lines += [
             "",
-            f"between {low} and {high}, unsure: {report['unsure']['share']:.1%} of the faces; "
+            f"unsure: {report['unsure']['share']:.1%} of the faces (between {low} and {high}); "
             f"balanced accuracy of the rest {score_text(rest['balanced_accuracy'])}",
         ]
     for size, of_size in report.get("boxes", {}).items():
@@ -94,7 +94,7 @@ def _table(rows: list) -> list[str]:
 
 
 def _named(words: str, names: list[str]) -> list[str]:
-    """A line with a count, and one line per name, as many as a person would read."""
+    """A line with a count, and one line per name, but no more than a person would read."""
     if not names:
         return []
     more = [f"  … and {len(names) - NAMED} more (--json lists all)"] if len(names) > NAMED else []

@@ -24,7 +24,7 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
     Args:
         in_dir: Folder of photos; its subfolders are searched, too.
         out_dir: Folder for the copies. It must not be `in_dir` or lie inside it.
-        seed: Seed of the random generator. What a photo gets depends on the seed and its relative path alone.
+        seed: Seed of the random generator. What a photo gets depends only on the seed and its relative path.
         draw: What to draw, see `synthesize_photo`.
         processes: How many processes share the work; by default one per core, if there is enough work.
 
@@ -33,8 +33,8 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
 
     Raises:
         NotADirectoryError: If `in_dir` is not a folder.
-        ValueError: If `draw` is unknown, `out_dir` lies inside `in_dir`, or `out_dir` holds pictures of another seed
-            or another `draw`.
+        ValueError: If `draw` is unknown, `out_dir` lies inside `in_dir`, or `out_dir` holds pictures drawn with another
+            seed or another `draw`.
     """
     in_dir, out_dir = Path(in_dir), Path(out_dir)
     if draw not in DRAW:
@@ -54,7 +54,7 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
             continue
         entry = {"photo": name, "written": name + ".png", "seed": seed, "draw": draw}
         records[name] = [{**entry, **description} for description in descriptions]
-        # The lines first: an interrupted run may leave lines without their photo, but never a photo without its lines.
+        # Write the lines first: an interrupted run may leave lines without a photo, but no photo without its lines.
         with open(out_dir / RECORDS, "a", encoding="utf-8") as file:
             file.write(_lines(records[name]))
         write_file(out_dir / entry["written"], png)
@@ -78,11 +78,12 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
             record = json.loads(line)
         except json.JSONDecodeError:  # the run was interrupted while it wrote this line
             continue
-        if record.get("draw") == "confusers":  # what occluders were called when this folder was begun
+        if record.get("draw") == "confusers":  # the old name for occluders, in folders from earlier versions
             record["draw"] = "occluders"
         if (record.get("seed"), record.get("draw")) != (seed, draw):
             raise ValueError(
-                f"{out_dir} holds {record.get('draw')} of seed {record.get('seed')}. Draw these or use another folder."
+                f"{out_dir} holds {record.get('draw')} drawn with seed {record.get('seed')}. Draw these, or use "
+                "another folder."
             )
         if (out_dir / record["written"]).exists():
             records.setdefault(record["photo"], []).append(record)

@@ -149,15 +149,15 @@ def face_axes(mesh: np.ndarray) -> tuple[np.ndarray, float]:
     """Measure which way a face points and how wide it is.
 
     Returns:
-        The axes, (3, 3): one unit vector per row, pointing right, down, and forward as seen in the picture. And the
-        face's width in pixels, from ear to ear in space: it stays the same when the head turns.
+        The axes, (3, 3): one unit vector per row, pointing right, down, and forward as seen in the picture. Also the
+        face's width in pixels, measured from ear to ear in 3D, so that it stays the same when the head turns.
     """
     across, down = mesh[454] - mesh[234], mesh[152] - mesh[10]
     width = float(np.linalg.norm(across))
     across = across / width
     down = down - across * (down @ across)
     down = down / np.linalg.norm(down)
-    return np.stack([across, down, -np.cross(across, down)]), width  # depth grows away from the camera: minus
+    return np.stack([across, down, -np.cross(across, down)]), width  # depth grows away from the camera, hence the minus
 
 
 def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarray:

@@ -74,7 +74,7 @@ def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes:
         plan: How many pictures to draw for each photo, by what is drawn: a key of `masks.WEARING`, "wrong" (any of
             `masks.WRONG_WAYS`), "occluder", or "nothing" (the bare face cut out of a wide photo; no picture if the
             photo is not much larger than the face).
-        seed: Seed of the random generator. What a photo gets depends on the seed and its file name alone.
+        seed: Seed of the random generator. What a photo gets depends only on the seed and its file name.
         processes: How many processes share the work, see `run_in_parallel`.
 
     Returns:
@@ -87,7 +87,7 @@ def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(str(path), str(folder / f"{number:05d}"), plan, seed) for number, path in enumerate(paths)]
-    # The nearest face of a photo is large: a small detector finds it in half the time.
+    # The nearest face in a photo is large, so a small detector input finds it in half the time.
     tables = run_in_parallel(_draw_plan, jobs, processes, len(jobs), "drawing", side=256)
     rows = [row for table in tables for row in table]
     return pd.DataFrame(rows, columns=["file", "drawn_on", "drawn"])
@@ -170,7 +170,7 @@ def run_in_parallel(work, jobs: list, processes: int | None, total: int, title: 
             pool.shutdown(cancel_futures=True)
 
 
-_models: list = []  # of a worker process: loaded once, not for each photo
+_models: list = []  # in a worker process: loaded once, not for each photo
 
 
 def _start_worker(side: int) -> None:
