@@ -831,7 +831,7 @@ def test_photos_of_ones_own_that_will_do(helmets, capsys):
     )
     (folder / "groups.csv").unlink()
     assert "80 groups (only near copies are grouped" in said(capsys, lesson_10.own_photos, str(folder))
-    assert said(capsys, lesson_10.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right for")
+    assert said(capsys, lesson_10.giveaway, np.mean, folder).startswith("RIGHT: this number alone is right on")
 
 
 @pytest.mark.parametrize(

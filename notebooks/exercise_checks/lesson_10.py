@@ -59,7 +59,7 @@ def giveaway(function, folder):
     right = cross_val_score(rule, np.reshape(values, (-1, 1)), manifest["label"], cv=parts).mean()
     if right > 0.7:
         raise NotYet(
-            f"this number alone is right for {percent(right)} of the photos. A network will find it, too, and then it "
+            f"this number alone is right on {percent(right)} of the photos. A network will find it, too, and then it "
             "doesn't have to look at what you meant. What else differs between your two folders? Photograph both classes "
             "in the same places."
         )
