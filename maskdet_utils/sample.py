@@ -82,6 +82,7 @@ def color(photo: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.n
     cells = int(rng.integers(2, 7))
     colors = cv2.resize(rng.standard_normal((cells, cells, 2), np.float32), photo.shape[1::-1]) * rng.uniform(2, 22)
     chroma = red_and_yellow * on_head[..., np.newaxis] + (colors + rng.normal(0, 6, 2)) * around[..., np.newaxis]
+    chroma += rng.normal(0, 5, 2) * np.clip(lightness / 40, 0, 1)[..., np.newaxis]  # the light has a color, too
     rgb = cv2.cvtColor(np.dstack([lightness, chroma]).astype(np.float32), cv2.COLOR_LAB2RGB)
     return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
 
