@@ -14,7 +14,7 @@ RESULTS = Path("benchmarks/results")
 WAYS = {
     "every frame": "every face found and classified in every frame",
     "as shipped": "a settled label checked in every other frame",
-    "every third": "also searching for faces in every third frame only",
+    "every third": "and faces searched for only in every third frame",
 }
 TRAININGS = {
     "recipe": "the usual recipe: every photo goes through the frozen base in every epoch",

@@ -114,7 +114,7 @@ def turn(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def in_front(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Put a round thing of any color in front, from below or from one side, as in a crowd. The mouth nearly always stays visible."""
+    """Slide a round thing of any color in front, from below or from one side, as in a crowd. The mouth nearly always stays visible."""
     height, width = photo.shape[:2]
     if rng.random() < 0.6:
         center = rng.uniform(0, width), rng.uniform(1, 1.2) * height
@@ -135,7 +135,7 @@ def reframe(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def closer(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Choose a closer frame without hair, ears, and chin: up to 1.65 times closer, with one side up to 15% more."""
+    """Choose a closer frame without hair, ears, and chin: up to 1.65 times closer, with height or width cut up to 15% more."""
     height, width = photo.shape[:2]
     fraction, stretch = np.exp(-rng.uniform(0, 0.5)), np.exp(rng.uniform(-0.15, 0.15, size=2))
     rows, columns = np.maximum(8, np.round(fraction * np.minimum(1, stretch) * (height, width))).astype(int)
@@ -147,7 +147,7 @@ def wider(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Put the head on a plain body in front of a colorful or white background, up to 2.5 times as large as the photo.
 
     Studio photos have a plain background and end at the chin. Without wider frames, the classifier may mistake
-    "something colorful in the photo" for a mask, and miss a mask that is not at its usual place in the photo.
+    "something colorful in the photo" for a mask, and miss a mask that is not in its usual place in the photo.
     """
     height, width = photo.shape[:2]
     scale = np.exp(rng.uniform(np.log(1.1), np.log(2.5)))
@@ -247,6 +247,6 @@ STREET_FAULTS = {
 def soften(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Blur a photo (RGB uint8) by up to 0.6 pixels (standard deviation), to hide the crisp folds of drawn masks.
 
-    Each photo gets its own amount. Without this, sharpness alone tells the class of 61% of the photos.
+    Each photo gets its own amount. Without this, sharpness alone gives away the class of 61% of the photos.
     """
     return cv2.GaussianBlur(photo, (0, 0), rng.uniform(0.05, 0.6))

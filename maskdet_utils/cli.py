@@ -122,7 +122,7 @@ def _add_evaluate(commands) -> None:
         "worn_incorrectly/. A crop shows the face's box plus a quarter of its size on every side. You get accuracy, balanced "
         "accuracy, recall of each class, area under the ROC curve, and calibration error, all with 95% intervals, "
         "overall and by face size, blur, light, and contrast. Photos that cannot be read are skipped and listed.",
-        epilog="The intervals are resampled over groups of photos that belong together (one person, one source). The "
+        epilog="The intervals come from resampling groups of photos that belong together (one person, one source). The "
         "groups come from --groups or FOLDER/groups.csv; without these, only near copies are grouped. If the classifier "
         "knows only two classes, incorrectly worn masks do not count toward its scores; the report says how many of "
         "them it calls with_mask.",

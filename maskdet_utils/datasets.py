@@ -207,7 +207,7 @@ def read_csv(file: str | Path, **options) -> pd.DataFrame:
 
 
 def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.ndarray:
-    """Divide photos into folds of about equal size and class balance, without any group in two folds.
+    """Divide photos into folds of about equal size and class balance, keeping each group in one fold.
 
     Args:
         manifest: A table with the columns `path`, `label`, and `group`.
@@ -229,7 +229,7 @@ def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.nd
 
 
 def split_by_group(manifest: pd.DataFrame, seed: int) -> pd.Series:
-    """Divide photos into a training, a validation, and a test set, without any group in two sets.
+    """Divide photos into a training, a validation, and a test set, keeping each group in one set.
 
     A fifth of the photos is for testing, and a fifth of the rest is for validation.
 

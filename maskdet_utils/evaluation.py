@@ -154,7 +154,7 @@ def groups_text(score: dict, name: str = "people") -> str:
 
     Args:
         score: `{"value", "low", "high", "count", "of"}`.
-        name: what the groups are.
+        name: what to call the groups.
     """
     low, high = (100 * score[end] for end in ("low", "high"))
     text = f"no error in the photos of {score['count']} of {score['of']} {name}; with 95% confidence "

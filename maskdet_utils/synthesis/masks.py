@@ -87,7 +87,7 @@ class Style:
         height: Where the top edge is, from 0 (as low as `wearing` allows) to 1 (as high as it allows). For a mask worn
             correctly, 0 is just above the tip of the nose and 1 is just below the eyes.
         width: How wide the mask is; 1 reaches the edge of the face.
-        bulge: How far the cloth stands off the face, in face widths.
+        bulge: How far the cloth sticks out from the face, in face widths.
         chin: How far the cloth reaches below the chin, in face widths.
         loops: Whether ear loops are drawn.
         wearing: How the mask is worn: a key of `WEARING`.
@@ -163,7 +163,7 @@ def face_axes(mesh: np.ndarray) -> tuple[np.ndarray, float]:
 def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np.ndarray:
     """Stretch a mask over the face.
 
-    The surface passes smoothly through a few points of the mesh, moved off the skin. Cloth spans from the nose to the
+    The surface passes smoothly through a few points of the mesh, moved off the skin. Cloth stretches from the nose to the
     chin and the cheeks instead of following every hollow.
 
     Returns:
