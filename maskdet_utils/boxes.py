@@ -1,4 +1,4 @@
-"""Face boxes, (x, y, width, height) in pixels of the frame: clip, crop, overlap, and match them."""
+"""Face boxes, (x, y, width, height) in pixels of the frame: clip, crop, and overlap them."""
 
 from collections.abc import Sequence
 
@@ -63,34 +63,6 @@ def iou(box: Sequence[float], other: Sequence[float]) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     return width * height / (box[2] * box[3] + other[2] * other[3] - width * height)
-
-
-MIN_IOU = 0.5  # the usual threshold since PASCAL VOC (Everingham et al., 2010)
-
-
-def match(found: np.ndarray, ground_truth: np.ndarray, min_iou: float = MIN_IOU) -> np.ndarray:
-    """Match found boxes with ground-truth boxes, one to one.
-
-    Of all ways to pair them up, this function takes the one with the largest sum of overlaps.
-
-    Args:
-        found: (x, y, width, height) of each detected face, `(n, 4)`.
-        ground_truth: (x, y, width, height) of each ground-truth face, `(m, 4)`.
-        min_iou: The smallest intersection over union at which two boxes may be paired.
-
-    Returns:
-        For each found box, the index of its ground-truth box, or −1 if it has none: int `(n,)`.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    partners = np.full(len(found), -1)
-    if len(found) and len(ground_truth):
-        overlap = iou_matrix(np.asarray(found, float), np.asarray(ground_truth, float))
-        overlap[overlap < min_iou] = 0
-        rows, columns = linear_sum_assignment(overlap, maximize=True)
-        paired = overlap[rows, columns] > 0
-        partners[rows[paired]] = columns[paired]
-    return partners
 
 
 def iou_matrix(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class OneFace:
     """A stand-in for `MaskDetector` that finds one bare face in the middle of every frame."""
 
-    classes = ["with_mask", "without_mask"]
+    classes, mask_class = ["with_mask", "without_mask"], "with_mask"
     threshold = 0.5
     milliseconds = {"faces": 1.0, "classifier": 2.0, "whole": 3.0}
     pause = 0.0
