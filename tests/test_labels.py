@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from maskdet_utils import drawing
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, ClassifierError, by_meaning, load_classifier
@@ -168,6 +170,49 @@ def test_the_legend_stays_in_its_place():
         labels.draw(np.zeros((400, 640, 3), np.uint8), people(faces, tracks=True))
         seen.append(labels._legend)
     assert len(set(seen)) <= 2
+
+
+PANEL = """
+import { readFileSync } from "node:fs";
+
+const source = readFileSync(process.argv[2], "utf8");
+const { placeLabels } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const measure = (text, letter) => [letter * Math.floor(text.length / 2) + letter, Math.floor(1.8 * letter)];
+const answers = [];
+let before = [];
+for (const { faces, texts } of JSON.parse(readFileSync(process.argv[3]))) {
+  before = placeLabels(faces, texts, [640, 400], faces.map((_, number) => before[number]), measure);
+  answers.push(before.map(({ text, box, letter, place, roomy }) => [text, box, letter, place, roomy]));
+}
+console.log(JSON.stringify(answers));
+"""
+
+
+@pytest.mark.skipif(not shutil.which("node"), reason="needs Node")
+def test_the_panel_places_labels_as_we_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        drawing, "label_size", lambda text, letter: (letter * (len(text) // 2) + letter, int(1.8 * letter))
+    )
+    rng = np.random.default_rng(2)
+    large = [(rng.integers(0, 400), rng.integers(0, 200), *rng.integers(60, 200, 2)) for _ in range(5)]
+    videos = [crowd(), crowd(60, seed=1), [*large, *crowd(8, seed=2)]]
+    scenes = [np.array(faces).round().astype(int).tolist() for video in videos for faces in trembling(video, 20)]
+    scenes = [
+        {"faces": faces, "texts": ["with mask 98%", "unsure"] * (len(faces) // 2) + ["0"] * (len(faces) % 2)}
+        for faces in scenes
+    ]
+    (tmp_path / "scenes.json").write_text(json.dumps(scenes))
+    (tmp_path / "panel.mjs").write_text(PANEL)
+    script = ROOT / "maskdet_utils" / "live" / "webcam.js"
+    command = ["node", tmp_path / "panel.mjs", script, tmp_path / "scenes.json"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    before = []
+    for scene, answers in zip(scenes, json.loads(done.stdout), strict=True):
+        old = [before[number] if number < len(before) else None for number in range(len(scene["faces"]))]
+        before = live_labels.place(scene["faces"], scene["texts"], (400, 640), old)
+        for ours, theirs in zip(before, answers, strict=True):
+            assert [ours.text, list(ours.box), ours.letter, ours.place, ours.roomy] == theirs
 
 
 # What is drawn

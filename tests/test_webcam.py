@@ -78,6 +78,16 @@ def test_a_frame_is_answered_with_boxes_as_fractions(panel, jpeg):
     json.dumps(answer)
 
 
+def test_the_style_of_a_face_follows_the_meaning_of_its_class(jpeg):
+    detector = OneFace()
+    panel = webcam.CameraPanel(detector=detector)
+    assert panel.threshold_of == "mask" and panel.handle_frame(jpeg)["faces"][0]["style"] == 1
+    detector.mask_class = None
+    panel = webcam.CameraPanel(detector=detector)
+    assert panel.threshold_of == "with_mask" and panel.handle_frame(jpeg)["faces"][0]["style"] == 4
+    panel.close()
+
+
 def test_no_frame_in_the_saved_state(panel, jpeg):
     before = panel.get_state()
     send(panel, [jpeg], type="frame")
