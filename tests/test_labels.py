@@ -360,3 +360,23 @@ def test_labels_json_or_the_user_may_say_which_class_means_mask(tmp_path):
     a_run(tmp_path, classes=["0", "1"], mask_class="2")
     with pytest.raises(ClassifierError, match="mask_class"):
         load_classifier(run)
+
+
+def test_the_commands_take_the_users_word_for_it(tmp_path, write_photo, capsys):
+    from maskdet_utils.cli import main
+
+    run = a_run(tmp_path, classes=["0", "1"], threshold=0.6)
+    for name in ("0", "1"):
+        write_photo(tmp_path / "faces" / name / "a.png")
+    first = {}
+    for more in ([], ["--mask-class", "1"]):
+        assert main(["evaluate", str(tmp_path / "faces"), "--model", str(run), "--json", *more]) == 0
+        report = json.loads(capsys.readouterr().out)
+        first[tuple(more)] = report["classes"][0]
+        assert main(["evaluate", str(tmp_path / "faces"), "--model", str(run), *more]) == 0
+        assert f"{report['classes'][0]} at a threshold of 0.6" in capsys.readouterr().out
+    assert list(first.values()) == ["0", "1"]
+    photo = str(tmp_path / "faces" / "0" / "a.png")
+    for more, status in ((["--mask-class", "1"], 0), (["--mask-class", "mask"], 1)):
+        assert main(["annotate", photo, "--model", str(run), "--json", *more]) == status
+    assert "No class of" in capsys.readouterr().err
