@@ -168,7 +168,7 @@ def test_the_legend_stays_in_its_place():
     labels, seen = Labels(CLASSES), []
     for faces in trembling(crowd(), 20):
         labels.draw(np.zeros((400, 640, 3), np.uint8), people(faces, tracks=True))
-        seen.append(labels._legend)
+        seen.append(labels._spot)
     assert len(set(seen)) <= 2
 
 

@@ -12,13 +12,7 @@ import numpy as np
 
 from .. import drawing
 
-SIGNS = dict(
-    zip(
-        (*drawing.STYLES, *drawing.NEUTRAL_STYLES, drawing.UNSURE_STYLE),
-        ("✓", "✗", "!", "A", "B", "C", "?"),
-        strict=True,
-    )
-)
+SIGNS = dict(zip((*drawing.STYLES, *drawing.NEUTRAL_STYLES, drawing.UNSURE_STYLE), "✓✗!ABC?", strict=True))
 STROKES = {  # of signs that OpenCV's font does not have: corners in fractions of the sign's side
     "✓": [[(0.24, 0.54), (0.42, 0.72), (0.78, 0.28)]],
     "✗": [[(0.27, 0.27), (0.73, 0.73)], [(0.73, 0.27), (0.27, 0.73)]],
@@ -62,7 +56,8 @@ class Labels:
         self.styles = {**drawing.styles_of(classes, mask_class), "unsure": drawing.UNSURE_STYLE}
         self._before: dict[int, Label] = {}  # each person's last label, by track number
         self._explained: set[str] = set()  # what the legend explains. Once there, it stays, so that it does not flicker
-        self._legend = 0  # the number of the legend's place
+        self._legend: list[tuple[str, tuple[int, int, int, int]]] = []  # see `_place_legend`
+        self._spot = 0  # the number of the legend's place
 
     def draw(self, frame: np.ndarray, detections) -> np.ndarray:
         """Draw a box and a label for each detection.
@@ -82,40 +77,45 @@ class Labels:
                 drawing.write(marked, label.text, label.box[:2], label.letter, style[0])
             else:
                 draw_sign(marked, style, label.box)
-        self._draw_legend(marked, [face.box for face in detections], [label.box for label in labels])
+        for name, (left, top, width, side) in self._legend:
+            cv2.rectangle(marked, (left, top), (left + width - 1, top + side - 1), LEGEND_COLOR, cv2.FILLED)
+            draw_sign(marked, self.styles[name], (left, top, side, side))
+            drawing.write(marked, name.replace("_", " "), (left + side, top), _legend_letter(frame.shape), LEGEND_COLOR)
         return marked
 
     def place(self, detections, shape: Sequence[int]) -> list[Label]:
         """Find a place for the label of each detection in a frame of this (height, width)."""
+        faces, texts = [face.box for face in detections], [drawing.caption(face) for face in detections]
         before = [self._before.get(face.track) for face in detections]
-        labels = place([face.box for face in detections], [drawing.caption(face) for face in detections], shape, before)
+        for _ in range(2):  # texts give way to the legend
+            labels, old_legend = place(faces, texts, shape, before, [box for _, box in self._legend]), self._legend
+            signs = {label.box: face.label for face, label in zip(detections, labels, strict=True) if not label.text}
+            self._explained |= set(signs.values())
+            self._legend = self._place_legend(faces, list(signs), shape)
+            if self._legend == old_legend:
+                break
         self._before |= {face.track: label for face, label in zip(detections, labels, strict=True) if face.track}
-        self._explained |= {face.label for face, label in zip(detections, labels, strict=True) if not label.text}
         return labels
 
-    def _draw_legend(self, marked: np.ndarray, faces, labels) -> None:
-        names = [name for name in self.styles if name in self._explained]
-        if not names:
-            return
-        letter = max(drawing.SMALLEST_LETTER, min(marked.shape[:2]) // 50)
+    def _place_legend(self, faces, signs, shape) -> list[tuple[str, tuple[int, int, int, int]]]:
+        """Return the class that each line of the legend explains, and the line's (left, top, width, height)."""
+        names, letter = [name for name in self.styles if name in self._explained], _legend_letter(shape)
         side = int(1.8 * letter)  # of a sign, which is as high as a line of text
         widths = [side + drawing.label_size(name.replace("_", " "), letter)[0] for name in names]
-        spots = list(_legend_spots(widths, side, marked.shape))
+        spots = list(_legend_spots(widths, side, shape)) if names else []
         if not spots:
-            return  # the frame is too small for a legend
-        covered = _covered(np.array([box for box, _ in spots]), faces, labels)
-        self._legend = min(self._legend, len(spots) - 1)
-        if covered[self._legend] > covered.min() + 0.05:  # otherwise it stays where it is
-            self._legend = int(covered.argmin())
-        (left, top, *_), is_row = spots[self._legend]
-        for name, width in zip(names, widths, strict=True):
-            cv2.rectangle(marked, (left, top), (left + width - 1, top + side - 1), LEGEND_COLOR, cv2.FILLED)
-            draw_sign(marked, self.styles[name], (left, top, side, side))
-            drawing.write(marked, name.replace("_", " "), (left + side, top), letter, LEGEND_COLOR)
-            left, top = (left + width, top) if is_row else (left, top + side)
+            return []  # nothing to explain, or the frame is too small
+        covered = _covered(np.array([box for box, _ in spots]), faces, signs)
+        self._spot = min(self._spot, len(spots) - 1)
+        if covered[self._spot] > covered.min() + 0.05 * bool(self._before):  # in a video, it should not move too often
+            self._spot = int(covered.argmin())
+        (left, top, *_), is_row = spots[self._spot]
+        before = [sum(widths[:line]) if is_row else line * side for line in range(len(names))]
+        corners = [(left + along, top) if is_row else (left, top + along) for along in before]
+        return [(name, (*corner, width, side)) for name, corner, width in zip(names, corners, widths, strict=True)]
 
 
-def place(boxes, texts: Sequence[str], shape: Sequence[int], before: Sequence[Label | None]) -> list[Label]:
+def place(boxes, texts: Sequence[str], shape: Sequence[int], before: Sequence[Label | None], legend=()) -> list[Label]:
     """Find a place for the label of each face: a text where it hides no face and no other label, or else a sign.
 
     Args:
@@ -123,6 +123,7 @@ def place(boxes, texts: Sequence[str], shape: Sequence[int], before: Sequence[La
         texts: of each face.
         shape: the frame's (height, width).
         before: the label of each face in the last frame, or None. It stays in its place as long as that is free.
+        legend: boxes that no text may hide.
 
     Returns:
         The label of each face.
@@ -140,7 +141,9 @@ def place(boxes, texts: Sequence[str], shape: Sequence[int], before: Sequence[La
             return None
         spots = places(faces[number], (width, height), shape)
         is_strip = text and height <= faces[number][3] / 8 and width <= faces[number][2]
-        others = np.vstack([faces, *(label.box for other, label in labels.items() if other != number)])
+        others = np.vstack(
+            [faces, *(label.box for other, label in labels.items() if other != number), *(legend if text else ())]
+        )
         gaps = (0,) if old else (height // 2, 1)  # if possible, so far from others that it cannot be taken for theirs
         for gap in gaps:
             hidden = _overlap(spots + (-gap, -gap, 2 * gap, 2 * gap), others)
@@ -189,6 +192,10 @@ def places(face, size: Sequence[int], shape: Sequence[int]) -> np.ndarray:
 def letters(face) -> list[int]:
     """Return the heights of a capital letter in pixels that a face's text may have, the best one first."""
     return [max(drawing.SMALLEST_LETTER, int(drawing.sizes(face[2])[1] * part)) for part in (1, 0.7, 0.5, 0)]
+
+
+def _legend_letter(shape) -> int:
+    return max(drawing.SMALLEST_LETTER, min(shape[:2]) // 50)
 
 
 def sign_side(face) -> int:

@@ -16,7 +16,7 @@ const STYLES = {
   3: { color: "#006E64", dash: [], sign: "A" }, // 3 to 5: classes whose names do not tell which of them means "mask"
   4: { color: "#7A5500", dash: [4, 2.5], sign: "B" },
   5: { color: "#644696", dash: [10, 2.5], sign: "C" },
-  unsure: { color: "#5A5A5A", dash: [1, 2], sign: "?" },
+  unsure: { color: "#5A5A5A", dash: [2, 2], sign: "?" },
 };
 const LEGEND_COLOR = "#282828";
 const SMALLEST_LETTER = 9; // pixels on the screen: the height of a capital letter
@@ -94,9 +94,9 @@ function placesAt(face, [width, height], [frameWidth, frameHeight]) {
  * Find a place for the label of each face: a text where it hides no face and no other label, or else a sign.
  *
  * `before` has the label of each face in the last frame, or undefined. `measure(text, letter)` returns the width and the
- * height of a label whose capital letters have this height.
+ * height of a label whose capital letters have this height. No text hides the boxes of the `legend`.
  */
-export function placeLabels(faces, texts, frame, before, measure) {
+export function placeLabels(faces, texts, frame, before, measure, legend = []) {
   const labels = new Array(faces.length).fill(undefined);
   const free = (number, text, size, old) => {
     const face = faces[number];
@@ -106,7 +106,8 @@ export function placeLabels(faces, texts, frame, before, measure) {
     if (width > frame[0] || height > frame[1]) return undefined;
     const isStrip = text && height <= face[3] / 8 && width <= face[2]; // only a narrow strip may lie on the face itself
     const notOwn = (_, other) => other !== number;
-    const others = [...faces.filter(notOwn), ...labels.filter(notOwn).filter(Boolean).map((label) => label.box)];
+    const others = [...faces.filter(notOwn), ...labels.filter(notOwn).filter(Boolean).map((label) => label.box),
+      ...(text ? legend : [])];
     const spots = placesAt(face, [width, height], frame);
     const isFree = (spot, place, gap) => (!old || place === old.place)
       && (place < INSIDE ? overlap(spot, face) === 0 : isStrip) && others.every((other) => overlap(spot, other, gap) === 0);
@@ -152,8 +153,10 @@ function legendSpots(widths, side, frame) {
   });
 }
 
-/** Return what `drawFaces` remembers of a video: labels by track number, the signs in the legend, and its place. */
-export const newMemory = () => ({ labels: new Map(), explained: new Map(), legend: 0 });
+/** Return what `drawFaces` remembers of a video: labels by track number, the signs in the legend, its lines, and its place. */
+export const newMemory = () => ({ labels: new Map(), explained: new Map(), legend: [], spot: 0 });
+
+const legendLetter = (frame) => Math.max(SMALLEST_LETTER, Math.floor(Math.min(...frame) / 50));
 
 function drawSign(context, style, [left, top, side]) {
   context.fillStyle = style.color;
@@ -187,24 +190,22 @@ function drawBox(context, style, [x, y, width, height], frame) {
   }
 }
 
-function drawLegend(context, faces, labels, frame, memory, measure) {
+/** Return the style and the words of each line of the legend, and the line's box. */
+function placeLegend(faces, signs, frame, memory, measure) {
   const names = [...memory.explained].sort(([one], [other]) => String(one).localeCompare(String(other)));
-  if (!names.length) return;
-  const letter = Math.max(SMALLEST_LETTER, Math.floor(Math.min(...frame) / 50));
+  const letter = legendLetter(frame);
   const side = Math.floor(1.8 * letter);
   const widths = names.map(([, words]) => side + measure(words, letter)[0]);
-  const spots = legendSpots(widths, side, frame);
-  if (!spots.length) return;
-  const covered = spots.map(({ box }) => coverage(box, faces, labels.map((label) => label.box)));
-  memory.legend = Math.min(memory.legend, spots.length - 1);
-  if (covered[memory.legend] > Math.min(...covered) + 0.05) memory.legend = indexOfLeast(covered);
-  const { box: [left, top], isRow } = spots[memory.legend];
-  let before = 0;
-  names.forEach(([style, words], number) => {
-    const corner = isRow ? [left + before, top] : [left, top + number * side];
-    drawText(context, LEGEND_COLOR, words, [corner[0] + side, corner[1]], widths[number] - side, letter);
-    drawSign(context, STYLES[style], [...corner, side]);
-    before += widths[number];
+  const spots = names.length ? legendSpots(widths, side, frame) : [];
+  if (!spots.length) return []; // nothing to explain, or the picture is too small
+  const covered = spots.map(({ box }) => coverage(box, faces, signs));
+  memory.spot = Math.min(memory.spot, spots.length - 1);
+  const tolerance = memory.labels.size ? 0.05 : 0; // in a video, it should not move too often
+  if (covered[memory.spot] > Math.min(...covered) + tolerance) memory.spot = indexOfLeast(covered);
+  const { box: [left, top], isRow } = spots[memory.spot];
+  return names.map(([style, words], line) => {
+    const before = widths.slice(0, line).reduce((sum, width) => sum + width, 0);
+    return { style, words, box: [...(isRow ? [left + before, top] : [left, top + line * side]), widths[line], side] };
   });
 }
 
@@ -222,11 +223,15 @@ export function drawFaces(context, faces, width, height, mirrored, memory = newM
     context.font = `bold ${letter / 0.72}px sans-serif`;
     return [Math.ceil(context.measureText(text).width) + letter, Math.floor(1.8 * letter)];
   };
-  const labels = placeLabels(boxes, texts, frame, faces.map((face) => memory.labels.get(face.track)), measure);
-  faces.forEach(({ track, style, words }, number) => {
-    if (track) memory.labels.set(track, labels[number]);
-    if (!labels[number].text) memory.explained.set(style, words);
-  });
+  const before = faces.map((face) => memory.labels.get(face.track));
+  let labels;
+  for (let round = 0; round < 2; round += 1) { // texts give way to the legend
+    labels = placeLabels(boxes, texts, frame, before, measure, memory.legend.map(({ box }) => box));
+    faces.forEach(({ style, words }, number) => labels[number].text || memory.explained.set(style, words));
+    const signs = labels.filter(({ text }) => !text).map(({ box }) => box);
+    memory.legend = placeLegend(boxes, signs, frame, memory, measure);
+  }
+  faces.forEach(({ track }, number) => track && memory.labels.set(track, labels[number]));
   context.save();
   context.scale(scale, scale);
   faces.forEach(({ style }, number) => drawBox(context, STYLES[style], boxes[number], frame));
@@ -235,7 +240,10 @@ export function drawFaces(context, faces, width, height, mirrored, memory = newM
     if (text) drawText(context, STYLES[style].color, text, box, box[2], letter);
     else drawSign(context, STYLES[style], box);
   });
-  drawLegend(context, boxes, labels, frame, memory, measure);
+  memory.legend.forEach(({ style, words, box: [left, top, width, side] }) => {
+    drawText(context, LEGEND_COLOR, words, [left + side, top], width - side, legendLetter(frame));
+    drawSign(context, STYLES[style], [left, top, side]);
+  });
   context.restore();
 }
 
