@@ -1,4 +1,4 @@
-"""Face boxes, (x, y, width, height) in pixels of the frame: clip, crop, and overlap them."""
+"""Face boxes, (x, y, width, height) in pixels of the frame: clip, crop, and overlap."""
 
 from collections.abc import Sequence
 
@@ -54,7 +54,7 @@ def crop_face(frame: np.ndarray, box: Sequence[float], margin: float) -> np.ndar
 
 
 def iou(box: Sequence[float], other: Sequence[float]) -> float:
-    """Intersection over union of two boxes (x, y, width, height). For arrays of boxes, see `iou_matrix`.
+    """Intersection over union of two boxes (x, y, width, height). For arrays of boxes, see `evaluate.matching`.
 
     Introduced in notebook 06.
     """
@@ -63,21 +63,3 @@ def iou(box: Sequence[float], other: Sequence[float]) -> float:
     if width <= 0 or height <= 0:
         return 0.0
     return width * height / (box[2] * box[3] + other[2] * other[3] - width * height)
-
-
-def iou_matrix(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of each box with each other box.
-
-    Args:
-        boxes: (x, y, width, height), `(n, 4)`.
-        others: (x, y, width, height), `(m, 4)`.
-
-    Returns:
-        Float `(n, m)`, 0 to 1.
-    """
-    low = np.maximum(boxes[:, None, :2], others[:, :2])
-    high = np.minimum((boxes[:, :2] + boxes[:, 2:])[:, None], others[:, :2] + others[:, 2:])
-    sides = np.maximum(high - low, 0)
-    intersection = sides[..., 0] * sides[..., 1]
-    union = (boxes[:, 2] * boxes[:, 3])[:, None] + others[:, 2] * others[:, 3] - intersection
-    return intersection / np.maximum(union, 1e-9)

@@ -6,8 +6,6 @@ import json
 import sys
 from pathlib import Path
 
-DEFAULT_RUNS = ("runs/default", "runs/lab")
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command.
@@ -220,21 +218,6 @@ def _add_mask_class(command) -> None:
     command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
 
 
-def default_run() -> Path:
-    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
-    from .classifier import CLASSIFIER, RELEASED
-    from .paths import resolve
-
-    for name in DEFAULT_RUNS:
-        try:
-            folder = resolve(name)
-        except FileNotFoundError:  # installed without the repository
-            break
-        if (folder / CLASSIFIER).is_file():
-            return folder
-    return RELEASED
-
-
 def _missing_system_library() -> str | None:
     from .environment import system_libraries
 
@@ -360,3 +343,18 @@ def _annotate(options) -> int:
     if done["interrupted"]:
         print("Interrupted: the output ends here.", file=sys.stderr)
     return 1 if done["interrupted"] else 0
+
+
+def default_run() -> Path:
+    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
+    from .classifier import CLASSIFIER, RELEASED
+    from .paths import resolve
+
+    for name in ("runs/default", "runs/lab"):
+        try:
+            folder = resolve(name)
+        except FileNotFoundError:  # installed without the repository
+            break
+        if (folder / CLASSIFIER).is_file():
+            return folder
+    return RELEASED

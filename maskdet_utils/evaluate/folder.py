@@ -21,7 +21,8 @@ from ..datasets import WORN_WRONG, DataError
 from ..detector import MaskDetector
 from ..photos import PhotoError, find_photos, fit_to_input, letterbox, read_ahead, read_photo
 from . import subgroups
-from .metrics import SMALLEST_BOXES, count_boxes, match, metrics_report
+from .matching import match
+from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
 
 BOXES_FILE = "boxes.csv"
 BATCH = 32

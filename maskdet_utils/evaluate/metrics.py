@@ -5,13 +5,12 @@ from functools import partial
 import numpy as np
 
 from .. import evaluation
-from ..boxes import iou_matrix
 from ..classifier import at_threshold
 from ..datasets import WORN_WRONG
 from . import subgroups
 from .calibration import expected_calibration_error
+from .matching import MIN_IOU, iou_matrix, match
 
-MIN_IOU = 0.5  # the usual threshold since PASCAL VOC (Everingham et al., 2010)
 SIZES = (24, 48)  # pixels; the report also scores only the faces whose shorter side is at least this long
 SMALLEST_BOXES = (0, 20)  # pixels of the shorter side; ground-truth boxes are scored with and without tiny ones
 
@@ -210,31 +209,6 @@ def _missing_classes(report: dict, classes) -> list[str]:
             f"No faces of {', '.join(missing)}. Without a second class, there is no balanced accuracy and no ROC curve."
         ]
     return [f"No faces of {', '.join(missing)}."] if missing else []
-
-
-def match(found: np.ndarray, ground_truth: np.ndarray, min_iou: float = MIN_IOU) -> np.ndarray:
-    """Match found boxes with ground-truth boxes, one to one.
-
-    Of all ways to pair them up, this function takes the one with the largest sum of overlaps.
-
-    Args:
-        found: (x, y, width, height) of each detected face, `(n, 4)`.
-        ground_truth: (x, y, width, height) of each ground-truth face, `(m, 4)`.
-        min_iou: The smallest intersection over union at which two boxes may be paired.
-
-    Returns:
-        For each found box, the index of its ground-truth box, or −1 if it has none: int `(n,)`.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    partners = np.full(len(found), -1)
-    if len(found) and len(ground_truth):
-        overlap = iou_matrix(np.asarray(found, float), np.asarray(ground_truth, float))
-        overlap[overlap < min_iou] = 0
-        rows, columns = linear_sum_assignment(overlap, maximize=True)
-        paired = overlap[rows, columns] > 0
-        partners[rows[paired]] = columns[paired]
-    return partners
 
 
 def count_boxes(found, found_labels, ground_truth, true_labels, classes, *, smallest: float = 0) -> np.ndarray:

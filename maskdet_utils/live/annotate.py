@@ -54,7 +54,6 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
     _refuse_to_overwrite_input(name, output)
     detect = detector.detect if source.kind == "photos" else detector.track
     detector.reset()
-    labels = Labels(detector.classes, detector.mask_class)
     frames = faces = 0
     interrupted = False
     with ExitStack() as stack:
@@ -72,7 +71,7 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
                 continue
             detections = detect(frame)
             if sink:
-                if source.kind == "photos":  # what was drawn on another photo does not matter
+                if source.kind == "photos" or not frames:  # otherwise, the last frame's labels matter
                     labels = Labels(detector.classes, detector.mask_class)
                 sink.write(labels.draw(frame, detections), photo)
             if boxes_to:

@@ -106,13 +106,13 @@ class Labels:
         if not spots:
             return []  # nothing to explain, or the frame is too small
         covered = _covered(np.array([box for box, _ in spots]), faces, signs)
-        self._spot = min(self._spot, len(spots) - 1)
-        if covered[self._spot] > covered.min() + 0.05 * bool(self._before):  # in a video, it should not move too often
+        allowed = covered.min() + 0.05 * bool(self._before)  # in a video, it should not move too often
+        if self._spot >= len(spots) or covered[self._spot] > allowed:
             self._spot = int(covered.argmin())
         (left, top, *_), is_row = spots[self._spot]
-        before = [sum(widths[:line]) if is_row else line * side for line in range(len(names))]
-        corners = [(left + along, top) if is_row else (left, top + along) for along in before]
-        return [(name, (*corner, width, side)) for name, corner, width in zip(names, corners, widths, strict=True)]
+        lines = range(len(names))
+        corners = [(left + sum(widths[:line]), top) if is_row else (left, top + line * side) for line in lines]
+        return [(names[line], (*corners[line], widths[line], side)) for line in lines]
 
 
 def place(boxes, texts: Sequence[str], shape: Sequence[int], before: Sequence[Label | None], legend=()) -> list[Label]:
@@ -212,8 +212,8 @@ def draw_sign(frame: np.ndarray, style, box) -> None:
         cv2.polylines(frame, [corners.round().astype(np.int32)], False, (255, 255, 255), width, cv2.LINE_AA, shift=4)
     if sign not in STROKES:
         scale = 0.6 * side / 21
-        text_width = cv2.getTextSize(sign, drawing.FONT, scale, width)[0][0]
-        origin = left + (side - text_width + 1) // 2, top + round(0.8 * side) - 1
+        middle = (side - cv2.getTextSize(sign, drawing.FONT, scale, width)[0][0] + 1) // 2
+        origin = left + middle, top + round(0.8 * side) - 1
         cv2.putText(frame, sign, origin, drawing.FONT, scale, (255, 255, 255), width, cv2.LINE_AA)
 
 

@@ -199,9 +199,8 @@ function placeLegend(faces, signs, frame, memory, measure) {
   const spots = names.length ? legendSpots(widths, side, frame) : [];
   if (!spots.length) return []; // nothing to explain, or the picture is too small
   const covered = spots.map(({ box }) => coverage(box, faces, signs));
-  memory.spot = Math.min(memory.spot, spots.length - 1);
-  const tolerance = memory.labels.size ? 0.05 : 0; // in a video, it should not move too often
-  if (covered[memory.spot] > Math.min(...covered) + tolerance) memory.spot = indexOfLeast(covered);
+  const allowed = Math.min(...covered) + (memory.labels.size ? 0.05 : 0); // in a video, it should not move too often
+  if (memory.spot >= spots.length || covered[memory.spot] > allowed) memory.spot = indexOfLeast(covered);
   const { box: [left, top], isRow } = spots[memory.spot];
   return names.map(([style, words], line) => {
     const before = widths.slice(0, line).reduce((sum, width) => sum + width, 0);
