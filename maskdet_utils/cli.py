@@ -134,7 +134,7 @@ def _add_evaluate(commands) -> None:
         metavar="RUN_OR_FILE",
         help="run folder, or a .tflite or .keras file with labels.json in the same folder (default: as in annotate)",
     )
-    _add_mask_class(command)
+    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
     command.add_argument(
         "--groups",
         metavar="CSV",
@@ -194,7 +194,7 @@ def _add_annotate(commands) -> None:
         metavar="RUN_OR_FILE",
         help="run folder or .tflite file (default: runs/default if it exists, then runs/lab, then the released classifier)",
     )
-    _add_mask_class(command)
+    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
     command.add_argument(
         "--faces",
         default="auto",
@@ -212,10 +212,6 @@ def _add_annotate(commands) -> None:
     )
     command.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
     command.set_defaults(command=_annotate)
-
-
-def _add_mask_class(command) -> None:
-    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
 
 
 def _missing_system_library() -> str | None:

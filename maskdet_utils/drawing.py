@@ -37,10 +37,11 @@ def draw(frame: np.ndarray, detections, classes) -> np.ndarray:
     marked = draw_boxes(frame, detections, styles)
     for detection in detections:
         x, y, width, _ = detection.box
-        (_, letter), (color, _) = sizes(width), styles.get(detection.label, UNSURE_STYLE)
-        label_width, label_height = label_size(caption(detection), letter)
-        left = max(0, min(x, frame.shape[1] - label_width))
-        write(marked, caption(detection), (left, max(0, y - label_height - 2)), letter, color)
+        text, letter = caption(detection), sizes(width)[1]
+        letter = max(1, min(letter, letter * frame.shape[1] // label_size(text, letter)[0]))  # must fit the frame
+        label_width, label_height = label_size(text, letter)
+        corner = max(0, min(x, frame.shape[1] - label_width)), max(0, y - label_height - 2)
+        write(marked, text, corner, letter, styles.get(detection.label, UNSURE_STYLE)[0])
     return marked
 
 

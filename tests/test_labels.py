@@ -238,6 +238,18 @@ def test_drawing_works_at_every_size_and_place(size, label):
         assert draw(frame, face, classes).any() and Labels(classes).draw(frame, face).any()
 
 
+@pytest.mark.parametrize("width", [92, 276, 640])
+def test_the_frame_cuts_no_text_off(width, monkeypatch):
+    written = []
+    monkeypatch.setattr(drawing, "write", lambda frame, *label: written.append(label))
+    face = [Detection((width // 20, 20, width * 9 // 10, 200), "without_mask", 0.99, 0.9)]
+    frame = np.zeros((240, width, 3), np.uint8)
+    draw(frame, face, CLASSES)
+    Labels(CLASSES).draw(frame, face)
+    for text, (left, top), letter, _ in written:
+        assert left >= 0 and top >= 0 and left + drawing.label_size(text, letter)[0] <= width, (text, left, letter)
+
+
 def test_each_label_has_its_own_line_words_and_sign():
     frame = np.zeros((300, 400, 3), np.uint8)
     pictures = [
