@@ -29,9 +29,9 @@ import numpy as np
 
 from maskdet_utils import faces
 from maskdet_utils.assets import AssetError
-from maskdet_utils.boxes import iou_matrix
 from maskdet_utils.classifier import RELEASED
 from maskdet_utils.detector import MaskDetector
+from maskdet_utils.evaluate.matching import iou_matrix
 from maskdet_utils.live import clips
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import read_photo

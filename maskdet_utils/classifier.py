@@ -5,12 +5,12 @@ A run folder and the released classifier look the same: both hold `classifier.tf
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 
 from .environment import quiet_stderr
-from .paths import resolve
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 
@@ -20,21 +20,6 @@ RELEASED = Path(__file__).parent / "released"  # comes with the package, see doc
 
 class ClassifierError(RuntimeError):
     """A run folder does not hold a usable classifier. The message says what is wrong with it."""
-
-
-DEFAULT_RUNS = ("runs/default", "runs/lab")
-
-
-def default_run() -> Path:
-    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
-    for name in DEFAULT_RUNS:
-        try:
-            folder = resolve(name)
-        except FileNotFoundError:  # installed without the repository
-            break
-        if (folder / CLASSIFIER).is_file():
-            return folder
-    return RELEASED
 
 
 def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
@@ -53,21 +38,55 @@ def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     return probabilities * np.array([1 - threshold] + [threshold] * (probabilities.shape[1] - 1))
 
 
-def load_classifier(model: str | Path, threads: int = 2) -> tuple:
+WORDS = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+"
+# What names say, in lowercase words joined by underscores, as in "face_no_mask" or "mask_weared_incorrect".
+NO_MASK = (
+    r"(^|_)(no|non|not|without|w_?o|bare|off|free|less)(_|$)|(no|non|not|un|without)(face)?mask|mask(less|free|off)"
+)
+INCORRECT = r"incorrect|improper|wrong|partial|(^|_)(nose|chin|mouth)(_|$)"
+
+
+def by_meaning(classes, mask_class: str | None = None) -> tuple[list[str], str | None]:
+    """Tell from the names of classes what they mean, and sort them: mask, no mask, mask worn incorrectly.
+
+    Args:
+        classes: two or three names.
+        mask_class: the name that means "mask", if the user has said so.
+
+    Returns:
+        The sorted names, and the one that means "mask". If none or several of them could mean it ("0" and "1"), the
+        names keep their order, and the other value is None.
+    """
+    words = {name: "_".join(re.findall(WORDS, name)).lower() for name in classes}  # "WithMask" becomes "with_mask"
+    incorrect = [name for name in classes if re.search(INCORRECT, words[name])]
+    masks = [name for name in classes if re.search("mask|^with$", words[name]) and name not in incorrect]
+    masks = [name for name in masks if not re.search(NO_MASK, words[name])]
+    if mask_class is None and len(masks) != 1:
+        return list(classes), None
+    mask_class = masks[0] if mask_class is None else mask_class
+    return sorted(classes, key=lambda name: (name != mask_class, name in incorrect)), mask_class
+
+
+def load_classifier(model: str | Path, threads: int = 2, *, mask_class: str | None = None) -> tuple:
     """Load a classifier and the `labels.json` in the same folder.
+
+    The class that means "mask" comes first, no matter where it is in `labels.json`. So all who use the classifier can
+    rely on it that the first class is the one that `threshold` and `unsure` speak about.
 
     Args:
         model: a run folder, which holds `classifier.tflite`, or a .tflite or .keras file. Only a .keras file needs
             TensorFlow.
         threads: how many CPU threads a .tflite file may use.
+        mask_class: the name of the class that means "mask". By default, `labels.json` or the names tell.
 
     Returns:
         The classifier and its config. The classifier is a function from float32 pixels 0–255
         `(batch, input_size, input_size, 3)` to probabilities `(batch, classes)`, and has an attribute `input_size`.
-        The config is the dict from `read_config`.
+        The config is the dict from `read_config`, with the classes sorted as in `by_meaning`, and `mask_class`: None
+        if nothing tells which class means "mask".
 
     Raises:
-        ClassifierError: a file is missing or damaged, or the two files do not match.
+        ClassifierError: a file is missing or damaged, the two files do not match, or no class is called `mask_class`.
     """
     path = Path(model)
     if path.suffix not in (".tflite", ".keras"):
@@ -100,7 +119,11 @@ def load_classifier(model: str | Path, threads: int = 2) -> tuple:
         raise ClassifierError(
             f"{path} gives {output_shape[-1]} probabilities for {n_classes} classes. Export the classifier again."
         )
-    return classifier, config
+    if mask_class is not None and mask_class not in config["classes"]:
+        raise ClassifierError(f"No class of {path} is called {mask_class!r}. It has {', '.join(config['classes'])}.")
+    names, mask_class = by_meaning(config["classes"], mask_class or config.get("mask_class"))
+    classifier.order = [config["classes"].index(name) for name in names]
+    return classifier, {**config, "classes": names, "mask_class": mask_class}
 
 
 def read_config(folder: str | Path) -> dict:
@@ -111,9 +134,11 @@ def read_config(folder: str | Path) -> dict:
 
     Returns:
         The config, a dict with `classes` (two or three names in output order), `input_size` (the side of the input in
-        pixels), `threshold` (for the probability of the first class), and `crop_margin` (the margin around a face on
-        each side, in box sizes). It may also hold `sha256`, which `load_classifier` compares with the .tflite file, and
-        `unsure`: [low, high], the probabilities of the first class between which the label should be "unsure".
+        pixels), `threshold` (for the probability of a mask), and `crop_margin` (the margin around a face on
+        each side, in box sizes). It may also hold `sha256`, which `load_classifier` compares with the .tflite file,
+        `mask_class`, the class that means "mask" if its name does not say so, and `unsure`: [low, high], the
+        probabilities between which the label should be "unsure". `threshold` and `unsure` are about the class that
+        means "mask", or about the first class if none is known to mean it.
 
     Raises:
         ClassifierError: the file is missing, is not JSON, or holds an impossible value.
@@ -135,10 +160,7 @@ def read_config(folder: str | Path) -> dict:
 
     requirements = {
         "classes": lambda names: (
-            isinstance(names, list)
-            and len(names) in (2, 3)
-            and all(isinstance(name, str) for name in names)
-            and len(set(names)) == len(names)
+            type(names) is list and {*map(type, names)} == {str} and len({*names}) == len(names) in (2, 3)
         ),
         "input_size": lambda size: type(size) is int and size > 0,
         "threshold": is_probability,
@@ -146,9 +168,10 @@ def read_config(folder: str | Path) -> dict:
         "unsure": lambda ends: (
             isinstance(ends, list) and len(ends) == 2 and all(map(is_probability, ends)) and ends[0] <= ends[1]
         ),
+        "mask_class": lambda name: name in config["classes"],
     }
     for name, is_possible in requirements.items():
-        if name == "unsure" and isinstance(config, dict) and name not in config:
+        if name in ("unsure", "mask_class") and isinstance(config, dict) and name not in config:
             continue
         if not isinstance(config, dict) or name not in config or not is_possible(config[name]):
             raise ClassifierError(f"{path} is damaged: `{name}` is missing or invalid. Export the classifier again.")
@@ -157,9 +180,7 @@ def read_config(folder: str | Path) -> dict:
 
 def _existing(path) -> Path:
     if not Path(path).is_file():
-        raise FileNotFoundError(
-            f"{path} is missing. Train and export a classifier first with 04_train_the_classifier.ipynb."
-        )
+        raise FileNotFoundError(f"{path} is missing. Train and export one first with 04_train_the_classifier.ipynb.")
     return Path(path)
 
 
@@ -210,6 +231,7 @@ class LiteClassifier(LiteNetwork):
     def __init__(self, path: str | Path, num_threads: int = 2):
         super().__init__(_existing(path).read_bytes(), num_threads)
         self.input_size = int(self._input["shape_signature"][1])
+        self.order: slice | list[int] = slice(None)  # of the outputs, see `load_classifier`
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return probabilities float32 `(batch, classes)`.
@@ -219,7 +241,7 @@ class LiteClassifier(LiteNetwork):
         """
         if pixels.shape[1:] != (self.input_size, self.input_size, 3):
             raise ValueError(f"This classifier takes {self.input_size}×{self.input_size} RGB; got {pixels.shape[1:]}.")
-        return super().__call__(pixels)
+        return super().__call__(pixels)[:, self.order]
 
 
 class KerasClassifier:
@@ -231,7 +253,8 @@ class KerasClassifier:
 
         self._model = keras.saving.load_model(path, compile=False)
         self.input_size = int(self._model.input_shape[1])
+        self.order: slice | list[int] = slice(None)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return probabilities, see `LiteClassifier`."""
-        return np.asarray(self._model.predict_on_batch(pixels.astype(np.float32)))
+        return np.asarray(self._model.predict_on_batch(pixels.astype(np.float32)))[:, self.order]

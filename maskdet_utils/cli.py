@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import sys
+from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -133,6 +134,7 @@ def _add_evaluate(commands) -> None:
         metavar="RUN_OR_FILE",
         help="run folder, or a .tflite or .keras file with labels.json in the same folder (default: as in annotate)",
     )
+    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
     command.add_argument(
         "--groups",
         metavar="CSV",
@@ -192,6 +194,7 @@ def _add_annotate(commands) -> None:
         metavar="RUN_OR_FILE",
         help="run folder or .tflite file (default: runs/default if it exists, then runs/lab, then the released classifier)",
     )
+    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
     command.add_argument(
         "--faces",
         default="auto",
@@ -254,8 +257,6 @@ def _pipeline(options) -> int:
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
-        from pathlib import Path
-
         # The user's path is relative to the current folder, and the notebooks run in another one.
         is_built_in = options.dataset in ("sample", "public")
         overrides["dataset"] = options.dataset if is_built_in else str(Path(options.dataset).resolve())
@@ -290,7 +291,6 @@ def _synthesize(options) -> int:
 
 
 def _evaluate(options) -> int:
-    from .classifier import default_run
     from .evaluate.folder import evaluate_folder
     from .evaluate.text import as_text
 
@@ -311,15 +311,13 @@ def _evaluate(options) -> int:
             turn=options.turn,
             boxes=options.boxes,
             face_detector=options.faces,
+            mask_class=options.mask_class,
         )
     print(json.dumps(report, indent=1) if options.json else as_text(report))
     return 0
 
 
 def _annotate(options) -> int:
-    from pathlib import Path
-
-    from .classifier import default_run
     from .detector import MaskDetector
     from .live.annotate import annotate
     from .photos import SUFFIXES
@@ -333,7 +331,7 @@ def _annotate(options) -> int:
     # The user's path is relative to the current folder; `load` would resolve it against the repository's root.
     model = Path(options.model).resolve() if options.model else default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
-        detector = MaskDetector.load(model, faces)
+        detector = MaskDetector.load(model, faces, mask_class=options.mask_class)
     detector.detect_every = options.detect_every
     done = annotate(options.input, options.output, detector, sys.stdout if options.json else None)
     if done["output"]:
@@ -341,3 +339,18 @@ def _annotate(options) -> int:
     if done["interrupted"]:
         print("Interrupted: the output ends here.", file=sys.stderr)
     return 1 if done["interrupted"] else 0
+
+
+def default_run() -> Path:
+    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
+    from .classifier import CLASSIFIER, RELEASED
+    from .paths import resolve
+
+    for name in ("runs/default", "runs/lab"):
+        try:
+            folder = resolve(name)
+        except FileNotFoundError:  # installed without the repository
+            break
+        if (folder / CLASSIFIER).is_file():
+            return folder
+    return RELEASED

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import faces
 from .boxes import clip_box, crop_face
-from .classifier import at_threshold, load_classifier
+from .classifier import at_threshold, by_meaning, load_classifier
 from .paths import resolve
 from .photos import fit_to_input
 from .tracking import MASKED, Tracker
@@ -47,14 +47,16 @@ class MaskDetector:
     Args:
         classifier: a `classifier.LiteClassifier`, or an object that can be called like one.
         face_detector: any object with a method `detect(frame) -> list[Face]`.
-        classes: the names of the two or three classes in output order.
+        classes: the names of the two or three classes in output order. `load` puts the one that means "mask" first.
         threshold: the first class is the label where its probability reaches this value. With three classes, the odds
             of the first class are divided by the odds of the threshold, and then the likeliest class is the label.
         crop_margin: how much of a face's surroundings the classifier sees on each side, in box sizes.
         unsure: (low, high). Where the probability of the first class lies between the two, `detect` returns the label
             "unsure". With None it always decides. `track` ignores this: its `Tracker` decides what is unsure.
+        mask_class: the name of the class that means "mask". By default, the names tell (see `classifier.by_meaning`).
 
     Attributes:
+        mask_class: None if nothing tells which class means "mask".
         detect_every: `track` runs the face detector only in every `detect_every`-th frame. In between it assumes that
             faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
             `threshold`, and `unsure` at any time.
@@ -64,9 +66,10 @@ class MaskDetector:
     """
 
     def __init__(
-        self, classifier, face_detector, classes, *, threshold: float = 0.5, crop_margin: float = 0.25, unsure=None
+        self, classifier, face_detector, classes, *, threshold=0.5, crop_margin=0.25, unsure=None, mask_class=None
     ):
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
+        self.mask_class = by_meaning(classes, mask_class)[1]
         self.threshold, self.crop_margin = threshold, crop_margin
         self.detect_every, self.unsure = 1, unsure
         self.milliseconds = {"faces": 0.0, "classifier": 0.0, "whole": 0.0}
@@ -74,7 +77,7 @@ class MaskDetector:
         self._lock = threading.Lock()
 
     @classmethod
-    def load(cls, run_dir, face_detector="auto", threads: int = 2) -> "MaskDetector":
+    def load(cls, run_dir, face_detector="auto", threads: int = 2, *, mask_class=None) -> "MaskDetector":
         """Join a run's classifier with a face detector.
 
         Args:
@@ -83,16 +86,18 @@ class MaskDetector:
             face_detector: a name (see `faces.face_detector`), or any object with a method
                 `detect(frame) -> list[Face]`.
             threads: how many CPU threads the classifier may use.
+            mask_class: the name of the class that means "mask", if names do not tell.
 
         Raises:
-            ClassifierError: a file is missing or damaged, or the files do not match.
+            ClassifierError: a file is missing or damaged, or the files do not match. Or no class is called
+                `mask_class`.
             ValueError: no face detector has this name.
             AssetError: the face detector's file is not available.
         """
-        classifier, config = load_classifier(resolve(run_dir), threads)
+        classifier, config = load_classifier(resolve(run_dir), threads, mask_class=mask_class)
         if isinstance(face_detector, str):
             face_detector = faces.face_detector(face_detector)
-        settings = {name: config.get(name) for name in ("threshold", "crop_margin", "unsure")}
+        settings = {name: config.get(name) for name in ("threshold", "crop_margin", "unsure", "mask_class")}
         return cls(classifier, face_detector, config["classes"], **settings)
 
     def detect(self, frame: np.ndarray) -> list[Detection]:

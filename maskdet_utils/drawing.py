@@ -1,43 +1,81 @@
-"""Draw boxes and labels on a frame. Color, line style, and text each show the label on their own."""
+"""Draw boxes and labels on a frame. Color, line style, and text each show the label on their own.
+
+Where several faces need labels that hide none of them, `live.labels` finds the places.
+"""
 
 import cv2
 import numpy as np
 
+from .classifier import by_meaning
+
 # RGB: the blue, vermilion, and purple of Okabe and Ito ("Color Universal Design", 2008), which color-blind readers can
 # tell apart. The last two are darkened until white text on them has a contrast of 4.5 (WCAG 2, AA). For each label: the
 # color, and the lengths of dash and gap in line widths. A gap of 0 is a solid line.
-STYLES = ((0, 114, 178), (1, 0)), ((184, 74, 0), (6, 5)), ((168, 76, 128), (14, 4))
+STYLES = ((0, 114, 178), (1, 0)), ((184, 74, 0), (6, 5)), ((168, 76, 128), (14, 4))  # mask, bare, worn incorrectly
+NEUTRAL_STYLES = ((0, 110, 100), (1, 0)), ((122, 85, 0), (6, 5)), ((100, 70, 150), (14, 4))  # neither calm nor alarming
 UNSURE_STYLE = (90, 90, 90), (1, 2)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-SMALLEST_FONT = 0.35  # a capital letter is about 8 pixels high; nobody can read smaller ones
+SMALLEST_LETTER = 9  # pixels: the height of a capital letter. Nobody can read smaller ones
 
 
 def draw(frame: np.ndarray, detections, classes) -> np.ndarray:
     """Draw a box and a label around each detection.
 
+    The label is above the face or, at the frame's edge, on the face's own edge. See `live.labels` for crowds.
+
     Args:
         frame: RGB uint8 (height, width, 3).
         detections: a list of `detector.Detection`.
-        classes: the names of the classes in the run's order.
+        classes: the names of the classes.
 
     Returns:
         A marked copy of the frame.
 
     Introduced in notebook 00.
     """
-    marked = np.ascontiguousarray(frame).copy()
-    unit = max(1, round(min(frame.shape[:2]) / 300))  # pixels per line width
+    styles = styles_of(classes)
+    marked = draw_boxes(frame, detections, styles)
     for detection in detections:
-        color, dash = STYLES[classes.index(detection.label)] if detection.label in classes else UNSURE_STYLE
-        x, y, width, height = detection.box
-        corners = [(x, y), (x + width - 1, y), (x + width - 1, y + height - 1), (x, y + height - 1)]
-        for number in range(4):
-            _line(marked, corners[number - 1], corners[number], (255, 255, 255), (1, 0), unit + 2)
-            _line(marked, corners[number - 1], corners[number], color, dash, unit + 1)
-    for detection in detections:  # after all boxes, so that no box crosses a label
-        style = STYLES[classes.index(detection.label)] if detection.label in classes else UNSURE_STYLE
-        _write(marked, caption(detection), detection.box, style[0], unit)
+        x, y, width, _ = detection.box
+        text, letter = caption(detection), sizes(width)[1]
+        letter = max(1, min(letter, letter * frame.shape[1] // label_size(text, letter)[0]))  # must fit the frame
+        label_width, label_height = label_size(text, letter)
+        corner = max(0, min(x, frame.shape[1] - label_width)), max(0, y - label_height - 2)
+        write(marked, text, corner, letter, styles.get(detection.label, UNSURE_STYLE)[0])
     return marked
+
+
+def styles_of(classes, mask_class: str | None = None) -> dict:
+    """Return the style of each class: by its meaning, or neutral if no class means "mask" (see `by_meaning`)."""
+    names, mask_class = by_meaning(classes, mask_class)
+    return dict(zip(names, STYLES if mask_class else NEUTRAL_STYLES, strict=False))
+
+
+def draw_boxes(frame: np.ndarray, detections, styles: dict) -> np.ndarray:
+    """Return a copy of the frame with a box around each detection, just outside the face."""
+    marked = np.ascontiguousarray(frame).copy()
+    for detection in detections:
+        color, dash = styles.get(detection.label, UNSURE_STYLE)
+        x, y, width, height = detection.box
+        line, _ = sizes(width)
+        outline = line + 1 + line // 3  # OpenCV's lines of 2 and 3 are 3 and 5 pixels wide
+        away = (outline + 3) // 2  # so that the face itself stays as it is
+        low, high = (x - away, y - away), (x + width - 1 + away, y + height - 1 + away)
+        last = np.array(frame.shape[1::-1]) - 1 - line // 2  # so that the lines of a face at the frame's edge are seen
+        (left, top), (right, bottom) = np.clip([low, high], line // 2, last).tolist()
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        cv2.rectangle(marked, corners[0], corners[2], (255, 255, 255), outline)
+        for number in range(4):
+            _line(marked, corners[number - 1], corners[number], color, dash, line)
+    return marked
+
+
+def sizes(face_width: int) -> tuple[int, int]:
+    """Return the width of a box's line and the height of a capital letter in pixels.
+
+    They depend on the face and not on the frame, because a frame may show faces of any size.
+    """
+    return max(1, min(2, face_width // 16), face_width // 120), max(SMALLEST_LETTER, face_width // 10)
 
 
 def caption(detection) -> str:
@@ -52,33 +90,25 @@ def caption(detection) -> str:
     return f"{text} {min(99, round(100 * detection.probability))}%"
 
 
+def label_size(text: str, letter: int) -> tuple[int, int]:
+    """Return the width and height in pixels of a label with letters of this height."""
+    return cv2.getTextSize(text, FONT, letter / 21, 1)[0][0] + letter, int(1.8 * letter)
+
+
+def write(frame: np.ndarray, text: str, corner, letter: int, color) -> None:
+    """Write white text on a rectangle of the given color, whose top left corner is at (x, y)."""
+    left, top = corner
+    width, height = label_size(text, letter)
+    cv2.rectangle(frame, (left, top), (left + width - 1, top + height - 1), color, cv2.FILLED)
+    origin, thickness = (left + letter // 2, top + round(1.4 * letter)), max(1, round(letter / 12))
+    cv2.putText(frame, text, origin, FONT, letter / 21, (255, 255, 255), thickness, cv2.LINE_AA)
+
+
 def _line(frame, start, end, color, dash, width) -> None:
     """Draw a straight line, solid or dashed."""
     start, end = np.array(start, float), np.array(end, float)
     length = max(1.0, float(np.linalg.norm(end - start)))
-    dash_length, gap_length = np.array(dash, float) * width
-    if gap_length == 0:
-        dash_length = length
+    dash_length, gap_length = np.array(dash, float) * width if dash[1] else (length, 0)
     for begin in np.arange(0, length, dash_length + gap_length):
-        first = start + (end - start) * begin / length
-        last = start + (end - start) * min(begin + dash_length, length) / length
-        cv2.line(
-            frame, tuple(first.round().astype(int).tolist()), tuple(last.round().astype(int).tolist()), color, width
-        )
-
-
-def _write(frame, text, box, color, unit) -> None:
-    """Write white text on the label's color, above the box or where the frame has room for it."""
-    x, y, width, _ = box
-    # As wide as the box within limits, but never so wide that the frame cuts off the text.
-    scale = np.clip(width / cv2.getTextSize(text, FONT, 1.0, 1)[0][0], 0.4 * unit, 0.8 * unit)
-    scale = max(SMALLEST_FONT, min(scale, frame.shape[1] / (cv2.getTextSize(text, FONT, 1.0, 1)[0][0] + 12)))
-    thickness = max(1, round(scale * 1.6))
-    (text_width, text_height), baseline = cv2.getTextSize(text, FONT, scale, thickness)
-    padding = max(2, text_height // 4)
-    label_width, label_height = text_width + 2 * padding, text_height + baseline + padding
-    left = int(np.clip(x - 1, 0, max(0, frame.shape[1] - label_width)))
-    top = y - label_height if y >= label_height else min(y, max(0, frame.shape[0] - label_height))
-    cv2.rectangle(frame, (left, top), (left + label_width - 1, top + label_height - 1), color, cv2.FILLED)
-    origin = (left + padding, top + padding // 2 + text_height)
-    cv2.putText(frame, text, origin, FONT, scale, (255, 255, 255), thickness, cv2.LINE_AA)
+        ends = [start + (end - start) * part / length for part in (begin, min(begin + dash_length, length))]
+        cv2.line(frame, *(tuple(point.round().astype(int).tolist()) for point in ends), color, width)

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, LiteClassifier, default_run
-from maskdet_utils.detector import Detection, MaskDetector
-from maskdet_utils.drawing import STYLES, caption, draw
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, LiteClassifier
+from maskdet_utils.cli import default_run
+from maskdet_utils.detector import MaskDetector
 from maskdet_utils.live import clips, output
 from maskdet_utils.live.annotate import annotate
 from maskdet_utils.live.video import open_source
@@ -173,7 +173,7 @@ def test_wrong_usage_is_explained_in_a_sentence(tmp_path, quick_run):
 
 
 def test_without_any_run_the_released_classifier_is_used(tmp_path, monkeypatch):
-    monkeypatch.setattr("maskdet_utils.classifier.resolve", lambda name: tmp_path / name)
+    monkeypatch.setattr("maskdet_utils.paths.resolve", lambda name: tmp_path / name)
     assert default_run() == RELEASED
     (tmp_path / "runs" / "lab").mkdir(parents=True)
     (tmp_path / "runs" / "lab" / CLASSIFIER).touch()
@@ -203,38 +203,6 @@ def test_the_mask_that_goes_on_does_so_once(shared):
                 shown.append((number, one.label, one.track))
         assert [label for _, label, _ in shown] == ["without_mask", "with_mask"] and len({t for *_, t in shown}) == 1
         assert abs(shown[1][0] - 21) <= 5, shown
-
-
-# Drawing
-
-
-def test_drawing_leaves_the_frame_alone_and_marks_the_box():
-    frame = np.full((200, 300, 3), 128, np.uint8)
-    marked = draw(frame, [Detection((100, 80, 60, 70), "with_mask", 0.97, 0.9)], CLASSES)
-    assert (frame == 128).all() and marked.shape == frame.shape
-    assert tuple(marked[115, 100]) == STYLES[0][0]
-
-
-@pytest.mark.parametrize("size", [(12, 10), (112, 92), (480, 640), (2160, 3840)])
-@pytest.mark.parametrize("label", [*CLASSES, "worn_incorrectly", "unsure"])
-def test_drawing_works_at_every_size_and_place(size, label):
-    height, width = size
-    frame = np.zeros((height, width, 3), np.uint8)
-    for box in [(0, 0, width, height), (width - 1, height - 1, 1, 1), (0, height // 2, width // 2, 3)]:
-        assert draw(frame, [Detection(box, label, 0.8, 0.9)], [*CLASSES, "worn_incorrectly"]).any()
-
-
-def test_each_label_has_its_own_line_and_words():
-    frame = np.zeros((300, 400, 3), np.uint8)
-    pictures = [
-        draw(frame, [Detection((100, 80, 200, 180), label, 0.8, 0.9)], CLASSES) for label in (*CLASSES, "unsure")
-    ]
-    on_the_line = [
-        (picture[90:250, 100].sum(axis=1) > 0) & (picture[90:250, 100].min(axis=1) < 200) for picture in pictures
-    ]
-    assert on_the_line[0].all() and 0.3 < on_the_line[1].mean() < 0.9 and on_the_line[2].mean() < 0.9
-    assert caption(Detection((0, 0, 1, 1), "with_mask", 1.0, 0.9)) == "with mask 99%"
-    assert caption(Detection((0, 0, 1, 1), "unsure", 0.6, 0.9)) == "unsure"
 
 
 def test_first_frame_comes_soon(clip, quick_run, tmp_path):

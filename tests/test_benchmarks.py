@@ -134,6 +134,17 @@ def test_the_page_of_results_has_the_latest_tables(load):
     assert report.training_table(json.loads((RESULTS / "training.json").read_text())) in page
 
 
+def test_a_hidden_face_is_one_whose_middle_has_changed(load, tmp_path):
+    script = load("labels")
+    photo = np.zeros((100, 100, 3), np.uint8)
+    marked = photo.copy()
+    marked[10:60, 10:20] = 255  # a tenth of the face at the left edge, and a tenth more
+    assert script.changed_shares(photo, marked, [(10, 10, 50, 50), (60, 60, 30, 30)]) == [pytest.approx(1 / 8), 0]
+    lines = ["path,label,x,y,width,height", "a.jpg,mask,0,0,9,9", "b.jpg,mask,0,0,9,9", "b.jpg,mask,9,0,9,9"]
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    assert script.crowded_photos(tmp_path, 1) == [tmp_path / "b.jpg"]
+
+
 def test_growth_is_a_slope(load, tmp_path, monkeypatch):
     growth = load("growth")
     assert growth.slope([1, 2, 4], [3, 6, 12]) == pytest.approx(1)

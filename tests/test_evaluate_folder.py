@@ -68,7 +68,7 @@ def classifier(monkeypatch):
     """The classifier that `evaluate_folder` loads for any model name. Tests may change its `config`."""
     classifier = BlueIsMask()
     classifier.config = dict(CONFIG)
-    monkeypatch.setattr(module, "load_classifier", lambda model: (classifier, classifier.config))
+    monkeypatch.setattr(module, "load_classifier", lambda model, **_: (classifier, classifier.config))
     return classifier
 
 

@@ -180,7 +180,7 @@ def test_recall_on_photos_from_the_street(shared, request):
     """Nine in ten faces of 40 pixels and more, with YuNet and without; the recipe's net finds fewer."""
     import pandas as pd
 
-    from maskdet_utils.boxes import iou_matrix
+    from maskdet_utils.evaluate.matching import iou_matrix
 
     folder = shared / "datasets" / "wild-dev"
     truth = pd.read_csv(folder / "boxes.csv")

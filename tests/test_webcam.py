@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class OneFace:
     """A stand-in for `MaskDetector` that finds one bare face in the middle of every frame."""
 
-    classes = ["with_mask", "without_mask"]
+    classes, mask_class = ["with_mask", "without_mask"], "with_mask"
     threshold = 0.5
     milliseconds = {"faces": 1.0, "classifier": 2.0, "whole": 3.0}
     pause = 0.0
@@ -76,6 +76,16 @@ def test_a_frame_is_answered_with_boxes_as_fractions(panel, jpeg):
     assert set(answer["milliseconds"]) == {"decoding", "faces", "classifier", "whole"}
     assert pictures == [], "no picture travels back"
     json.dumps(answer)
+
+
+def test_the_style_of_a_face_follows_the_meaning_of_its_class(jpeg):
+    detector = OneFace()
+    panel = webcam.CameraPanel(detector=detector)
+    assert panel.threshold_of == "mask" and panel.handle_frame(jpeg)["faces"][0]["style"] == 1
+    detector.mask_class = None
+    panel = webcam.CameraPanel(detector=detector)
+    assert panel.threshold_of == "with_mask" and panel.handle_frame(jpeg)["faces"][0]["style"] == 4
+    panel.close()
 
 
 def test_no_frame_in_the_saved_state(panel, jpeg):

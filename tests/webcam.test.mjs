@@ -8,7 +8,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 // Loaded from its text, as the notebook does. (An import of the file would depend on how Node treats .js files.)
 const source = readFileSync(new URL("../maskdet_utils/live/webcam.js", import.meta.url), "utf8");
-const { default: widget, describe, drawFaces, explain } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { default: widget, describe, drawFaces, explain, newMemory, placeLabels } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const FACE = { box: [0.1, 0.2, 0.3, 0.4], style: 0, words: "with mask", label: "with_mask", probability: 0.981 };
 
@@ -309,17 +309,59 @@ test("a snapshot stays on the page", async () => {
 test("a mirrored picture has its boxes on the other side, and readable text", () => {
   const target = new Element("canvas");
   drawFaces(target.getContext(), [FACE], 100, 100, true);
-  assert.equal(Math.round(target.drawn.find(([name]) => name === "strokeRect")[1]), 60);
+  const left = target.drawn.find(([name]) => name === "strokeRect")[1];
+  assert.ok(left > 54 && left <= 60, `the box's line is just left of the face: ${left}`);
   assert.ok(!target.drawn.some(([name]) => name === "setTransform"));
 });
 
 test("each class has its own line style", () => {
-  const dashes = [0, 1, "unsure"].map((style) => {
+  const dashes = [0, 1, 2, "unsure"].map((style) => {
     const target = new Element("canvas");
     drawFaces(target.getContext(), [{ ...FACE, style }], 100, 100, false);
     return JSON.stringify(target.drawn.filter(([name]) => name === "setLineDash").at(-1));
   });
-  assert.equal(new Set(dashes).size, 3);
+  assert.equal(new Set(dashes).size, 4);
+});
+
+/** The texts that are drawn on a picture with these faces. */
+function written(faces, width, height, memory = newMemory()) {
+  const target = new Element("canvas");
+  drawFaces(target.getContext(), faces, width, height, false, memory);
+  return target.drawn.filter(([name]) => name === "fillText").map(([, text]) => text);
+}
+
+test("a crowd gets signs, and the legend explains each of them once", () => {
+  const wall = Array.from({ length: 48 }, (_, number) => ({ ...FACE, style: number % 2, words: ["with mask", "without mask"][number % 2],
+    box: [(number % 8) / 8, Math.floor(number / 8) / 6, 1 / 8, 1 / 6] }));
+  const texts = written(wall, 320, 240);
+  assert.equal(texts.filter((text) => text === "✓").length, 25);
+  assert.equal(texts.filter((text) => text === "✗").length, 25);
+  assert.deepEqual(texts.filter((text) => text.length > 1).sort(), ["with mask", "without mask"]);
+  assert.deepEqual(written([FACE], 640, 480), ["with mask 98%"]);
+});
+
+test("classes without a meaning have styles and a slider of their own", () => {
+  assert.deepEqual(written([{ ...FACE, style: 4, words: "dog" }], 640, 480), ["dog 98%"]);
+  open({ threshold_of: "cat" });
+  const words = [];
+  panel.root.find((element) => element.tag === "label" && words.push(element.textContent) && false);
+  assert.ok(words.includes("Threshold of “cat”"), words);
+});
+
+test("a label keeps its place in a video while that is free", () => {
+  const measure = (text, letter) => [7 * text.length, Math.floor(1.8 * letter)];
+  const boxes = [[240, 200, 60, 70]];
+  const [first] = placeLabels(boxes, ["with mask 98%"], [640, 400], [undefined], measure);
+  const [pushed] = placeLabels([...boxes, [240, 130, 60, 60]], ["with mask 98%", "unsure"], [640, 400], [first, undefined], measure);
+  assert.notEqual(pushed.place, first.place);
+  const [stays] = placeLabels(boxes, ["with mask 98%"], [640, 400], [pushed], measure);
+  assert.equal(stays.place, pushed.place);
+});
+
+test("a picture larger than the screen has labels that can be read on the screen", () => {
+  const target = new Element("canvas");
+  drawFaces(target.getContext(), [FACE], 6400, 4800, false);
+  assert.deepEqual(target.drawn.find(([name]) => name === "scale"), ["scale", 10, 10]);
 });
 
 test("faces in words", () => {

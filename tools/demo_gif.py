@@ -6,10 +6,11 @@ from pathlib import Path
 
 import cv2
 
-from maskdet_utils.classifier import default_run
+from maskdet_utils.cli import default_run
 from maskdet_utils.detector import MaskDetector
-from maskdet_utils.drawing import FONT, draw
+from maskdet_utils.drawing import FONT
 from maskdet_utils.live.clips import CREDIT, cast_actors, play
+from maskdet_utils.live.labels import Labels
 from maskdet_utils.live.output import write_clip
 
 SIZE = 480, 270
@@ -35,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     frames = (frame for frame, _ in play(actors, COUNT, width, height))
     if options.output.lower().endswith(".gif"):
         detector = MaskDetector.load(Path(options.run).resolve() if options.run else default_run())
-        frames = (draw(frame, detector.track(frame), detector.classes) for frame in frames)
+        labels = Labels(detector.classes, detector.mask_class)
+        frames = (labels.draw(frame, detector.track(frame)) for frame in frames)
         place, gray = (6, height - 7), (60, 60, 60)
         frames = (cv2.putText(frame, CREDIT, place, FONT, 0.35, gray, 1, cv2.LINE_AA) for frame in frames)
     print(write_clip(options.output, frames, RATE))

@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from .. import datasets, faces
-from ..boxes import clip_box, crop_face, match
+from ..boxes import clip_box, crop_face
 from ..classifier import at_threshold, load_classifier
 from ..datasets import WORN_WRONG, DataError
 from ..detector import MaskDetector
 from ..photos import PhotoError, find_photos, fit_to_input, letterbox, read_ahead, read_photo
 from . import subgroups
+from .matching import match
 from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
 
 BOXES_FILE = "boxes.csv"
@@ -57,7 +58,16 @@ class Predictions:
 
 
 def evaluate_folder(
-    model, folder, *, detect=False, groups=None, margin=0.25, turn=False, boxes=None, face_detector="careful"
+    model,
+    folder,
+    *,
+    detect=False,
+    groups=None,
+    margin=0.25,
+    turn=False,
+    boxes=None,
+    face_detector="careful",
+    mask_class=None,
 ) -> dict:
     """Evaluate a classifier on a folder of photos.
 
@@ -70,6 +80,7 @@ def evaluate_folder(
         turn: For crops, see `predict_crops`.
         boxes: For whole photos, see `predict_photos`.
         face_detector: For whole photos, a name (see `faces.face_detector`) or an object with the method `detect`.
+        mask_class: The class that means "mask", see `classifier.load_classifier`.
 
     Returns:
         The report of `metrics.metrics_report`, together with `schema_version`, `model`, `folder`, `mode` ("crops",
@@ -81,7 +92,7 @@ def evaluate_folder(
     """
     start = time.perf_counter()
     model, folder = Path(model).resolve(), Path(folder)
-    classifier, config = load_classifier(model)
+    classifier, config = load_classifier(model, mask_class=mask_class)
     if detect:
         finder = faces.face_detector(face_detector) if isinstance(face_detector, str) else face_detector
         detector = MaskDetector(

@@ -1,6 +1,6 @@
 """Mark the faces in photos, videos, and streams: the work of `maskdet annotate`.
 
-open_source ──► frames ──► MaskDetector ──► draw ──► open_sink
+open_source ──► frames ──► MaskDetector ──► Labels ──► open_sink
                                 └──► JSON
 """
 
@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from ..detector import MaskDetector
-from ..drawing import draw
+from .labels import Labels
 from .output import open_sink
 from .video import Source, VideoError, open_source
 
@@ -71,7 +71,9 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
                 continue
             detections = detect(frame)
             if sink:
-                sink.write(draw(frame, detections, detector.classes), photo)
+                if source.kind == "photos" or not frames:  # otherwise, the last frame's labels matter
+                    labels = Labels(detector.classes, detector.mask_class)
+                sink.write(labels.draw(frame, detections), photo)
             if boxes_to:
                 _write_boxes(boxes_to, frames, photo, source, detections)
             frames, faces = frames + 1, faces + len(detections)

@@ -80,6 +80,7 @@ class CameraPanel(anywidget.AnyWidget):
     face_detectors = traitlets.List(traitlets.Unicode(), FACE_DETECTORS).tag(sync=True)
     face_detector = traitlets.Enum(FACE_DETECTORS, "auto").tag(sync=True)
     threshold = traitlets.Float(0.5, min=0.01, max=0.99).tag(sync=True)
+    threshold_of = traitlets.Unicode("mask").tag(sync=True)  # what it is about: "mask", or the name of the first class
     mirror = traitlets.Bool(True).tag(sync=True)
     idle_seconds = traitlets.Int(120, min=1).tag(sync=True)  # the camera goes off after this long without a face
     status = traitlets.Unicode("stopped").tag(sync=True)  # set by the browser
@@ -92,6 +93,7 @@ class CameraPanel(anywidget.AnyWidget):
         self.detector.detect(np.zeros((360, 480, 3), np.uint8))  # slow at first: warm up in the main thread
         super().__init__(source=source, face_detector=face_detector, threshold=self.detector.threshold)
         self.on_msg(self._receive)
+        self.threshold_of = "mask" if self.detector.mask_class else self.detector.classes[0]
         self.observe(self._change_face_detector, names=["face_detector"])
 
     def __repr__(self) -> str:
@@ -106,7 +108,8 @@ class CameraPanel(anywidget.AnyWidget):
 
         Returns:
             `{"faces": [...], "milliseconds": {...}}`. A face has `box` (left, top, width, height as fractions of the
-            picture), `label`, `words`, `style` (0, 1, 2, or "unsure"), and `probability`. For a picture that cannot be
+            picture), `label`, `words`, `style` (a number in `drawing.STYLES` and `drawing.NEUTRAL_STYLES`, or "unsure"),
+            `probability`, and `track`. For a picture that cannot be
             read it is `{"error": sentence}`.
         """
         start = time.perf_counter()
@@ -131,13 +134,14 @@ class CameraPanel(anywidget.AnyWidget):
     def _describe(self, face, shape) -> dict:
         height, width = shape[:2]
         x, y, face_width, face_height = face.box
-        classes = self.detector.classes
+        classes, first_style = self.detector.classes, 0 if self.detector.mask_class else 3
         return {
             "box": [x / width, y / height, face_width / width, face_height / height],
             "label": face.label,
             "words": face.label.replace("_", " "),
-            "style": classes.index(face.label) if face.label in classes else "unsure",
+            "style": first_style + classes.index(face.label) if face.label in classes else "unsure",
             "probability": round(face.probability, 3),
+            "track": face.track,
         }
 
     def _receive(self, _widget, message, buffers) -> None:
