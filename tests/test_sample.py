@@ -187,7 +187,9 @@ def test_forehead_hair_and_neck_have_the_colors_of_the_face_and_the_background_h
     )
     apart = {"forehead": [], "crown": [], "neck": [], "background": []}
     for seed in range(20):
-        lab = cv2.cvtColor(sample.color(photo, points, np.random.default_rng(seed)) / np.float32(255), cv2.COLOR_RGB2LAB)
+        lab = cv2.cvtColor(
+            sample.color(photo, points, np.random.default_rng(seed)) / np.float32(255), cv2.COLOR_RGB2LAB
+        )
         cheek = lab[tuple(points[50, 1::-1].astype(int))][1:]
         for name, point in (("forehead", forehead), ("crown", crown), ("neck", neck), ("background", (3, 3))):
             x, y = np.clip(np.int32(point), 0, (photo.shape[1] - 1, photo.shape[0] - 1))
