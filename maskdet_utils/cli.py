@@ -151,6 +151,12 @@ def _add_evaluate(commands) -> None:
         action="store_true",
         help="also give scores by how far the head is turned (takes several times as long)",
     )
+    _add_options_for_whole_photos(command)
+    command.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    command.set_defaults(command=_evaluate)
+
+
+def _add_options_for_whole_photos(command) -> None:
     command.add_argument(
         "--detect",
         action="store_true",
@@ -168,8 +174,13 @@ def _add_evaluate(commands) -> None:
         metavar="DETECTOR",
         help="with --detect: the face detector; see maskdet annotate --help (default: careful)",
     )
-    command.add_argument("--json", action="store_true", help="print everything as one JSON document")
-    command.set_defaults(command=_evaluate)
+    command.add_argument(
+        "--min-overlap",
+        type=float,
+        default=0.5,
+        metavar="FRACTION",
+        help="with marked faces: how much of the area of a found and a marked box together they must share (default: 0.5)",
+    )
 
 
 def _add_annotate(commands) -> None:
@@ -300,6 +311,9 @@ def _evaluate(options) -> int:
     if not 0 <= options.margin <= 2:
         print("maskdet: --margin must be a fraction of the face's box, from 0 to 2.", file=sys.stderr)
         return 2
+    if not 0 < options.min_overlap <= 1:
+        print("maskdet: --min-overlap must be a fraction above 0, at most 1.", file=sys.stderr)
+        return 2
     model = options.model or default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the report
         report = evaluate_folder(
@@ -311,6 +325,7 @@ def _evaluate(options) -> int:
             turn=options.turn,
             boxes=options.boxes,
             face_detector=options.faces,
+            min_overlap=options.min_overlap,
         )
     print(json.dumps(report, indent=1) if options.json else as_text(report))
     return 0
