@@ -29,9 +29,9 @@ import numpy as np
 
 from maskdet_utils import faces
 from maskdet_utils.assets import AssetError
-from maskdet_utils.boxes import iou_matrix
 from maskdet_utils.classifier import RELEASED
 from maskdet_utils.detector import MaskDetector
+from maskdet_utils.evaluate.matching import iou_matrix
 from maskdet_utils.live import clips
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import read_photo
@@ -84,8 +84,7 @@ class BareNetworks:
             self.run = lambda: self.net.net.detect(small)
         else:
             canvas = np.zeros((*(-(-side // 32) * 32 for side in small.shape[:2]), 3), np.uint8)
-            net, blob = self.net.net_for(canvas.shape), cv2.dnn.blobFromImage(canvas)
-            self.run = lambda: (net.setInput(blob), net.forward(self.net.outputs))
+            self.run = lambda: self.net.run(canvas)
 
     def step(self, _):
         self.run()

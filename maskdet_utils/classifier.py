@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from .environment import quiet_stderr
-from .paths import resolve
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 
@@ -20,21 +19,6 @@ RELEASED = Path(__file__).parent / "released"  # comes with the package, see doc
 
 class ClassifierError(RuntimeError):
     """A run folder does not hold a usable classifier. The message says what is wrong with it."""
-
-
-DEFAULT_RUNS = ("runs/default", "runs/lab")
-
-
-def default_run() -> Path:
-    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
-    for name in DEFAULT_RUNS:
-        try:
-            folder = resolve(name)
-        except FileNotFoundError:  # installed without the repository
-            break
-        if (folder / CLASSIFIER).is_file():
-            return folder
-    return RELEASED
 
 
 def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:

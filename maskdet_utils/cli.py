@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import sys
+from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -265,8 +266,6 @@ def _pipeline(options) -> int:
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
-        from pathlib import Path
-
         # The user's path is relative to the current folder, and the notebooks run in another one.
         is_built_in = options.dataset in ("sample", "public")
         overrides["dataset"] = options.dataset if is_built_in else str(Path(options.dataset).resolve())
@@ -301,7 +300,6 @@ def _synthesize(options) -> int:
 
 
 def _evaluate(options) -> int:
-    from .classifier import default_run
     from .evaluate.folder import evaluate_folder
     from .evaluate.text import as_text
 
@@ -332,9 +330,6 @@ def _evaluate(options) -> int:
 
 
 def _annotate(options) -> int:
-    from pathlib import Path
-
-    from .classifier import default_run
     from .detector import MaskDetector
     from .live.annotate import annotate
     from .photos import SUFFIXES
@@ -356,3 +351,18 @@ def _annotate(options) -> int:
     if done["interrupted"]:
         print("Interrupted: the output ends here.", file=sys.stderr)
     return 1 if done["interrupted"] else 0
+
+
+def default_run() -> Path:
+    """Return the folder of the classifier to use by default: your latest run, or the released classifier."""
+    from .classifier import CLASSIFIER, RELEASED
+    from .paths import resolve
+
+    for name in ("runs/default", "runs/lab"):
+        try:
+            folder = resolve(name)
+        except FileNotFoundError:  # installed without the repository
+            break
+        if (folder / CLASSIFIER).is_file():
+            return folder
+    return RELEASED

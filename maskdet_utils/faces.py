@@ -55,14 +55,18 @@ class CenterFace:
 
     name = "CenterFace"
     stride = 4  # the network's output maps have one cell for each 4×4 pixels of its input
-    outputs = ["537", "538", "539", "540"]  # heat map, log size, offset, landmarks
 
     def __init__(self, side: int = 416, min_score: float = 0.5, max_overlap: float = 0.3, square: bool = True):
+        import onnxruntime
+
         if side % 32:
             raise ValueError(f"side must be a multiple of 32, not {side}")
         self.side, self.min_score, self.max_overlap, self.square = side, min_score, max_overlap, square
-        self.path = str(assets.fetch("centerface"))
-        self.nets: dict = {}  # one network per input shape; there are few, because sides are multiples of 32
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 2  # as many as the classifier
+        options.log_severity_level = 3  # only errors: the official file has numbers that nothing uses
+        path = str(assets.centerface_any_size())
+        self.network = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """Find the faces in an RGB uint8 frame (height, width, 3). The list is empty if there are none."""
@@ -75,20 +79,16 @@ class CenterFace:
         if not self.square:
             height, width = (-(-side * self.side // max(frame.shape[:2]) // 32) * 32 for side in frame.shape[:2])
             canvas = canvas[:height, :width]
-        net = self.net_for(canvas.shape)
-        net.setInput(cv2.dnn.blobFromImage(canvas))
-        boxes, scores, landmarks = self.decode(*net.forward(self.outputs))
+        boxes, scores, landmarks = self.decode(*self.run(canvas))
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.min_score, self.max_overlap)
         return [
             Face(tuple((boxes[i] / scale).tolist()), float(scores[i]), landmarks[i] / scale)
             for i in np.asarray(kept, int).ravel()
         ]
 
-    def net_for(self, shape: tuple[int, int]) -> cv2.dnn.Net:
-        """Return the network for inputs of this shape. OpenCV's networks fail on inputs of a second shape."""
-        if shape not in self.nets:
-            self.nets[shape] = cv2.dnn.readNetFromONNX(self.path)
-        return self.nets[shape]
+    def run(self, canvas: np.ndarray) -> list[np.ndarray]:
+        """Run the network on an RGB uint8 canvas whose sides are multiples of 32, and return its maps (see `decode`)."""
+        return self.network.run(None, {"input.1": cv2.dnn.blobFromImage(canvas)})
 
     def decode(
         self, heat: np.ndarray, log_size: np.ndarray, offset: np.ndarray, points: np.ndarray

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, LiteClassifier, default_run
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, LiteClassifier
+from maskdet_utils.cli import default_run
 from maskdet_utils.detector import Detection, MaskDetector
 from maskdet_utils.drawing import STYLES, caption, draw
 from maskdet_utils.live import clips, output
@@ -173,7 +174,7 @@ def test_wrong_usage_is_explained_in_a_sentence(tmp_path, quick_run):
 
 
 def test_without_any_run_the_released_classifier_is_used(tmp_path, monkeypatch):
-    monkeypatch.setattr("maskdet_utils.classifier.resolve", lambda name: tmp_path / name)
+    monkeypatch.setattr("maskdet_utils.paths.resolve", lambda name: tmp_path / name)
     assert default_run() == RELEASED
     (tmp_path / "runs" / "lab").mkdir(parents=True)
     (tmp_path / "runs" / "lab" / CLASSIFIER).touch()

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from maskdet_utils import boxes
-from maskdet_utils.evaluate import metrics
+from maskdet_utils.evaluate import matching, metrics
 
 CLASSES = ["with_mask", "without_mask"]
 MASKED, BARE, WRONG = (0, 0, 40, 40), (100, 0, 40, 40), (200, 0, 40, 40)
@@ -17,20 +16,20 @@ def count(found, found_labels, marked, marked_labels, smallest=0):
 def test_each_found_face_is_matched_to_its_box_and_no_box_is_used_twice():
     marked = np.array([MASKED, BARE])
     found = np.array([(104, 2, 40, 40), (500, 0, 40, 40), (2, 0, 40, 40), (6, 0, 40, 40)])
-    assert boxes.match(found, marked).tolist() == [1, -1, 0, -1]
-    assert boxes.match(found[:0], marked).tolist() == [] and boxes.match(found, marked[:0]).tolist() == [-1] * 4
+    assert matching.match(found, marked).tolist() == [1, -1, 0, -1]
+    assert matching.match(found[:0], marked).tolist() == [] and matching.match(found, marked[:0]).tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize(("shift", "partner"), [(13, 0), (14, -1)])
 def test_a_pair_overlaps_by_at_least_half(shift, partner):
     # 27 of 53 columns overlap (0.51), or 26 of 54 (0.48).
-    assert boxes.match(np.array([(shift, 0, 40, 40)]), np.array([MASKED])).tolist() == [partner]
+    assert matching.match(np.array([(shift, 0, 40, 40)]), np.array([MASKED])).tolist() == [partner]
 
 
 def test_the_better_of_two_ways_to_pair_up_is_chosen():
     marked = np.array([(0, 0, 40, 40), (10, 0, 40, 40)])
     found = np.array([(8, 0, 40, 40), (17, 0, 40, 40)])
-    assert boxes.match(found, marked).tolist() == [0, 1]
+    assert matching.match(found, marked).tolist() == [0, 1]
 
 
 def test_correct_found_and_marked_faces_are_counted():

@@ -58,6 +58,15 @@ def test_a_photo_without_a_face_gives_an_empty_list(detector):
     assert detector.detect(np.zeros((60, 80, 3), np.uint8)) == []
 
 
+def test_the_rewritten_network_gives_the_same_maps_as_the_official_file(photos, detector):
+    for canvas in (cv2.resize(photos[0], (96, 128)), cv2.resize(np.hstack(photos[:2]), (224, 160))):
+        official = cv2.dnn.readNetFromONNX(str(assets.fetch("centerface")))
+        official.setInput(cv2.dnn.blobFromImage(canvas))
+        expected = official.forward(["537", "538", "539", "540"])
+        for ours, theirs in zip(detector.run(canvas), expected, strict=True):
+            assert ours.shape == theirs.shape and ours == pytest.approx(theirs, abs=1e-3)
+
+
 def test_a_side_the_network_cannot_take_is_refused():
     with pytest.raises(ValueError, match="multiple of 32"):
         CenterFace(side=400)
@@ -180,7 +189,7 @@ def test_recall_on_photos_from_the_street(shared, request):
     """Nine in ten faces of 40 pixels and more, with YuNet and without; the recipe's net finds fewer."""
     import pandas as pd
 
-    from maskdet_utils.boxes import iou_matrix
+    from maskdet_utils.evaluate.matching import iou_matrix
 
     folder = shared / "datasets" / "wild-dev"
     truth = pd.read_csv(folder / "boxes.csv")

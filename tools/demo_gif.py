@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from maskdet_utils.classifier import default_run
+from maskdet_utils.cli import default_run
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.drawing import FONT, draw
 from maskdet_utils.live.clips import CREDIT, cast_actors, play

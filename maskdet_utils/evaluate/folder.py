@@ -15,12 +15,13 @@ import numpy as np
 import pandas as pd
 
 from .. import datasets, faces
-from ..boxes import MIN_IOU, clip_box, crop_face, match
+from ..boxes import clip_box, crop_face
 from ..classifier import at_threshold, load_classifier
 from ..datasets import WORN_WRONG, DataError
 from ..detector import MaskDetector
 from ..photos import PhotoError, find_photos, fit_to_input, letterbox, read_ahead, read_photo
 from . import subgroups
+from .matching import MIN_IOU, match
 from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
 
 BOXES_FILE = "boxes.csv"

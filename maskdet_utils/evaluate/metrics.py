@@ -5,11 +5,11 @@ from functools import partial
 import numpy as np
 
 from .. import evaluation
-from ..boxes import MIN_IOU, iou_matrix, match
 from ..classifier import at_threshold
 from ..datasets import WORN_WRONG
 from . import subgroups
 from .calibration import expected_calibration_error
+from .matching import MIN_IOU, iou_matrix, match
 
 SIZES = (24, 48)  # pixels; the report also scores only the faces whose shorter side is at least this long
 SMALLEST_BOXES = (0, 20)  # pixels of the shorter side; ground-truth boxes are scored with and without tiny ones
