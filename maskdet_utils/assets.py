@@ -198,10 +198,9 @@ def centerface_any_size() -> Path:
     name, checksum = CENTERFACE_ANY_SIZE
     target = cache_folder() / name
     if not (target.is_file() and digest(target) == checksum):
-        content = _with_any_size(fetch("centerface"))
-        if hashlib.sha256(content).hexdigest() != checksum:
+        write_file(target, _with_any_size(fetch("centerface")))
+        if digest(target) != checksum:
             raise AssetError(f"{name} was not rewritten correctly. Install the version of onnx in requirements.lock.")
-        write_file(target, content)
     return target
 
 
@@ -378,25 +377,17 @@ def download(url: str, target: str | Path, timeout: float = CONNECT_TIMEOUT, res
 
 def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
     """Check a newly fetched file, then move it to the cache in one step."""
-    handle, name = tempfile.mkstemp(dir=cache_folder(), prefix=asset.file_name + ".")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        if asset.is_weights:
-            try:
-                _copy_weights(source, temporary)
-            except (OSError, KeyError):  # not HDF5: the checksum below will be wrong
-                shutil.copyfile(source, temporary)
-        else:
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=asset.file_name + ".") as folder:
+        temporary = Path(folder) / asset.file_name
+        try:
+            (_copy_weights if asset.is_weights else shutil.copyfile)(source, temporary)
+        except (OSError, KeyError):  # weights that are not HDF5: the checksum below will be wrong
             shutil.copyfile(source, temporary)
         if not _matches(temporary, asset):
             tried.append(f"{asset.file_name}: refused the fetched file because its checksum is wrong")
             return False
-        temporary.chmod(0o644)  # mkstemp's 0600 would lock other users out of a shared cache
         os.replace(temporary, cache_folder() / asset.file_name)
         return True
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _weight_arrays(path: str | Path):
