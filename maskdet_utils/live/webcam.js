@@ -42,6 +42,11 @@ export function describe(faces) {
   return `${faces.length} face${faces.length > 1 ? "s" : ""}: ${faces.map((face) => face.words).join(", ")}.`;
 }
 
+/** Say how often the kernel looks for small faces, and how long a new one waits for its label at most. */
+export function describeLooks({ look }) {
+  return look ? [`full look at 1 of ${look[0]} frames (small new faces wait up to ${(look[0] * look[1]).toFixed(1)} s)`] : [];
+}
+
 /** Draw a box and a label on each face. A box is [left, top, width, height] as fractions of the picture. */
 export function drawFaces(context, faces, width, height, mirrored) {
   const line = Math.max(2, width / 160);
@@ -220,7 +225,7 @@ function render({ model, el }) {
     if (description.textContent !== describe(faces)) description.textContent = describe(faces);
     const { period, ...stages } = means;
     const times = Object.entries(stages).map(([name, time]) => `${name} ${time.toFixed(1)} ms`);
-    timing.textContent = (period ? [`${Math.round(1000 / period)} frames/s`] : []).concat(times).join(" · ");
+    timing.textContent = (period ? [`${Math.round(1000 / period)} frames/s`] : []).concat(times, describeLooks(answer)).join(" · ");
     if (state === "running") next();
   }
 
