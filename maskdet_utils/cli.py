@@ -153,6 +153,12 @@ def _add_evaluate(commands) -> None:
         action="store_true",
         help="also give scores by how far the head is turned (takes several times as long)",
     )
+    _add_options_for_whole_photos(command)
+    command.add_argument("--json", action="store_true", help="print everything as one JSON document")
+    command.set_defaults(command=_evaluate)
+
+
+def _add_options_for_whole_photos(command) -> None:
     command.add_argument(
         "--detect",
         action="store_true",
@@ -170,8 +176,13 @@ def _add_evaluate(commands) -> None:
         metavar="DETECTOR",
         help="with --detect: the face detector; see maskdet annotate --help (default: careful)",
     )
-    command.add_argument("--json", action="store_true", help="print everything as one JSON document")
-    command.set_defaults(command=_evaluate)
+    command.add_argument(
+        "--min-overlap",
+        type=float,
+        default=0.5,
+        metavar="FRACTION",
+        help="with marked faces: how much of the area of a found and a marked box together they must share (default: 0.5)",
+    )
 
 
 def _add_annotate(commands) -> None:
@@ -200,15 +211,14 @@ def _add_annotate(commands) -> None:
         default="auto",
         metavar="DETECTOR",
         help="face detector: yunet, centerface, ssd, careful (slower, but finds more small faces), or auto, which uses "
-        "careful for photos and the best available detector for everything else (the default)",
+        "careful for photos; in a video, careful twice a second and the best available one in between (the default)",
     )
     command.add_argument(
         "--detect-every",
         type=int,
-        default=1,
         metavar="N",
         help="in a video, look for faces only in every N-th frame: faster, but a new face may be found up to N-1 "
-        "frames late",
+        "frames late (default: 2 with --faces auto, which also has a full look twice a second, else 1)",
     )
     command.add_argument("--json", action="store_true", help="print the boxes of each frame as one JSON document")
     command.set_defaults(command=_annotate)
@@ -253,7 +263,7 @@ def _fetch(options) -> int:
 def _pipeline(options) -> int:
     import yaml
 
-    from . import assets, evaluation, pipeline, public, runs, sample
+    from . import assets, evaluation, pipeline, public, run_page, runs, sample
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
@@ -270,7 +280,7 @@ def _pipeline(options) -> int:
     folder = pipeline.run_pipeline(options.profile, overrides)
     metrics = runs.read_metrics(folder)
     for scores, photos in ((metrics, "test photos as they are"), (metrics["degraded"], "the same photos degraded")):
-        people = evaluation.groups_text(scores["groups_without_error"], "groups")
+        people = run_page.groups_text(scores["groups_without_error"], "groups")
         print(f"{photos}: accuracy {evaluation.score_text(scores['accuracy'])}; {people}")
     print(f"{folder / 'index.html'}")
     return 0
@@ -300,6 +310,9 @@ def _evaluate(options) -> int:
     if not 0 <= options.margin <= 2:
         print("maskdet: --margin must be a fraction of the face's box, from 0 to 2.", file=sys.stderr)
         return 2
+    if not 0 < options.min_overlap <= 1:
+        print("maskdet: --min-overlap must be a fraction above 0, at most 1.", file=sys.stderr)
+        return 2
     model = options.model or default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for the report
         report = evaluate_folder(
@@ -312,6 +325,7 @@ def _evaluate(options) -> int:
             boxes=options.boxes,
             face_detector=options.faces,
             mask_class=options.mask_class,
+            min_overlap=options.min_overlap,
         )
     print(json.dumps(report, indent=1) if options.json else as_text(report))
     return 0
@@ -322,7 +336,7 @@ def _annotate(options) -> int:
     from .live.annotate import annotate
     from .photos import SUFFIXES
 
-    if options.detect_every < 1:
+    if options.detect_every is not None and options.detect_every < 1:
         print("maskdet: --detect-every must be a number of frames, at least 1.", file=sys.stderr)
         return 2
     path = Path(options.input)
@@ -332,10 +346,12 @@ def _annotate(options) -> int:
     model = Path(options.model).resolve() if options.model else default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
         detector = MaskDetector.load(model, faces, mask_class=options.mask_class)
-    detector.detect_every = options.detect_every
+    detector.detect_every = options.detect_every or detector.detect_every
     done = annotate(options.input, options.output, detector, sys.stdout if options.json else None)
     if done["output"]:
         print(f"{done['frames']} frames with {done['faces']} faces in {done['output']}", file=sys.stderr)
+    if done["looks"]:
+        print(done["looks"], file=sys.stderr)
     if done["interrupted"]:
         print("Interrupted: the output ends here.", file=sys.stderr)
     return 1 if done["interrupted"] else 0

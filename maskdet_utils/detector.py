@@ -17,7 +17,7 @@ from .boxes import clip_box, crop_face
 from .classifier import at_threshold, by_meaning, load_classifier
 from .paths import resolve
 from .photos import fit_to_input
-from .tracking import MASKED, Tracker
+from .tracking import MASKED, Track, Tracker
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,9 @@ class MaskDetector:
 
     Attributes:
         mask_class: None if nothing tells which class means "mask".
+        full_look: a slower face detector that finds more small faces, or None. `detect` uses it instead of
+            `face_detector`. `track` uses it for the first frame and then about twice a second (see
+            `Tracker.look_every`), and carries the faces that only it can find from one full look to the next.
         detect_every: `track` runs the face detector only in every `detect_every`-th frame. In between it assumes that
             faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
             `threshold`, and `unsure` at any time.
@@ -71,7 +74,7 @@ class MaskDetector:
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
         self.mask_class = by_meaning(classes, mask_class)[1]
         self.threshold, self.crop_margin = threshold, crop_margin
-        self.detect_every, self.unsure = 1, unsure
+        self.full_look, self.detect_every, self.unsure = None, 1, unsure
         self.milliseconds = {"faces": 0.0, "classifier": 0.0, "whole": 0.0}
         self._tracker = Tracker()
         self._lock = threading.Lock()
@@ -84,7 +87,7 @@ class MaskDetector:
             run_dir: a run folder or a classifier's file (see `load_classifier`), relative to the repository's root or
                 absolute.
             face_detector: a name (see `faces.face_detector`), or any object with a method
-                `detect(frame) -> list[Face]`.
+                `detect(frame) -> list[Face]`. "auto" also sets `full_look`, and `detect_every` to 2.
             threads: how many CPU threads the classifier may use.
             mask_class: the name of the class that means "mask", if names do not tell.
 
@@ -95,10 +98,24 @@ class MaskDetector:
             AssetError: the face detector's file is not available.
         """
         classifier, config = load_classifier(resolve(run_dir), threads, mask_class=mask_class)
-        if isinstance(face_detector, str):
-            face_detector = faces.face_detector(face_detector)
         settings = {name: config.get(name) for name in ("threshold", "crop_margin", "unsure", "mask_class")}
-        return cls(classifier, face_detector, config["classes"], **settings)
+        detector = cls(classifier, face_detector, config["classes"], **settings)
+        if isinstance(face_detector, str):
+            detector.choose_faces(face_detector)
+        return detector
+
+    def choose_faces(self, name: str) -> None:
+        """Change the face detector: "auto" for a quick one with full looks in between, or one for every frame.
+
+        Args:
+            name: see `faces.face_detector`.
+
+        Raises:
+            ValueError: no face detector has this name.
+            AssetError: the face detector's file is not available.
+        """
+        self.face_detector = faces.face_detector(name)
+        self.full_look, self.detect_every = (faces.face_detector("careful"), 2) if name == "auto" else (None, 1)
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
         """Find and classify the faces in one photo.
@@ -113,7 +130,7 @@ class MaskDetector:
             ValueError: `frame` is not such an array, or has no pixels.
         """
         with self._lock, self._timed():
-            boxes, scores = self._find(frame)
+            boxes, scores = self._find(frame, self.full_look or self.face_detector)
             probabilities, _ = self.classify(frame, boxes)
         detections = []
         for box, score, row in zip(boxes, scores, probabilities, strict=True):
@@ -144,50 +161,52 @@ class MaskDetector:
         tracker = tracker or self._tracker
         threshold = _log_odds(self.threshold)
         with self._lock, self._timed():
-            boxes, scores, tracks = self._follow(frame, tracker)
-            due = [(box, track) for box, track in zip(boxes, tracks, strict=True) if tracker.is_due(track)]
-            probabilities, crops = self.classify(frame, [box for box, _ in due])
-            for (_, track), row, crop in zip(due, probabilities.tolist(), crops, strict=True):
+            tracks = self._follow(frame, tracker)
+            due = [track for track in tracks if tracker.is_due(track)]
+            probabilities, crops = self.classify(frame, [track.box for track in due])
+            for track, row, crop in zip(due, probabilities.tolist(), crops, strict=True):
                 # The look of a mask worn incorrectly does not help to tell a covered mask from a bare face.
                 looks_bare = row[1] == max(row[1:])
                 tracker.weigh(track, _log_odds(row[0]) - threshold, crop if looks_bare else None, row[1:])
         detections = []
-        for box, score, track in zip(boxes, scores, tracks, strict=True):
+        for track in tracks:
             mask_probability = 1 / (1 + math.exp(-(track.log_odds + threshold)))
             likeliest = max(track.others)
             other_probability = (1 - mask_probability) * likeliest / sum(track.others)
             if track.label is None:
-                detections.append(
-                    Detection(box, "unsure", max(mask_probability, other_probability), score, track.number)
-                )
+                label, probability = "unsure", max(mask_probability, other_probability)
             elif track.label == MASKED:
-                detections.append(Detection(box, self.classes[0], mask_probability, score, track.number))
+                label, probability = self.classes[0], mask_probability
             else:
-                label = self.classes[1 + track.others.index(likeliest)]
-                detections.append(Detection(box, label, other_probability, score, track.number))
+                label, probability = self.classes[1 + track.others.index(likeliest)], other_probability
+            detections.append(Detection(track.box, label, probability, track.score, track.number))
         return detections
 
     def reset(self) -> None:
         """Forget the people of the video so far, because the next frame belongs to another video."""
         self._tracker = Tracker()
 
-    def _follow(self, frame, tracker: Tracker) -> tuple[list, list, list]:
-        """Return the box, the score, and the track of each face in the next frame of a video."""
-        if tracker.frame % self.detect_every == 0:
-            boxes, scores = self._find(frame)
-            return boxes, scores, tracker.follow(boxes, scores)
+    def _follow(self, frame, tracker: Tracker) -> list[Track]:
+        """Return the tracks of the faces in the next frame of a video."""
         _check(frame)
-        predicted = [(clip_box(track.box, frame.shape), track) for track in tracker.guess()]
-        tracks = [track for box, track in predicted if box]
-        for box, track in predicted:
-            track.box = box or track.box
-        return [track.box for track in tracks], [track.score for track in tracks], tracks
+        if self.full_look and tracker.frame >= tracker.next_look:
+            tracker.next_look = tracker.frame + tracker.look_every
+            tracks = tracker.follow(*self._find(frame, self.full_look), gap=tracker.look_every) + tracker.guess(
+                searched=True
+            )
+        elif tracker.frame % self.detect_every == 0:
+            tracks = tracker.follow(*self._find(frame, self.face_detector)) + tracker.guess(searched=True)
+        else:
+            tracks = tracker.guess()
+        for track in tracks:
+            track.box = clip_box(track.box, frame.shape) or track.box
+        return [track for track in tracks if clip_box(track.box, frame.shape)]
 
-    def _find(self, frame) -> tuple[list, list]:
+    def _find(self, frame, face_detector) -> tuple[list, list]:
         """Return the box (in whole pixels, inside the frame) and the score of each face."""
         _check(frame)
         start = time.perf_counter()
-        clipped = [(clip_box(face.box, frame.shape), face.score) for face in self.face_detector.detect(frame)]
+        clipped = [(clip_box(face.box, frame.shape), face.score) for face in face_detector.detect(frame)]
         self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
         return [box for box, _ in clipped if box], [score for box, score in clipped if box]
 

@@ -1,7 +1,5 @@
 """Measure how good a classifier is, and how sure we can be of that."""
 
-import math
-
 import numpy as np
 
 from .photos import fit_to_input, read_photo
@@ -147,23 +145,6 @@ def score_text(score: dict | None, digits: int = 3) -> str:
         return "–"
     interval = f" ({score['low']:.{digits}f}–{score['high']:.{digits}f})" if score["low"] is not None else ""
     return f"{score['value']:.{digits}f}{interval}"
-
-
-def groups_text(score: dict, name: str = "people") -> str:
-    """Format the result of `groups_without_error`, such as "no error in the photos of 8 of 8 people; …".
-
-    Args:
-        score: `{"value", "low", "high", "count", "of"}`.
-        name: what to call the groups.
-    """
-    low, high = (100 * score[end] for end in ("low", "high"))
-    text = f"no error in the photos of {score['count']} of {score['of']} {name}; with 95% confidence "
-    # Rounded outward, so that the interval is never narrower than it is.
-    return text + (
-        f"at least {math.floor(low)}% of {name} like these"
-        if score["count"] == score["of"]
-        else f"{math.floor(low)}% to {math.ceil(high)}% of {name} like these"
-    )
 
 
 def headline(truth, probabilities, groups, seed: int = 0) -> dict:

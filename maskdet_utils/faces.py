@@ -6,7 +6,7 @@ is RGB uint8 (height, width, 3). `face_detector` makes a detector from its name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -37,6 +37,11 @@ class Face:
 class CenterFace:
     """CenterFace (Xu et al., 2019, arXiv:1911.03599): each face is a peak in a heat map, and its size is read there.
 
+    The network sees a frame at `side` pixels, or larger if that would shrink it to less than `least_scale`. If that is
+    more than twice `side`, it sees the frame again at a quarter of that size, and so on: each copy shows the faces that
+    are too large for the one before. Copies of more than `tile` pixels are cut into tiles that overlap. A face that a
+    tile's edge cuts is left to the next tile or the next copy.
+
     Args:
         side: the side in pixels of the square that frames are fitted into, a multiple of 32. Small photos are enlarged
             to it.
@@ -44,7 +49,8 @@ class CenterFace:
         max_overlap: the largest intersection over union of two faces. If two boxes overlap more than this, the one
             with the higher score stays.
         square: whether the network sees the whole square. If not, the black padding is cut off and frames are shrunk
-            by a faster method, both for live use.
+            by a faster method.
+        least_scale: the smallest scale at which frames are seen: pixels of the network's input per pixel of the frame.
 
     Raises:
         ValueError: `side` is not a multiple of 32.
@@ -55,40 +61,81 @@ class CenterFace:
 
     name = "CenterFace"
     stride = 4  # the network's output maps have one cell for each 4×4 pixels of its input
-    outputs = ["537", "538", "539", "540"]  # heat map, log size, offset, landmarks
+    # In pixels of the input, multiples of 32. The next copy, a quarter as large, shows faces of 96 pixels and more.
+    tile, tile_overlap = 1280, 128
 
-    def __init__(self, side: int = 416, min_score: float = 0.5, max_overlap: float = 0.3, square: bool = True):
+    def __init__(self, side: int = 416, min_score=0.5, max_overlap=0.3, square: bool = True, least_scale=0.0):
+        import onnxruntime
+
         if side % 32:
             raise ValueError(f"side must be a multiple of 32, not {side}")
-        self.side, self.min_score, self.max_overlap, self.square = side, min_score, max_overlap, square
-        self.path = str(assets.fetch("centerface"))
-        self.nets: dict = {}  # one network per input shape; there are few, because sides are multiples of 32
+        self.side, self.min_score, self.max_overlap = side, min_score, max_overlap
+        self.square, self.least_scale = square, least_scale
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 2  # as many as the classifier
+        options.log_severity_level = 3  # only errors: the official file has numbers that nothing uses
+        # By default, its threads wait for the next photo in a loop that keeps the cores busy, also for everybody else.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        path = str(assets.centerface_any_size())
+        self.network = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def detect(self, frame: np.ndarray) -> list[Face]:
         """Find the faces in an RGB uint8 frame (height, width, 3). The list is empty if there are none."""
         # A face that fills the whole frame is too large for the network. If it finds none, show it the frame smaller.
-        return self.look(frame, 1.0) or self.look(frame, 0.5)
+        return self.look(frame, self.sides(frame)) or self.look(frame, [self.side], 0.5)
 
-    def look(self, frame: np.ndarray, filled: float) -> list[Face]:
-        """Run the network once on the frame, scaled so that it takes up the fraction `filled` of the input's side."""
-        canvas, scale = letterbox(frame, self.side, filled, fast=not self.square)
-        if not self.square:
-            height, width = (-(-side * self.side // max(frame.shape[:2]) // 32) * 32 for side in frame.shape[:2])
-            canvas = canvas[:height, :width]
-        net = self.net_for(canvas.shape)
-        net.setInput(cv2.dnn.blobFromImage(canvas))
-        boxes, scores, landmarks = self.decode(*net.forward(self.outputs))
+    def sides(self, frame: np.ndarray) -> list[int]:
+        """Return the longer sides of the copies of a frame that the network sees, in pixels."""
+        sides = [max(self.side, round(self.least_scale * max(frame.shape[:2])))]
+        while sides[-1] > 2 * self.side:
+            sides.append(max(self.side, sides[-1] // 4))
+        return [-(-side // 32) * 32 for side in sides]
+
+    def look(self, frame: np.ndarray, sides: Sequence[int], filled: float = 1.0) -> list[Face]:
+        """Run the network on copies of the frame.
+
+        Args:
+            frame: RGB uint8 (height, width, 3).
+            sides: of the squares that the frame is fitted into, in pixels.
+            filled: the fraction of a square's side that the frame takes up.
+        """
+        found = []
+        for side in sides:
+            canvas, scale = letterbox(frame, side, filled, fast=not self.square)
+            if not self.square:
+                height, width = (-(-max(1, round(length * scale)) // 32) * 32 for length in frame.shape[:2])
+                canvas = canvas[:height, :width]
+            found += self.search(canvas, scale)
+        boxes, scores, landmarks = (np.concatenate(parts) for parts in zip(*found, strict=True))
         kept = cv2.dnn.NMSBoxes(boxes.tolist(), scores.tolist(), self.min_score, self.max_overlap)
-        return [
-            Face(tuple((boxes[i] / scale).tolist()), float(scores[i]), landmarks[i] / scale)
-            for i in np.asarray(kept, int).ravel()
-        ]
+        return [Face(tuple(boxes[i].tolist()), float(scores[i]), landmarks[i]) for i in np.asarray(kept, int).ravel()]
 
-    def net_for(self, shape: tuple[int, int]) -> cv2.dnn.Net:
-        """Return the network for inputs of this shape. OpenCV's networks fail on inputs of a second shape."""
-        if shape not in self.nets:
-            self.nets[shape] = cv2.dnn.readNetFromONNX(self.path)
-        return self.nets[shape]
+    def search(self, canvas: np.ndarray, scale: float) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Run the network on a copy of a frame, tile by tile.
+
+        Args:
+            canvas: the copy, RGB uint8, with sides that are multiples of 32.
+            scale: pixels of the copy per pixel of the frame.
+
+        Yields:
+            For each tile what `decode` returns, but in pixels of the frame.
+        """
+        height, width = canvas.shape[:2]
+        step = self.tile - self.tile_overlap
+        for top in range(0, max(1, height - self.tile_overlap), step):
+            for left in range(0, max(1, width - self.tile_overlap), step):
+                tile = canvas[top : top + self.tile, left : left + self.tile]
+                boxes, scores, landmarks = self.decode(*self.run(tile))
+                start = np.array([left, top])
+                low = np.where(start > 0, self.stride, -np.inf)
+                high = np.where(start + self.tile < (width, height), self.tile - self.stride, np.inf)
+                is_whole = ((boxes[:, :2] > low) & (boxes[:, :2] + boxes[:, 2:] < high)).all(axis=1)
+                boxes[:, :2] += start
+                yield boxes[is_whole] / scale, scores[is_whole], (landmarks[is_whole] + start) / scale
+
+    def run(self, canvas: np.ndarray) -> list[np.ndarray]:
+        """Run the network on an RGB uint8 canvas whose sides are multiples of 32, and return its maps (see `decode`)."""
+        return self.network.run(None, {"input.1": cv2.dnn.blobFromImage(canvas)})
 
     def decode(
         self, heat: np.ndarray, log_size: np.ndarray, offset: np.ndarray, points: np.ndarray
@@ -190,7 +237,7 @@ DETECTORS: dict[str, Callable] = {
 _announced: set[str] = set()
 
 
-def face_detector(name: str = "auto") -> CenterFace | YuNet | OpenCvSsd:
+def face_detector(name: str = "auto"):
     """Make a face detector from its name.
 
     Args:
@@ -210,7 +257,7 @@ def face_detector(name: str = "auto") -> CenterFace | YuNet | OpenCvSsd:
     if name not in (*DETECTORS, "auto", "careful"):
         raise ValueError(f"No face detector is called {name!r}. Choose from: auto, careful, {', '.join(DETECTORS)}.")
     if name == "careful":
-        return CenterFace(side=640)
+        return CenterFace(side=480, square=False, least_scale=0.6)
     if name != "auto":
         return DETECTORS[name]()
     try:

@@ -211,11 +211,7 @@ def _downloaded(target: Path) -> Path:
         download(URL, mine, TIMEOUT, resume=True)
         os.replace(mine, target)
     except OSError as error:
-        kept = (
-            f"; {mine.stat().st_size / 1e6:.1f} MB are kept, and the next attempt will resume from there"
-            if mine.is_file()
-            else ""
-        )
+        kept = "" if not mine.is_file() else f"; {mine.stat().st_size / 1e6:.1f} MB are kept for the next attempt"
         if error.errno == errno.ENOSPC:
             raise AssetError(_disk_full(target.parent, str(error) + kept)) from None
         raise AssetError(_explain(str(error) + kept)) from None
@@ -228,14 +224,10 @@ def _downloaded(target: Path) -> Path:
 def _explain(problem: str) -> str:
     folder = os.environ.get("MASKDET_ASSET_DIR")
     looked = f"{folder} (MASKDET_ASSET_DIR): contains no {NAME}.zip" if folder else "MASKDET_ASSET_DIR: not set"
-    return "\n".join(
-        [
-            f"The public data set ({CREDIT}) could not be fetched. Tried:",
-            f"  - {looked}",
-            f"  - {URL}: {problem}",
-            f"To supply it yourself, download it on a machine with network access as {NAME}.zip. Put it in the",
-            "folder that MASKDET_ASSET_DIR names, or run: maskdet fetch public --from FILE (or --from the unpacked folder)",
-        ]
+    return (
+        f"The public data set ({CREDIT}) could not be fetched. Tried:\n  - {looked}\n  - {URL}: {problem}\n"
+        f"To supply it yourself, download it on a machine with network access as {NAME}.zip. Put it in the\n"
+        "folder that MASKDET_ASSET_DIR names, or run: maskdet fetch public --from FILE (or --from the unpacked folder)"
     )
 
 

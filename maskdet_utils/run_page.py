@@ -4,13 +4,13 @@ You can copy the run folder anywhere and open it without a network: the pages li
 scripts.
 """
 
+import math
 import re
 from html import escape
 from pathlib import Path
 
 from PIL import Image
 
-from .evaluation import groups_text
 from .paths import repository_root
 from .runs import FIGURES, read_metrics, write_text
 
@@ -212,3 +212,20 @@ def _footer(metrics: dict) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in metrics["versions"].items())
     memory = f" Peak memory: {metrics['peak_memory_mb']} MB." if "peak_memory_mb" in metrics else ""
     return f"<p><small>{escape(versions)}.{memory} All numbers: <a href='metrics.json'>metrics.json</a>.</small></p>"
+
+
+def groups_text(score: dict, name: str = "people") -> str:
+    """Format the result of `groups_without_error`, such as "no error in the photos of 8 of 8 people; …".
+
+    Args:
+        score: `{"value", "low", "high", "count", "of"}`.
+        name: what the groups are.
+    """
+    low, high = (100 * score[end] for end in ("low", "high"))
+    text = f"no error in the photos of {score['count']} of {score['of']} {name}; with 95% confidence "
+    # Rounded outward, so that the interval is never narrower than it is.
+    return text + (
+        f"at least {math.floor(low)}% of {name} like these"
+        if score["count"] == score["of"]
+        else f"{math.floor(low)}% to {math.ceil(high)}% of {name} like these"
+    )

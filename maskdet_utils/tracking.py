@@ -24,7 +24,9 @@ class Track:
         label: MASKED, BARE (any of the other classes), or None if unsure.
         others: the probabilities of the other classes, smoothed over time. With three classes, they show which one of
             the others it is.
-        missed: how many frames ago the face was last seen.
+        missed: how many searches ago the face was last seen.
+        gap: how many frames passed between the last two times the face was seen. For a new face, how many pass until a
+            search like the one that found it.
         agreed: how many classifications in a row supported the label.
         undecided: for how many frames in a row the log-odds supported neither class.
         covered: for how many frames in a row something seemed to be held in front of the mask.
@@ -40,6 +42,7 @@ class Track:
     label: int | None = None
     others: list[float] | None = None
     missed: int = 0
+    gap: int = 1
     agreed: int = 0
     undecided: int = 0
     covered: int = 0
@@ -63,7 +66,9 @@ class Tracker:
         undecided: after more than this many such frames in a row, a person loses the label.
         covered: for how many frames in a row something in front of a mask may look like a bare face.
         settled: after this many classifications in a row that support the label, every other frame is enough.
+        seconds: per frame, as far as known; that of a usual camera until somebody sets it.
         frame: how many frames there were so far.
+        next_look: the frame at which the next full look is due (see `detector.MaskDetector`).
         tracks: the people who are in sight now, or were in sight within the last `patience` frames.
 
     Introduced in notebook 06.
@@ -78,16 +83,27 @@ class Tracker:
     undecided: int = 30
     covered: int = 60
     settled: int = 8
+    seconds: float = 0.04
     frame: int = 0
+    next_look: int = 0
     tracks: list[Track] = field(default_factory=list)
     _count: int = 0
 
-    def follow(self, boxes, scores=None) -> list[Track]:
+    @property
+    def look_every(self) -> int:
+        """How many frames there are from one full look to the next: half a second, but at least five frames.
+
+        Where each frame takes long, five leave most of the time to the quick face detector.
+        """
+        return max(5, round(0.5 / self.seconds))
+
+    def follow(self, boxes, scores=None, gap: int = 1) -> list[Track]:
         """Match the faces of the next frame with the people of this video.
 
         Args:
             boxes: (x, y, width, height) of each face, in pixels.
             scores: the face detector's scores, or None for 1.0 each.
+            gap: how many frames pass until the next search that finds as much as this one.
 
         Returns:
             The track of each box, in the same order. A box that matches nobody starts a new track.
@@ -101,19 +117,27 @@ class Tracker:
             if track.seen:
                 frames = self.frame - track.seen[4]
                 track.motion = (box[0] - track.seen[0]) / frames, (box[1] - track.seen[1]) / frames
+            track.gap = frames if track.seen else gap
             track.box, track.score, track.missed, track.seen = tuple(box), score, 0, (*box, self.frame)
         self.tracks = [track for track in self.tracks if track.missed <= self.patience]
         return matches
 
-    def guess(self) -> list[Track]:
-        """Predict the next frame without looking at it: everybody in sight keeps moving as before."""
-        self.frame += 1
-        in_sight = [track for track in self.tracks if not track.missed]
-        for track in in_sight:
+    def guess(self, searched: bool = False) -> list[Track]:
+        """Predict who is in sight without having been found in this frame: they keep moving as before.
+
+        Args:
+            searched: False to go on to the next frame, where everybody is predicted, because nobody looked for faces.
+                True after `follow`, for those whom it did not get. They count as in sight for as long as they were out
+                of sight before: faces that are too small for a quick face detector, from one full look to the next.
+        """
+        self.frame += not searched
+        missing = [track for track in self.tracks if track.missed and self.frame - track.seen[4] < track.gap]
+        tracks = missing if searched else missing + [track for track in self.tracks if not track.missed]
+        for track in tracks:
             frames = self.frame - track.seen[4]
             x, y = (round(track.seen[axis] + frames * track.motion[axis]) for axis in (0, 1))
             track.box = (x, y, *track.seen[2:4])
-        return in_sight
+        return tracks
 
     def is_due(self, track: Track) -> bool:
         """Return whether this person should be classified now: with a settled label, only in every other frame.

@@ -116,10 +116,5 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
     after_pooling.compile(adam, loss="categorical_crossentropy", metrics=["accuracy"])
     stopping = [early_stopping(patience)] if validation is not None else []
     return after_pooling.fit(
-        *train,
-        validation_data=validation,
-        epochs=epochs,
-        batch_size=32,
-        verbose=0,
-        callbacks=[*stopping, *callbacks],
+        *train, validation_data=validation, epochs=epochs, batch_size=32, verbose=0, callbacks=[*stopping, *callbacks]
     )

@@ -264,3 +264,22 @@ def test_every_asset_is_verified_and_credited(run_maskdet):
         assert f"{assets.fetch(name)}" in done.stdout
         assert assets.digest(assets.fetch(name), asset.is_weights) == asset.sha256
     assert set(assets.ASSETS) - set(assets.needed()) == {"yunet"}
+
+
+def test_centerface_is_rewritten_once_and_again_only_if_the_result_is_damaged(tmp_path, monkeypatch):
+    (tmp_path / "centerface.onnx").write_bytes(assets.fetch("centerface").read_bytes())
+    monkeypatch.setenv("MASKDET_CACHE", str(tmp_path))
+    path = assets.centerface_any_size()
+    assert assets.digest(path) == assets.CENTERFACE_ANY_SIZE[1] != assets.ASSETS["centerface"].sha256
+    (tmp_path / "centerface.onnx").unlink()
+    monkeypatch.setattr(assets, "_with_any_size", None)
+    assert assets.centerface_any_size() == path, "nothing is fetched or rewritten a second time"
+    monkeypatch.undo()
+    monkeypatch.setenv("MASKDET_CACHE", str(tmp_path))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    assert assets.centerface_any_size().read_bytes() == content
+    path.unlink()
+    monkeypatch.setattr(assets, "_with_any_size", lambda network: content[:-1])
+    with pytest.raises(AssetError, match="Install the version of onnx"):
+        assets.centerface_any_size()

@@ -188,3 +188,15 @@ def test_8_bits_cost_at_most_half_a_percentage_point():
     assert rows["int8"]["street"]["24"]["value"] == pytest.approx(
         released["24"]["balanced_accuracy"]["value"], abs=0.002
     )
+
+
+def test_small_faces_are_pasted_at_their_size_and_counted_by_their_centers(load):
+    reach = load("reach")
+    photo, marked = np.full((100, 200, 3), 9, np.uint8), np.array([[20.0, 20, 40, 40], [100, 20, 40, 40]])
+    pages = list(reach.canvases([(photo, marked)] * 5, (250, 120), 20))
+    assert [len(boxes) for _, boxes in pages] == [8, 2], "two rows of two photos, and the rest on a second canvas"
+    canvas, boxes = pages[0]
+    assert (canvas[:100, :200] == 9).all() and (canvas[100:] == 128).all() and (boxes[:, 2:] == 20).all()
+    assert boxes[2].tolist() == [110, 10, 20, 20]
+    found = np.array([[11.0, 11, 20, 20], [300, 10, 20, 20], [105, 5, 90, 90]])
+    assert reach.is_found(boxes[:3], found).tolist() == [True, False, False], "a box of 90 pixels is not that face"

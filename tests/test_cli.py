@@ -46,6 +46,7 @@ def test_help_names_every_command_and_every_option_is_explained(run_maskdet):
         ["synthesize", "photos"],
         ["fetch", "nonsense"],
         ["annotate", "video.mp4", "--detect-every", "0"],
+        ["evaluate", "photos", "--detect", "--min-overlap", "0"],
     ],
 )
 def test_wrong_usage_exits_with_2(run_maskdet, arguments):

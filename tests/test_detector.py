@@ -403,3 +403,82 @@ def test_between_the_ends_of_the_band_a_photos_face_gets_no_label():
     assert found.detect(frame(color=(0, 0, 100)))[0].probability == pytest.approx(1 - 100 / 255, abs=0.01)
     found.unsure = None
     assert found.detect(frame(color=(0, 0, 100)))[0].label == "without_mask"
+
+
+# Full looks
+
+
+def looking(quick, full, every=5):
+    """A detector whose quick and slow face detectors find what they are told to, and its tracker: a look in 5 frames."""
+    found = MaskDetector(BlueIsMask(), FixedFaces(*quick), LABELS["classes"])
+    found.full_look = FixedFaces(*full)
+    return found, Tracker(seconds=0.5 / every)
+
+
+def places(detections):
+    return sorted(one.box[0] for one in detections)
+
+
+NEAR, FAR, NEW = (10, 10, 40, 40), (80, 10, 8, 8), (95, 60, 8, 8)
+
+
+def test_the_first_frame_and_every_nth_get_a_full_look_and_its_faces_stay_in_between():
+    found, tracker = looking([NEAR], [NEAR, FAR])
+    calls = []
+    found.full_look.detect = lambda frame: calls.append(tracker.frame) or [Face(NEAR, 0.9), Face(FAR, 0.6)]
+    seen = [found.track(frame(), tracker) for _ in range(12)]
+    assert calls == [0, 5, 10]
+    assert [places(faces) for faces in seen] == [[10, 80]] * 12
+    assert len({one.track for faces in seen for one in faces}) == 2, "they keep their numbers"
+
+
+def test_a_new_small_face_appears_with_the_next_full_look_and_a_lost_one_leaves_with_it():
+    found, tracker = looking([NEAR], [NEAR, FAR])
+    seen = []
+    for number in range(15):
+        if number == 7:
+            found.full_look.boxes = NEAR, NEW
+        seen.append(places(found.track(frame(), tracker)))
+    assert seen == [[10, 80]] * 10 + [[10, 95]] * 5
+
+
+def test_a_face_that_the_quick_detector_sees_leaves_at_once():
+    found, tracker = looking([NEAR], [NEAR])
+    seen = []
+    for number in range(8):
+        if number >= 6:
+            found.face_detector.boxes = found.full_look.boxes = ()
+        seen.append(places(found.track(frame(), tracker)))
+    assert seen == [[10]] * 6 + [[]] * 2
+
+
+def test_small_faces_move_on_between_full_looks():
+    found, tracker = looking([], [(20, 10, 20, 20)])
+    seen = []
+    for number in range(10):
+        if number == 5:
+            found.full_look.boxes = ((25, 10, 20, 20),)
+        seen += places(found.track(frame(), tracker))
+    assert seen == [20] * 5 + [25, 26, 27, 28, 29]
+
+
+def test_looks_keep_to_half_a_second_but_leave_time_to_the_quick_detector():
+    assert [Tracker(seconds=seconds).look_every for seconds in (1 / 60, 1 / 30, 0.1, 0.5)] == [30, 15, 5, 5]
+
+
+def test_a_photo_gets_a_full_look():
+    found, _ = looking([], [FAR])
+    assert places(found.detect(frame())) == [80]
+    found.full_look = None
+    assert found.detect(frame()) == []
+
+
+def test_auto_looks_twice_and_a_name_decides_by_hand(monkeypatch):
+    from maskdet_utils import faces
+
+    monkeypatch.setattr(faces, "face_detector", lambda name: f"the one called {name}")
+    found = detector()
+    found.choose_faces("auto")
+    assert found.face_detector == "the one called auto" and found.full_look == "the one called careful"
+    found.choose_faces("yunet")
+    assert found.face_detector == "the one called yunet" and found.full_look is None and found.detect_every == 1

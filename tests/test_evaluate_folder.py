@@ -364,6 +364,19 @@ def test_found_and_labeled_correctly(classifier, tmp_path, write_photo):
     assert elsewhere["boxes"] == report["boxes"]
 
 
+def test_how_much_boxes_must_overlap(classifier, tmp_path, write_photo):
+    """The found box of 60×60 pixels lies in a marked one of 90×90: they share 0.44 of their area."""
+    write_photo(tmp_path / "a.png", street((BLUE, 20, 20, 60), (RED, 200, 20, 60)))
+    lines = "path,label,x,y,width,height", "a.png,with_mask,20,20,90,90", "a.png,without_mask,200,20,60,60"
+    (tmp_path / "boxes.csv").write_text("\n".join(lines))
+    scores = {}
+    for overlap in (0.4, 0.5):
+        report = report_of(tmp_path, detect=True, face_detector=FindsSquares(), min_overlap=overlap)
+        scores[overlap] = sum(report["faces"].values()), report["boxes"]["20"]["labeled"]["f1"]["value"]
+        assert report["min_overlap"] == overlap and f"overlap by at least {overlap}." in as_text(report)
+    assert scores == {0.4: (2, 1), 0.5: (1, 0.5)}
+
+
 def test_invalid_boxes_and_photos_without_any_face(classifier, tmp_path, write_photo):
     write_photo(tmp_path / "with_mask" / "a.png", street())
     with pytest.raises(DataError, match="No face was found in the 1 photos .* leave out --detect"):

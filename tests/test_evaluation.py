@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from maskdet_utils import augment, evaluation
+from maskdet_utils import augment, evaluation, run_page
 from maskdet_utils.evaluate import calibration, metrics
 from maskdet_utils.photos import PhotoError
 
@@ -211,11 +211,11 @@ def test_groups_without_error_have_the_interval_of_clopper_and_pearson(wrong, lo
 
 def test_people_without_an_error_in_words():
     share = {"value": 1.0, "low": 0.6306, "high": 1.0, "count": 8, "of": 8}
-    assert evaluation.groups_text(share) == (
+    assert run_page.groups_text(share) == (
         "no error in the photos of 8 of 8 people; with 95% confidence at least 63% of people like these"
     )
     share = {"value": 7 / 8, "low": 0.4735, "high": 0.9968, "count": 7, "of": 8}
-    assert evaluation.groups_text(share, "groups").endswith(
+    assert run_page.groups_text(share, "groups").endswith(
         "7 of 8 groups; with 95% confidence 47% to 100% of groups like these"
     )
 

@@ -58,6 +58,15 @@ def test_a_photo_without_a_face_gives_an_empty_list(detector):
     assert detector.detect(np.zeros((60, 80, 3), np.uint8)) == []
 
 
+def test_the_rewritten_network_gives_the_same_maps_as_the_official_file(photos, detector):
+    for canvas in (cv2.resize(photos[0], (96, 128)), cv2.resize(np.hstack(photos[:2]), (224, 160))):
+        official = cv2.dnn.readNetFromONNX(str(assets.fetch("centerface")))
+        official.setInput(cv2.dnn.blobFromImage(canvas))
+        expected = official.forward(["537", "538", "539", "540"])
+        for ours, theirs in zip(detector.run(canvas), expected, strict=True):
+            assert ours.shape == theirs.shape and ours == pytest.approx(theirs, abs=1e-3)
+
+
 def test_a_side_the_network_cannot_take_is_refused():
     with pytest.raises(ValueError, match="multiple of 32"):
         CenterFace(side=400)
@@ -199,7 +208,7 @@ def test_recall_on_photos_from_the_street(shared, request):
 
 
 def test_the_careful_detector_finds_faces_that_the_live_one_misses(sample_folder):
-    """Twelve small faces in a frame of full size."""
+    """Twelve small faces in a frame of 1920×1080 pixels."""
     photo = read_photo(sorted((sample_folder / "without_mask").glob("*.jpg"))[0])
     frame = np.full((1080, 1920, 3), 128, np.uint8)
     small = cv2.resize(photo, None, fx=70 / photo.shape[1], fy=70 / photo.shape[1], interpolation=cv2.INTER_AREA)
@@ -207,4 +216,25 @@ def test_the_careful_detector_finds_faces_that_the_live_one_misses(sample_folder
         y, x = 200 + 250 * (number // 4), 150 + 450 * (number % 4)
         frame[y : y + small.shape[0], x : x + small.shape[1]] = small
     careful, live = (len(faces.face_detector(name).detect(frame)) for name in ("careful", "centerface"))
-    assert careful >= 9 and live <= 4
+    assert careful == 12 and live <= 4
+
+
+def test_the_copies_of_a_frame_go_from_its_least_scale_down_to_the_usual_side():
+    careful = faces.face_detector("careful")
+    shapes = {(300, 400): [480], (1080, 1920): [1152, 480], (480, 640): [480], (4000, 6000): [3616, 928]}
+    for shape, sides in shapes.items():
+        assert careful.sides(np.zeros((*shape, 3), np.uint8)) == sides
+
+
+def test_tiles_find_each_face_once_wherever_it_lies(photos):
+    """A row of faces of all sizes in a frame of 12 megapixels; the tiles' edges cut some of them."""
+    frame, places = np.full((3000, 4000, 3), 150, np.uint8), []
+    x = 10
+    for number, height in enumerate([2000, 90, 80, 70, 400, 75, 85, 95, 65, 200, 70, 80, 90, 75]):
+        width = round(height * 92 / 112)
+        frame[600 : 600 + height, x : x + width] = cv2.resize(photos[number % 8], (width, height))
+        places.append(x + width / 2)
+        x += width + 10
+    found = sorted(face.box[0] + face.box[2] / 2 for face in faces.face_detector("careful").detect(frame))
+    assert len(found) == len(places), found
+    assert np.abs(np.array(found) - places).max() < 200 and np.abs(np.array(found) - places)[1:].max() < 40

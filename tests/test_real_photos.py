@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from maskdet_utils import evaluation
+from maskdet_utils import evaluation, run_page
 from maskdet_utils.classifier import read_config
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.live.video import open_source
@@ -47,7 +47,7 @@ def classify(default_run):
 def test_on_people_of_the_sample_that_it_never_saw(default_run):
     metrics = json.loads((default_run / "metrics.json").read_text())
     accuracy, folds = metrics["accuracy"], metrics["cross_validation"]
-    people = evaluation.groups_text(metrics["groups_without_error"], "people")
+    people = run_page.groups_text(metrics["groups_without_error"], "people")
     print(f"\n8 unseen people: accuracy {accuracy['value']:.4f}, {people}; ", end="")
     print(f"5 folds by person: {folds['by_group']:.4f}, naive: {folds['naive']:.4f}")
     assert accuracy["value"] >= 0.98

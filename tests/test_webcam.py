@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from maskdet_utils.detector import Detection
+from maskdet_utils.detector import Detection, MaskDetector
 from maskdet_utils.live import capture, webcam
 from maskdet_utils.photos import PhotoError
 
@@ -27,6 +27,7 @@ class OneFace:
     threshold = 0.5
     milliseconds = {"faces": 1.0, "classifier": 2.0, "whole": 3.0}
     pause = 0.0
+    full_look = None
 
     def __init__(self):
         self.seen, self.trackers = [], []
@@ -40,6 +41,9 @@ class OneFace:
     def track(self, frame, tracker):
         self.trackers.append(tracker)
         return self.detect(frame)
+
+    def choose_faces(self, name):
+        MaskDetector.choose_faces(self, name)
 
 
 @pytest.fixture
@@ -216,9 +220,25 @@ def test_the_threshold_of_the_panel_is_the_detectors(panel, jpeg):
 
 
 def test_another_face_detector(panel, monkeypatch):
-    monkeypatch.setattr(webcam.faces, "face_detector", lambda name: {"centerface": "the other one"}[name])
+    names = {"centerface": "the other one", "auto": "a quick one", "careful": "a slow one"}
+    monkeypatch.setattr(webcam.faces, "face_detector", names.get)
     panel.face_detector = "centerface"
-    assert panel.detector.face_detector == "the other one"
+    assert panel.detector.face_detector == "the other one" and panel.detector.full_look is None
+    panel.face_detector = "auto"
+    assert (panel.detector.face_detector, panel.detector.full_look) == ("a quick one", "a slow one")
+
+
+def test_the_panel_says_how_often_it_looks_closely(panel, jpeg, monkeypatch):
+    answer, _ = send(panel, [jpeg], type="frame")
+    assert "look" not in answer, "there is only one face detector"
+    panel.detector.full_look = "a slow one"
+    now = time.perf_counter()
+    monkeypatch.setattr(webcam.time, "perf_counter", lambda: now)
+    for seconds in [0.05] * 100 + [300.0]:  # nobody looked at the panel for five minutes
+        now += seconds
+        answer, _ = send(panel, [jpeg], type="frame")
+    assert answer["look"] == [10, pytest.approx(0.05, abs=1e-4)]
+    assert "look" not in send(panel, [jpeg], type="photo")[0], "a photo is always looked at closely"
 
 
 def test_a_face_detector_that_is_not_available(panel, monkeypatch):

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 // Loaded from its text, as the notebook does. (An import of the file would depend on how Node treats .js files.)
 const source = readFileSync(new URL("../maskdet_utils/live/webcam.js", import.meta.url), "utf8");
-const { default: widget, describe, drawFaces, explain, newMemory, placeLabels } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { default: widget, describe, describeLooks, drawFaces, explain, newMemory, placeLabels } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const FACE = { box: [0.1, 0.2, 0.3, 0.4], style: 0, words: "with mask", label: "with_mask", probability: 0.981 };
 
@@ -367,4 +367,9 @@ test("a picture larger than the screen has labels that can be read on the screen
 test("faces in words", () => {
   assert.equal(describe([]), "No face found.");
   assert.equal(describe([FACE, { ...FACE, words: "without mask" }]), "2 faces: with mask, without mask.");
+});
+
+test("the panel says how often the kernel looks for small faces", () => {
+  assert.deepEqual(describeLooks({ look: [12, 0.04] }), ["full look at 1 of 12 frames (small new faces wait up to 0.5 s)"]);
+  assert.deepEqual(describeLooks({ faces: [] }), []);
 });

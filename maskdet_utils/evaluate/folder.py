@@ -21,7 +21,7 @@ from ..datasets import WORN_WRONG, DataError
 from ..detector import MaskDetector
 from ..photos import PhotoError, find_photos, fit_to_input, letterbox, read_ahead, read_photo
 from . import subgroups
-from .matching import match
+from .matching import MIN_IOU, match
 from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
 
 BOXES_FILE = "boxes.csv"
@@ -68,6 +68,7 @@ def evaluate_folder(
     boxes=None,
     face_detector="careful",
     mask_class=None,
+    min_overlap=MIN_IOU,
 ) -> dict:
     """Evaluate a classifier on a folder of photos.
 
@@ -81,10 +82,12 @@ def evaluate_folder(
         boxes: For whole photos, see `predict_photos`.
         face_detector: For whole photos, a name (see `faces.face_detector`) or an object with the method `detect`.
         mask_class: The class that means "mask", see `classifier.load_classifier`.
+        min_overlap: For whole photos with ground-truth boxes, see `predict_photos`.
 
     Returns:
         The report of `metrics.metrics_report`, together with `schema_version`, `model`, `folder`, `mode` ("crops",
-        "photos", or "boxes"), `seconds`, and `faces_per_second`. It can be saved as JSON.
+        "photos", or "boxes"), `min_overlap` (None without ground-truth boxes), `seconds`, and `faces_per_second`. JSON
+        can hold it.
 
     Raises:
         DataError: There is no photo or no face to evaluate on, or a CSV is unusable.
@@ -98,7 +101,7 @@ def evaluate_folder(
         detector = MaskDetector(
             classifier, finder, config["classes"], threshold=config["threshold"], crop_margin=config["crop_margin"]
         )
-        predictions = predict_photos(detector, folder, groups, boxes)
+        predictions = predict_photos(detector, folder, groups, boxes, min_overlap=min_overlap)
     else:
         predictions = predict_crops(classifier, config, folder, groups=groups, margin=margin, turn=turn)
     predicted = time.perf_counter()
@@ -108,6 +111,7 @@ def evaluate_folder(
         "model": str(model),
         "folder": str(folder),
         "mode": "crops" if not detect else "photos" if predictions.boxes is None else "boxes",
+        "min_overlap": min_overlap if predictions.boxes is not None else None,
         **report,
         "seconds": {"looking": round(predicted - start, 2), "intervals": round(time.perf_counter() - predicted, 2)},
         "faces_per_second": round(len(predictions.faces) / (predicted - start), 1),
@@ -164,7 +168,9 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
     return Predictions(table, np.concatenate(probabilities), groups_from, len(table), left_out, notes)
 
 
-def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None) -> Predictions:
+def predict_photos(
+    detector: MaskDetector, folder: Path, groups=None, boxes=None, *, min_overlap: float = MIN_IOU
+) -> Predictions:
     """Find the faces in whole photos and classify them.
 
     With ground-truth boxes, each found face gets the class of the box that it lies on. A face that lies on no box
@@ -177,6 +183,7 @@ def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None
         groups: A CSV that says which photos belong together, see `find_groups`.
         boxes: A CSV with one line per face, see `read_boxes`. Only the photos that it names are searched. By default,
             `boxes.csv` in `folder` if that exists.
+        min_overlap: A found face lies on a ground-truth box if their intersection over union is at least this.
 
     Raises:
         DataError: There are no photos, no photo can be read, no face is found, or a CSV is unusable.
@@ -204,11 +211,12 @@ def predict_photos(detector: MaskDetector, folder: Path, groups=None, boxes=None
         if boxes is not None:
             truth = ground_truth[name]
             true_boxes, true_labels = truth[["x", "y", "width", "height"]].to_numpy(float), truth["label"].tolist()
-            labels = [true_labels[partner] if partner >= 0 else None for partner in match(found, true_boxes)]
+            partners = match(found, true_boxes, min_overlap)
+            labels = [true_labels[partner] if partner >= 0 else None for partner in partners]
             scores = at_threshold(probabilities_of_photo, detector.threshold)
             predicted = [detector.classes[label] for label in scores.argmax(axis=1)]
             arguments = found, predicted, true_boxes, true_labels, detector.classes
-            counts.append([count_boxes(*arguments, smallest=size) for size in SMALLEST_BOXES])
+            counts.append([count_boxes(*arguments, smallest=size, min_overlap=min_overlap) for size in SMALLEST_BOXES])
         else:
             labels = [name.split("/")[0]] * len(found)
         photos.append({"path": name, "hash": photo_hash, "faces": len(found)})

@@ -211,7 +211,9 @@ def _missing_classes(report: dict, classes) -> list[str]:
     return [f"No faces of {', '.join(missing)}."] if missing else []
 
 
-def count_boxes(found, found_labels, ground_truth, true_labels, classes, *, smallest: float = 0) -> np.ndarray:
+def count_boxes(
+    found, found_labels, ground_truth, true_labels, classes, *, smallest: float = 0, min_overlap: float = MIN_IOU
+) -> np.ndarray:
     """Count correct, found, and ground-truth boxes in one photo.
 
     Some ground-truth boxes are neutral: it is neither right nor wrong to find them. These are boxes of a class that the
@@ -225,6 +227,7 @@ def count_boxes(found, found_labels, ground_truth, true_labels, classes, *, smal
         true_labels: Their classes.
         classes: The classifier's classes.
         smallest: The smallest side of a box that counts, in pixels.
+        min_overlap: The smallest intersection over union at which a found box lies on a ground-truth box.
 
     Returns:
         Int `(classes + 1, 3)`: the number of correct, found, and ground-truth boxes of each class. The last row counts
@@ -232,10 +235,10 @@ def count_boxes(found, found_labels, ground_truth, true_labels, classes, *, smal
     """
     found, ground_truth = np.reshape(found, (-1, 4)).astype(float), np.reshape(ground_truth, (-1, 4)).astype(float)
     neutral = np.array([label not in classes for label in true_labels], bool) | (ground_truth[:, 2:].min(1) < smallest)
-    partners = match(found, ground_truth)
+    partners = match(found, ground_truth, min_overlap)
     ignored = np.where(partners >= 0, neutral[partners] if len(ground_truth) else False, found[:, 2:].min(1) < smallest)
     if neutral.any():
-        ignored |= (partners < 0) & (iou_matrix(found, ground_truth[neutral]) >= MIN_IOU).any(axis=1)
+        ignored |= (partners < 0) & (iou_matrix(found, ground_truth[neutral]) >= min_overlap).any(axis=1)
     counts = np.zeros((len(classes) + 1, 3), int)
     for number, label in enumerate(classes):
         of_label = ~ignored & (np.array(found_labels, object) == label)

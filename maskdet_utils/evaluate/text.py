@@ -46,6 +46,10 @@ def as_text(report: dict) -> str:
             scores = (score_text(found[key]) for key in ("precision", "recall", "f1"))
             rows.append([name, found["marked"], found["found"], *scores])
         lines += ["", *_table(rows)]
+    if report.get("min_overlap"):
+        lines += [
+            f"A face counts as found if its box and the marked one overlap by at least {report['min_overlap']:g}."
+        ]
     for name, bins in report["slices"].items():
         named = [words for words in _flat(report) if words in _flat(bins[0]) and words != "accuracy"]
         rows = [[subgroups.WORDS[name], "faces", *named]]

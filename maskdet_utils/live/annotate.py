@@ -9,9 +9,11 @@ import signal
 import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from ..detector import MaskDetector
+from ..tracking import Tracker
 from .labels import Labels
 from .output import open_sink
 from .video import Source, VideoError, open_source
@@ -38,8 +40,8 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
         boxes_to: Open text file for one JSON document with the boxes of each frame.
 
     Returns:
-        `frames` and `faces` (counts), `output`, and `interrupted` (always False for a live source, which only Ctrl-C
-        ends).
+        `frames` and `faces` (counts), `output`, `interrupted` (always False for a live source, which only Ctrl-C ends),
+        and `looks` (words about full looks; empty if there are none).
 
     Raises:
         VideoError: If the source cannot be read or the copy cannot be written.
@@ -52,8 +54,8 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
     if output is None and boxes_to is None:
         output = default_output(name, source)
     _refuse_to_overwrite_input(name, output)
-    detect = detector.detect if source.kind == "photos" else detector.track
-    detector.reset()
+    tracker = Tracker(seconds=1 / source.rate)
+    detect = detector.detect if source.kind == "photos" else partial(detector.track, tracker=tracker)
     frames = faces = 0
     interrupted = False
     with ExitStack() as stack:
@@ -82,7 +84,18 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
         raise VideoError(f"None of the photos in {name} can be read. Save them again as JPEG or PNG.")
     if source.kind == "video" and not interrupted and source.count and frames < 0.9 * source.count:
         print(f"{name} ends after {frames} of {source.count} frames: it is cut off or damaged.", file=sys.stderr)
-    return {"frames": frames, "faces": faces, "output": output, "interrupted": interrupted and source.kind != "live"}
+    return {
+        "frames": frames,
+        "faces": faces,
+        "output": output,
+        "interrupted": interrupted and source.kind != "live",
+        "looks": _looks(tracker) if source.kind != "photos" and detector.full_look else "",
+    }
+
+
+def _looks(tracker: Tracker) -> str:
+    wait = tracker.look_every * tracker.seconds
+    return f"Full look at 1 of {tracker.look_every} frames: a small new face waits up to {wait:.1f} s for its label."
 
 
 def _refuse_to_overwrite_input(name: str, output: str | None) -> None:

@@ -50,6 +50,11 @@ export function describe(faces) {
   return `${faces.length} face${faces.length > 1 ? "s" : ""}: ${faces.map((face) => face.words).join(", ")}.`;
 }
 
+/** Say how often the kernel looks for small faces, and how long a new one waits for its label at most. */
+export function describeLooks({ look }) {
+  return look ? [`full look at 1 of ${look[0]} frames (small new faces wait up to ${(look[0] * look[1]).toFixed(1)} s)`] : [];
+}
+
 // The next functions do the same as live/labels.py, and a test compares the two. Boxes are [left, top, width, height].
 
 const clamp = (value, most) => Math.min(Math.max(0, value), Math.max(0, most));
@@ -399,7 +404,7 @@ function render({ model, el }) {
     if (description.textContent !== describe(faces)) description.textContent = describe(faces);
     const { period, ...stages } = means;
     const times = Object.entries(stages).map(([name, time]) => `${name} ${time.toFixed(1)} ms`);
-    timing.textContent = (period ? [`${Math.round(1000 / period)} frames/s`] : []).concat(times).join(" · ");
+    timing.textContent = (period ? [`${Math.round(1000 / period)} frames/s`] : []).concat(times, describeLooks(answer)).join(" · ");
     if (state === "running") next();
   }
 

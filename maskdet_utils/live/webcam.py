@@ -45,12 +45,20 @@ class View:
         pictures: JPEGs from the kernel's own source; None if the browser sends the pictures.
         timer: Releases that source if the view disappears without a message.
         distance: Shortest time that a message took so far, in seconds, plus the difference between the two clocks.
+        asked: When the last frame came, in seconds.
     """
 
     tracker: Tracker = field(default_factory=Tracker)
     pictures: Generator[bytes, None, None] | None = None
     timer: threading.Timer | None = None
     distance: float = float("inf")
+    asked: float = 0.0
+
+    def measure(self) -> None:
+        """Average the time from frame to frame, for the tracker. A longer pause than a second says nothing about it."""
+        seconds, self.asked = time.perf_counter() - self.asked, time.perf_counter()
+        if seconds < 1:
+            self.tracker.seconds += 0.1 * (seconds - self.tracker.seconds)
 
     def close(self) -> None:
         """Release the kernel's camera, if this view uses it."""
@@ -109,8 +117,8 @@ class CameraPanel(anywidget.AnyWidget):
         Returns:
             `{"faces": [...], "milliseconds": {...}}`. A face has `box` (left, top, width, height as fractions of the
             picture), `label`, `words`, `style` (a number in `drawing.STYLES` and `drawing.NEUTRAL_STYLES`, or "unsure"),
-            `probability`, and `track`. For a picture that cannot be
-            read it is `{"error": sentence}`.
+            `probability`, and `track`. If the video gets full looks, `look` holds from how many frames one gets it, and
+            the seconds per frame. For a picture that cannot be read the answer is `{"error": sentence}`.
         """
         start = time.perf_counter()
         try:
@@ -123,7 +131,8 @@ class CameraPanel(anywidget.AnyWidget):
             detections = self.detector.detect(frame) if tracker is None else self.detector.track(frame, tracker)
             milliseconds |= self.detector.milliseconds
         milliseconds["whole"] = 1000 * (time.perf_counter() - start)
-        return {"faces": [self._describe(face, frame.shape) for face in detections], "milliseconds": milliseconds}
+        answer = {"faces": [self._describe(face, frame.shape) for face in detections], "milliseconds": milliseconds}
+        return answer | ({"look": [tracker.look_every, tracker.seconds]} if tracker and self.detector.full_look else {})
 
     def close(self) -> None:
         """Remove the panel from the page and release the kernel's camera."""
@@ -168,10 +177,12 @@ class CameraPanel(anywidget.AnyWidget):
             return self.handle_frame(buffers[0] if buffers else b""), []
         elif kind == "frame":
             view = self._view(name)
+            view.measure()
             if not self._is_late(view, message.get("sent")):
                 return self.handle_frame(buffers[0] if buffers else b"", view.tracker), []
         elif kind == "next":
             jpeg = self._next_picture(name, message.get("source"))
+            self._view(name).measure()
             return self.handle_frame(jpeg, self._view(name).tracker), [jpeg]
         return None, []
 
@@ -213,7 +224,7 @@ class CameraPanel(anywidget.AnyWidget):
         if change["new"] == self._loaded_face_detector:
             return
         try:
-            self.detector.face_detector = faces.face_detector(change["new"])
+            self.detector.choose_faces(change["new"])
             self._loaded_face_detector = change["new"]
         except (RuntimeError, ValueError) as error:
             self.face_detector = self._loaded_face_detector
