@@ -6,27 +6,22 @@ import threading
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
 from test_video import copy, film
 
+# Many machines for tests have no loudspeaker, so the page also decodes the sound and measures how loud it is.
 PAGE = """<!doctype html><meta charset="utf-8"><video id="video" src="/marked.mp4" autoplay></video><script>
-const context = new AudioContext(), analyser = context.createAnalyser()
-context.createMediaElementSource(video).connect(analyser)
-analyser.connect(context.destination)
-let events = [], loudest = 0
+const events = []
 for (const name of ["canplay", "playing", "ended", "error"]) video.addEventListener(name, () => events.push(name))
-const report = setInterval(() => {
-  const wave = new Float32Array(analyser.fftSize)
-  analyser.getFloatTimeDomainData(wave)
-  loudest = Math.max(loudest, ...wave.map(Math.abs))
-  if (!video.ended && !video.error) return
-  clearInterval(report)
-  const found = {events, seconds: video.currentTime, width: video.videoWidth, height: video.videoHeight, loudest,
-                 problem: video.error?.message ?? "", audioBytes: video.webkitAudioDecodedByteCount ?? -1,
-                 frames: video.getVideoPlaybackQuality().totalVideoFrames}
-  fetch("/found?" + new URLSearchParams(found))
-}, 20)
+const over = new Promise(done => ["ended", "error"].forEach(name => video.addEventListener(name, done)))
+const sound = fetch("/marked.mp4").then(answer => answer.arrayBuffer())
+  .then(content => new OfflineAudioContext(1, 48000, 48000).decodeAudioData(content))
+  .then(decoded => Math.max(...decoded.getChannelData(0).slice(24000, 72000)), problem => "none: " + problem)
+Promise.all([sound, over]).then(([loudest]) => fetch("/found?" + new URLSearchParams({
+  events, loudest, seconds: video.currentTime, width: video.videoWidth, height: video.videoHeight,
+  hasSound: (video.webkitAudioDecodedByteCount > 0) || video.mozHasAudio,
+  problem: video.error?.message ?? "", frames: video.getVideoPlaybackQuality().totalVideoFrames,
+})))
 </script>"""
 
 
@@ -88,14 +83,12 @@ def assert_seen_and_heard(found):
     assert (int(found["width"]), int(found["height"])) == (162, 122), found  # each odd side has one more
     assert float(found["seconds"]) == pytest.approx(2, abs=0.1) and int(found["frames"]) > 10, found
     tone = 8000 / 32768  # of `film`
-    assert float(found["loudest"]) == pytest.approx(tone, abs=0.1) and not np.isnan(tone), found
+    assert found["hasSound"] == "true" and float(found["loudest"]) == pytest.approx(tone, abs=0.05), found
 
 
 def test_chromium_plays_a_marked_video_with_its_sound(played, chromium, tmp_path):
     flags = ["--headless=new", "--no-sandbox", "--no-proxy-server", "--autoplay-policy=no-user-gesture-required"]
-    found = played([chromium, *flags, f"--user-data-dir={tmp_path}"])
-    assert_seen_and_heard(found)
-    assert int(found["audioBytes"]) > 0, found
+    assert_seen_and_heard(played([chromium, *flags, f"--user-data-dir={tmp_path}"]))
 
 
 def test_firefox_plays_a_marked_video_with_its_sound(played, tmp_path):
