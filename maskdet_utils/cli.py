@@ -189,16 +189,17 @@ def _add_annotate(commands) -> None:
     command = commands.add_parser(
         "annotate",
         help="mark masks in photos, videos, and streams",
-        description="Mark every face in a photo, a folder of photos, a video file, a GIF, a camera (0 is the first "
-        "one), or a network stream (rtsp://…, http://…). A video keeps its frame rate and size, but loses its sound. "
-        "Press Ctrl-C to stop early; the video up to that point is saved.",
+        description="Mark every face in a photo, a folder of photos, a video file, an animation (GIF, WebP, PNG, "
+        "AVIF), a camera (0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be "
+        "behind an http address. A video keeps its size, sound, and time stamps. Press Ctrl-C to stop early; the video "
+        "up to that point is saved.",
     )
     command.add_argument("input", metavar="INPUT")
     command.add_argument(
         "-o",
         "--output",
-        help=".mp4, .gif (short clips), .jpg or .png (one photo), or a folder (default: INPUT's name plus -marked, in "
-        "the current folder; no output file with --json)",
+        help=".mp4, .gif, .webp, .png, or .avif (the last four for short clips), .jpg or .png (one photo), or a folder "
+        "(default: INPUT's name plus -marked, in the current folder; no output file with --json)",
     )
     command.add_argument(
         "--model",
@@ -334,20 +335,19 @@ def _evaluate(options) -> int:
 def _annotate(options) -> int:
     from .detector import MaskDetector
     from .live.annotate import annotate
-    from .photos import SUFFIXES
+    from .live.video import open_source
 
     if options.detect_every is not None and options.detect_every < 1:
         print("maskdet: --detect-every must be a number of frames, at least 1.", file=sys.stderr)
         return 2
-    path = Path(options.input)
-    is_photo = path.is_dir() or path.suffix.lower() in SUFFIXES - {".gif"}
-    faces = "careful" if is_photo and options.faces == "auto" else options.faces
+    source = open_source(options.input)
+    faces = "careful" if source.kind == "photos" and options.faces == "auto" else options.faces
     # The user's path is relative to the current folder; `load` would resolve it against the repository's root.
     model = Path(options.model).resolve() if options.model else default_run()
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
         detector = MaskDetector.load(model, faces, mask_class=options.mask_class)
     detector.detect_every = options.detect_every or detector.detect_every
-    done = annotate(options.input, options.output, detector, sys.stdout if options.json else None)
+    done = annotate(options.input, options.output, detector, sys.stdout if options.json else None, source=source)
     if done["output"]:
         print(f"{done['frames']} frames with {done['faces']} faces in {done['output']}", file=sys.stderr)
     if done["looks"]:

@@ -162,11 +162,11 @@ def test_a_video_cut_off_in_the_middle_keeps_what_could_be_read(tmp_path, detect
     assert "cut off" in capsys.readouterr().err
 
 
-def test_wrong_usage_is_explained_in_a_sentence(tmp_path, quick_run):
+def test_wrong_usage_is_explained_in_a_sentence(tmp_path, clip, quick_run):
     for arguments, words in [
         (["nothing.mp4", "--model", quick_run], "There is no file"),
-        (["nothing.mp4", "--model", tmp_path], "labels.json is missing"),
-        (["nothing.mp4", "--model", quick_run, "--faces", "haar"], "No face detector is called 'haar'"),
+        ([clip, "--model", tmp_path], "labels.json is missing"),
+        ([clip, "--model", quick_run, "--faces", "haar"], "No face detector is called 'haar'"),
     ]:
         done = maskdet(*arguments, cwd=tmp_path)
         assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr

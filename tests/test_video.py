@@ -1,17 +1,30 @@
 """Frames in, frames out: every kind of source and sink, and clear errors for what cannot be read."""
 
+import io
+import json
+import struct
+import subprocess
+import sys
 import threading
+from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 
-import cv2
+import av
 import numpy as np
 import pytest
+from conftest import ROOT
 from PIL import Image
 
 from maskdet_utils import datasets, training_set
+from maskdet_utils.detector import Detection
 from maskdet_utils.live import capture, clips, output, webcam
-from maskdet_utils.live.output import open_sink
+from maskdet_utils.live import video as video_module
+from maskdet_utils.live.annotate import annotate
+from maskdet_utils.live.output import open_output, open_sink
 from maskdet_utils.live.video import VideoError, open_source
+from maskdet_utils.photos import PhotoError
 from tools import demo_gif
 
 
@@ -29,6 +42,58 @@ def clip(tmp_path):
 
 def read_all(path):
     return [frame for _, frame in open_source(str(path)).frames]
+
+
+def times(path):
+    return [moment.seconds for moment, _ in open_source(str(path)).frames]
+
+
+def copy(name, target):
+    """What `maskdet annotate` does, without the boxes."""
+    source = open_source(str(name))
+    with open_sink(str(target), source) as sink:
+        for place, frame in source.frames:
+            sink.write(frame, place)
+    return target
+
+
+def film(
+    path, codec="libx264", pixels="yuv420p", sound=None, seconds=None, *, size=(64, 48), aspect=None, options=None
+):
+    """A moving square, with a tone if the codec `sound` is given; `seconds` are its time stamps (default: 25 per second)."""
+    seconds = np.arange(50) / 25 if seconds is None else seconds
+    with av.open(f"file:{path}", "w", options=options or {}) as container:
+        video = container.add_stream(codec, 25)
+        video.width, video.height, video.pix_fmt = *size, pixels
+        video.codec_context.time_base = Fraction(1, 1000 if path.suffix in (".mp4", ".mkv") else 25)
+        if aspect:
+            video.codec_context.sample_aspect_ratio = aspect
+        audio = container.add_stream(sound, 48_000, layout="stereo") if sound else None
+        for number, (second, frame) in enumerate(zip(seconds, moving_square(len(seconds), *size), strict=True)):
+            picture = av.VideoFrame.from_ndarray(frame)
+            picture.pts, picture.time_base = round(second * 1000), Fraction(1, 1000)
+            container.mux(video.encode(picture))
+            if audio:
+                tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(1920 * number, 1920 * (number + 1)) / 48_000)
+                samples = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None].astype(np.int16), "s16", "stereo")
+                samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * number, Fraction(1, 48_000)
+                container.mux(audio.encode(samples))
+        container.mux(video.encode())
+        if audio:
+            container.mux(audio.encode())
+    return path
+
+
+def sound_of(path):
+    """Codec, first and last second, and loudness of the sound, decoded."""
+    with av.open(f"file:{path}") as container:
+        stream = container.streams.best("audio")
+        frames = list(container.decode(stream))
+        pitch = np.concatenate(
+            [frame.to_ndarray().astype(float).reshape(len(frame.layout.channels), -1)[0] for frame in frames]
+        )
+        end = frames[-1].time + frames[-1].samples / frames[-1].sample_rate
+        return stream.codec_context.codec.canonical_name, frames[0].time, end, pitch.std() / np.abs(pitch).max()
 
 
 def test_mp4_keeps_rate_size_count_and_colors(clip):
@@ -54,9 +119,11 @@ def test_mjpeg_is_a_sequence_of_jpegs(tmp_path):
     assert content.count(b"\xff\xd8\xff") == 3
 
 
-def test_odd_sizes_lose_at_most_one_pixel(tmp_path):
-    frames = read_all(output.write_clip(tmp_path / "odd.mp4", moving_square(3, 65, 49)))
-    assert frames[0].shape in ((48, 64, 3), (49, 65, 3))
+@pytest.mark.parametrize("size", [(65, 49), (1, 1), (64, 33)])
+def test_odd_sizes_lose_nothing(tmp_path, size):
+    frame = read_all(output.write_clip(tmp_path / "odd.mp4", moving_square(3, *size)))[0]
+    assert frame.shape == (size[1] + size[1] % 2, size[0] + size[0] % 2, 3)
+    assert np.abs(frame[-1, -1].astype(int) - 60).max() < 12  # the last row and column again, not black
 
 
 def test_a_photo_and_a_folder(tmp_path, write_photo):
@@ -67,17 +134,17 @@ def test_a_photo_and_a_folder(tmp_path, write_photo):
     frames = dict(source.frames)
     assert source.kind == "photos" and source.count == 3 and list(frames) == ["a.png", "c.jpg", "deeper/b.jpg"]
     assert frames["c.jpg"] is None  # reported on stderr
-    sink = open_sink(str(tmp_path / "out"), source)
-    for name, frame in frames.items():
-        if frame is not None:
-            sink.write(frame, name)
+    with open_sink(str(tmp_path / "out"), source) as sink:
+        for name, frame in frames.items():
+            if frame is not None:
+                sink.write(frame, name)
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["a.png", "b.jpg"]
     assert (open_source(str(tmp_path / "out" / "a.png")).frames.__next__()[1] == frames["a.png"]).all()
 
 
 @pytest.mark.parametrize("output", ["x.avi", "x.jpg", "x.txt"])
 def test_an_output_that_does_not_fit_is_refused(clip, output):
-    with pytest.raises(ValueError, match="does not fit: write video to .mp4, .gif, or a folder"):
+    with pytest.raises(ValueError, match="does not fit: write video to .mp4, .gif, .webp, .png, .avif, or a folder"):
         open_sink(str(clip.parent / output), open_source(str(clip)))
 
 
@@ -85,13 +152,24 @@ def test_what_cannot_be_read_is_named(tmp_path, clip):
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no video")
     (tmp_path / "text.gif").write_text("no GIF")
-    (tmp_path / "cut.mp4").write_bytes(clip.read_bytes()[:-600])  # without its index, at the end
+    whole = film(tmp_path / "whole.mp4")
+    (tmp_path / "cut.mp4").write_bytes(whole.read_bytes()[:-600])  # without its index, at the end
+    output.write_clip(tmp_path / "picture.png", moving_square(1))
+    (tmp_path / "cut.png").write_bytes((tmp_path / "picture.png").read_bytes()[:100])
+    with av.open(str(tmp_path / "song.mp3"), "w") as song:
+        tone = song.add_stream("libmp3lame", 44_100)
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.int16), "s16", "stereo")
+        samples.sample_rate = 44_100
+        song.mux(tone.encode(samples) + tone.encode())
+    (tmp_path / "text.txt").write_text("FFmpeg would film this.\n" * 200)
     (tmp_path / "folder").mkdir()
     for name, words in [
         ("empty.mp4", "empty"),
         ("text.mp4", "ffmpeg"),
         ("text.gif", "not a readable GIF"),
         ("cut.mp4", "cut off"),
+        ("song.mp3", "not a video"),
+        ("text.txt", "not a video"),
         ("folder", "holds no photos. They must end in: "),
         ("nothing.mp4", "There is no file"),
     ]:
@@ -109,43 +187,475 @@ def test_an_unreachable_stream():
         open_source("http://127.0.0.1:9/stream.mjpg")
 
 
-def test_a_stream_over_http(tmp_path):
-    content = output.write_clip(tmp_path / "clip.mp4", moving_square(), rate=12.5).read_bytes()
+@pytest.fixture
+def answer():
+    """A function that answers every request with this content, of this type, in these pieces; it returns the address."""
+    servers = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+    def start(content, kind="application/octet-stream"):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", kind)
+                self.end_headers()
+                try:
+                    self.wfile.write(content)
+                except OSError:
+                    pass  # the other side has seen enough
 
-        def log_message(self, *_):
-            pass
+            def log_message(self, *_):
+                pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        source = open_source(f"http://127.0.0.1:{server.server_port}/clip.mp4")
-        assert source.kind == "live" and source.count is None and len(list(source.frames)) == 30
-    finally:
+        servers.append(HTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}"
+
+    yield start
+    for server in servers:
         server.shutdown()
-        thread.join()
         server.server_close()
 
 
-def test_a_video_without_a_rate_gets_the_default_rate(monkeypatch, clip):
-    class Capture:  # wraps the real one: subclasses of OpenCV's classes crash the garbage collector
-        def __init__(self, name, real=cv2.VideoCapture):
-            self.real = real(name)
-            self.read, self.release, self.isOpened = self.real.read, self.real.release, self.real.isOpened
+def test_a_video_behind_an_address(clip, answer):
+    source = open_source(answer(clip.read_bytes()) + "/clip.jpg?size=large")  # not what its name says
+    assert source.kind == "video" and len(list(source.frames)) == 30
 
-        def get(self, what):
-            return float("nan") if what == cv2.CAP_PROP_FPS else 0.0
 
-    monkeypatch.setattr(capture.cv2, "VideoCapture", Capture)
-    source = open_source(str(clip))
-    assert source.rate == capture.USUAL_RATE and source.count is None
+def test_a_photo_behind_an_address_is_a_photo(tmp_path, write_photo, answer):
+    photo = write_photo(tmp_path / "a.png")
+    source = open_source(answer(photo.read_bytes()) + "/image.php?id=5")
+    ((_, frame),) = source.frames
+    assert source.kind == "photos" and source.count == 1 and (frame == np.array(Image.open(photo))).all()
+    copied = copy(answer(photo.read_bytes()) + "/a", tmp_path / "b.png")
+    assert (np.array(Image.open(copied)) == frame).all()
+    with pytest.raises(PhotoError):
+        open_source(answer(photo.read_bytes()[:200]) + "/cut.png")
+
+
+def test_an_animation_behind_an_address_moves(tmp_path, answer):
+    path = output.write_clip(tmp_path / "a.webp", moving_square(4), rate=10)
+    source = open_source(answer(path.read_bytes()))
+    assert source.kind == "video" and source.ending == ".webp" and len(list(source.frames)) == 4
+
+
+def test_a_network_camera_is_live_and_has_the_time_of_the_clock(answer, monkeypatch):
+    """Pictures in a row have no time stamps; FFmpeg would say 25 per second."""
+    jpegs = [webcam.to_jpeg(frame) for frame in moving_square(5)]
+    parts = b"".join(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n" for jpeg in jpegs)
+    clock = iter(range(100))
+    monkeypatch.setattr(video_module, "time", SimpleNamespace(monotonic=lambda: next(clock) / 10))
+    source = open_source(answer(parts, "multipart/x-mixed-replace; boundary=frame") + "/live")
+    seconds = [moment.seconds for moment, _ in source.frames]
+    assert source.kind == "live" and source.count is None
+    assert len(seconds) >= 4 and np.diff(seconds) == pytest.approx(0.1)
+
+
+def test_a_stream_that_falls_silent_ends(monkeypatch):
+    """A server that accepts and then says nothing; without a time limit this test would never end."""
+    monkeypatch.setattr(video_module, "STREAM_TIMEOUT", 0.3)
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with pytest.raises(VideoError, match="Check the address"):
+            open_source(f"http://127.0.0.1:{server.getsockname()[1]}/live.ts")
+
+
+@pytest.mark.parametrize("rate", [None, 0, float("nan"), 90_000])
+def test_a_video_without_a_usable_rate_gets_the_usual_one(rate):
+    assert capture.usable_rate(rate) == capture.USUAL_RATE
+    assert capture.usable_rate(Fraction(30_000, 1001)) == pytest.approx(29.97, abs=0.001)
+
+
+# Time stamps
+
+
+UNEVEN = [0.0, 0.04, 0.05, 0.4, 0.44, 1.5, 1.54]
+
+
+def test_time_stamps_are_the_files_own_and_are_kept(tmp_path):
+    path = film(tmp_path / "uneven.mkv", seconds=UNEVEN)
+    assert times(path) == pytest.approx(UNEVEN, abs=0.0011)
+    assert times(copy(path, tmp_path / "copy.mp4")) == pytest.approx(UNEVEN, abs=0.0011)
+    starts = np.cumsum([0, *gif_durations(copy(path, tmp_path / "copy.gif"))[:-1]])
+    assert starts == pytest.approx(1000 * np.array(UNEVEN), abs=20)  # a GIF has no shorter time than 20 ms
+
+
+def test_time_begins_where_the_video_begins(tmp_path):
+    late = film(tmp_path / "late.ts", seconds=np.arange(50) / 25 + 300)  # as if a recording had been cut
+    assert times(late) == pytest.approx(np.arange(50) / 25, abs=0.001)
+
+
+def test_time_never_goes_back(tmp_path):
+    """Two transport streams in one file, as from `cat`: the time stamps begin anew in the middle."""
+    path = film(tmp_path / "once.ts", seconds=np.arange(50) / 25)
+    twice = tmp_path / "twice.ts"
+    twice.write_bytes(path.read_bytes() * 2)
+    seconds = times(twice)
+    assert len(seconds) > 90 and (np.diff(seconds) > 0).all() and np.median(np.diff(seconds)) == pytest.approx(0.04)
+    assert times(copy(twice, tmp_path / "copy.mp4"))[-1] == pytest.approx(seconds[-1], abs=0.01)
+
+
+def test_the_last_frame_of_a_video_lasts_as_long_as_before(tmp_path):
+    frames = [Image.fromarray(frame) for frame in moving_square(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 100, 3000])
+    with av.open(str(copy(tmp_path / "a.gif", tmp_path / "a.mp4"))) as container:
+        (video,) = container.streams
+        assert float(video.duration * video.time_base) == pytest.approx(3.2)
+
+
+# What other cameras and programs write
+
+
+def test_mp4_is_what_browsers_play(tmp_path):
+    path = copy(film(tmp_path / "in.mkv", "ffv1", "yuv444p", "flac"), tmp_path / "out.mp4")
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        assert video.codec_context.name == "h264" and video.codec_context.pix_fmt == "yuv420p"
+    content = path.read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")  # "faststart": it plays while it is loading
+
+
+def test_colors_are_kept(tmp_path):
+    wall = np.zeros((64, 192, 3), np.uint8)
+    for number, color in enumerate(
+        [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (90, 90, 90), (200, 150, 40)]
+    ):
+        wall[:, 32 * number : 32 * (number + 1)] = color
+    (frame,) = read_all(output.write_clip(tmp_path / "a.mp4", [wall]))
+    middle = slice(16, None, 32)
+    assert np.abs(frame[32, middle].astype(int) - wall[32, middle]).max() <= 6
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        picture = next(container.decode(video=0))
+        assert (picture.colorspace, picture.color_range) == (6, 1)  # said, so that players need not guess
+
+
+@pytest.mark.parametrize(
+    ["name", "video", "pixels", "sound", "kept"],
+    [
+        ("a.mp4", "libx264", "yuv420p", "aac", "aac"),
+        ("a.ts", "libx264", "yuv420p", "aac", "aac"),  # AAC of another shape: ADTS
+        ("a.mov", "prores_ks", "yuv422p10le", "pcm_s16le", "aac"),
+        ("a.webm", "libvpx-vp9", "yuv420p", "libopus", "aac"),
+        ("a.avi", "mjpeg", "yuvj420p", "pcm_s16le", "aac"),
+        ("a.flv", "flv", "yuv420p", "libmp3lame", "mp3"),
+        ("a.mkv", "mpeg4", "yuv420p", "ac3", "aac"),
+        ("50 % of %02d: 'ä' \"b\".mp4", "libx264", "yuv420p", "aac", "aac"),
+    ],
+)
+def test_sound_is_kept(tmp_path, name, video, pixels, sound, kept):
+    source = film(tmp_path / name, video, pixels, sound)
+    target = copy(source, tmp_path / "out.mp4")
+    _, _, end, loudness = sound_of(source)
+    codec, start, new_end, new_loudness = sound_of(target)
+    assert codec == kept and len(read_all(target)) == 50
+    with av.open(f"file:{source}") as container:
+        offset = (container.start_time or 0) / 1_000_000
+    assert abs(start) < 0.03 and new_end == pytest.approx(end - offset, abs=0.03)  # a packet of AAC is 0.02 s
+    assert new_loudness == pytest.approx(loudness, abs=0.06) and 0.6 < new_loudness < 0.8  # a sine has 0.707
+
+
+def test_copied_sound_is_the_same_bit_for_bit(tmp_path):
+    def packets(path):
+        with av.open(str(path)) as container:
+            return [bytes(packet) for packet in container.demux(audio=0)]
+
+    source = film(tmp_path / "a.mp4", sound="aac")
+    assert packets(copy(source, tmp_path / "out.mp4")) == packets(source)
+
+
+def test_sound_that_begins_before_the_picture_stays_in_step(tmp_path):
+    source = film(tmp_path / "a.mkv", sound="flac", seconds=np.arange(50) / 25 + 0.5)
+    assert times(source)[0] == pytest.approx(0.5, abs=0.001)
+    assert times(copy(source, tmp_path / "out.mp4"))[0] == pytest.approx(0.5, abs=0.001)
+
+
+def test_nobody_collects_sound_that_nobody_writes(tmp_path):
+    source = open_source(str(film(tmp_path / "a.mp4", sound="aac")))
+    with open_sink(str(tmp_path / "out.gif"), source) as sink:
+        for place, frame in source.frames:
+            sink.write(frame, place)
+    assert len(source.sound_packets) < 10  # those before the sink was open
+
+
+def turn(path, matrix):
+    """Write a display matrix into an MP4, as phones do: ISO/IEC 14496-12, `tkhd`."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 44
+    content[start : start + 36] = struct.pack(">9i", *(value * 65536 for value in matrix), 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ["matrix", "turned"],
+    [
+        ((0, 1, 0, -1, 0, 0, 0, 0), lambda frame: np.rot90(frame, -1)),  # a phone held upright
+        ((-1, 0, 0, 0, -1, 0, 0, 0), lambda frame: np.rot90(frame, 2)),
+        ((0, -1, 0, 1, 0, 0, 0, 0), lambda frame: np.rot90(frame, 1)),
+        ((-1, 0, 0, 0, 1, 0, 0, 0), lambda frame: frame[:, ::-1]),  # a mirrored selfie
+        ((1, 0, 0, 0, -1, 0, 0, 0), lambda frame: frame[::-1]),
+        ((0, 1, 0, 1, 0, 0, 0, 0), lambda frame: frame.transpose(1, 0, 2)),
+    ],
+)
+def test_videos_are_turned_upright(tmp_path, matrix, turned):
+    path = film(tmp_path / "a.mp4")
+    before = turned(read_all(path)[20])
+    after = read_all(turn(path, matrix))[20]
+    assert after.shape == before.shape and (after == before).all()
+    copied = read_all(copy(path, tmp_path / "out.mp4"))[20]
+    assert copied.shape == before.shape and np.abs(copied.astype(int) - before).mean() < 3
+
+
+@pytest.mark.parametrize(
+    ["aspect", "size"],
+    [(Fraction(64, 45), (91, 48)), (Fraction(1, 2), (64, 96)), (Fraction(100), (64, 48)), (None, (64, 48))],
+)
+def test_pixels_become_square(tmp_path, aspect, size):
+    path = film(tmp_path / "a.mp4", aspect=aspect)
+    assert read_all(path)[0].shape == (size[1], size[0], 3)
+    with av.open(str(copy(path, tmp_path / "out.mp4"))) as container:
+        video = container.streams.video[0]
+        assert (video.width, video.height) == (size[0] + size[0] % 2, size[1])
+        assert video.sample_aspect_ratio in (None, 0, 1)
+
+
+def test_a_damaged_middle_costs_only_the_frames_that_it_hits(tmp_path):
+    path = film(tmp_path / "a.ts", sound="aac")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 400] = bytes(400)
+    path.write_bytes(content)
+    assert 30 <= len(read_all(copy(path, tmp_path / "out.mp4"))) <= 50
+
+
+def test_the_name_does_not_decide_what_a_file_is(tmp_path, clip, write_photo):
+    for name in ("a.mov", "a", "a.jpg"):
+        (tmp_path / name).write_bytes(clip.read_bytes())
+        assert open_source(str(tmp_path / name)).kind == "video"
+    photo = write_photo(tmp_path / "photo.png").read_bytes()
+    for name in ("b.mp4", "b", "b.txt"):
+        (tmp_path / name).write_bytes(photo)
+        assert open_source(str(tmp_path / name)).kind == "photos"
+    assert open_source(str(output.write_clip(tmp_path / "a.mjpeg", moving_square(3)))).kind == "video"
+
+
+# Animations
+
+
+def gif_durations(path):
+    with Image.open(path) as image:
+        durations = []
+        for number in range(image.n_frames):
+            image.seek(number)
+            image.load()
+            durations.append(image.info["duration"])
+        return durations
+
+
+@pytest.mark.parametrize("loop", [None, 0, 3])
+def test_a_gif_keeps_its_durations_and_how_often_it_plays(tmp_path, loop):
+    frames = [Image.fromarray(frame) for frame in moving_square(4)]
+    more = {} if loop is None else {"loop": loop}
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[100, 50, 3000, 20], **more)
+    path = copy(tmp_path / "a.gif", tmp_path / "out.gif")
+    assert gif_durations(path) == [100, 50, 3000, 20]
+    assert Image.open(path).info.get("loop") == loop
+    assert times(tmp_path / "a.gif") == pytest.approx([0, 0.1, 0.15, 3.15])
+
+
+def test_a_gif_that_hurries_plays_as_in_a_browser(tmp_path):
+    frames = [Image.fromarray(frame) for frame in moving_square(3)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], duration=[0, 10, 20])
+    assert times(tmp_path / "a.gif") == pytest.approx([0, 0.1, 0.2])
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png", ".avif"])
+def test_animations_stay_what_they_are_with_their_transparency(tmp_path, ending):
+    frames = []
+    for frame in moving_square(5):
+        opacity = np.zeros(frame.shape[:2], np.uint8)
+        opacity[8:30, 4:40] = 255
+        frames.append(Image.fromarray(np.dstack([frame, opacity])))
+    frames[0].save(tmp_path / f"a{ending}", save_all=True, append_images=frames[1:], duration=[100, 200, 300, 100, 500])
+    source = open_source(str(tmp_path / f"a{ending}"))
+    assert (source.kind, source.ending, source.count) == ("video", ending, 5)
+    moments, pixels = zip(*source.frames, strict=True)
+    assert (pixels[2][:8] > 240).all(), "white where the picture is transparent, as in a photo"
+    path = copy(tmp_path / f"a{ending}", tmp_path / f"out{ending}")
+    copied, _ = zip(*open_source(str(path)).frames, strict=True)
+    assert [moment.seconds for moment in copied] == pytest.approx([moment.seconds for moment in moments], abs=0.002)
+    assert copied[-1].lasts == pytest.approx(0.5)
+    for moment in copied:
+        assert (moment.opacity[8:30, 4:40] > 250).all() and (moment.opacity[:6] < 5).all()
+
+
+def test_a_photo_of_the_same_format_is_a_photo(tmp_path, write_photo):
+    for ending in (".webp", ".png", ".avif"):
+        assert open_source(str(write_photo(tmp_path / f"a{ending}"))).kind == "photos"
+
+
+def test_the_pages_of_a_tiff_are_no_video_and_what_is_left_out_is_said(tmp_path, capsys):
+    pages = [Image.fromarray(frame) for frame in moving_square(3)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    source = open_source(str(tmp_path / "scan.tif"))
+    assert source.kind == "photos" and source.count == 1 and "has 3 pages" in capsys.readouterr().err
+
+
+def test_an_animation_that_ends_too_soon_gives_what_is_there(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (6, 40, 40, 3), np.uint8)
+    path = output.write_clip(tmp_path / "a.gif", noise)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    source = open_source(str(path))
+    assert 3 <= len(list(source.frames)) < 6
+
+
+def test_animations_too_large_for_memory_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(output, "MOST_PIXELS", 5 * 64 * 48)
+    with pytest.raises(VideoError, match="short clips. Choose .mp4"):
+        output.write_clip(tmp_path / "a.gif", moving_square(6))
+    assert not list(tmp_path.iterdir())
+
+
+# With boxes
+
+
+class OneFace:
+    """Stands in for `MaskDetector`: a face in the upper left corner of every frame."""
+
+    classes = ("with_mask", "without_mask")
+
+    def detect(self, frame):
+        return [Detection((2, 2, 24, 20), "with_mask", 0.97, 0.9)]
+
+    track = detect
+
+    def reset(self):
+        pass
+
+
+def test_the_seconds_in_json_are_the_files_own(tmp_path):
+    path = film(tmp_path / "uneven.mkv", seconds=UNEVEN, sound="flac")
+    text = io.StringIO()
+    annotate(str(path), str(tmp_path / "out.mp4"), OneFace(), text)
+    assert [frame["seconds"] for frame in json.loads(text.getvalue())["frames"]] == pytest.approx(UNEVEN, abs=0.002)
+    assert sound_of(tmp_path / "out.mp4")[0] == "aac"
+
+
+def test_boxes_on_transparent_parts_are_opaque(tmp_path):
+    clear = Image.new("RGBA", (64, 48), (255, 255, 255, 0))
+    clear.save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGBA", (64, 48), (200, 0, 0, 0))])
+    annotate(str(tmp_path / "a.gif"), str(tmp_path / "out.gif"), OneFace())
+    moment, frame = next(open_source(str(tmp_path / "out.gif")).frames)
+    assert (moment.opacity[12, 2] == 255) and (moment.opacity[40, 40:] == 0).all()
+
+
+@pytest.mark.parametrize(
+    ["name", "marked"],
+    [
+        ("a.mkv", "a-marked.mp4"),
+        ("a.gif", "a-marked.gif"),
+        ("a.webp", "a-marked.webp"),
+        ("really a PNG.gif", "really a PNG-marked.png"),
+        ("photo.png", "photo-marked.jpg"),
+        ("folder", "folder-marked"),
+        ("address/b.php?size=9", "b-marked.jpg"),
+        ("address/c.mp4", "c-marked.mp4"),
+        ("address", "address-marked.jpg"),
+    ],
+)
+def test_marked_copies_are_named_for_what_they_are(tmp_path, monkeypatch, answer, name, marked):
+    def moving(ending):
+        return output.write_clip(tmp_path / f"made{ending}", moving_square(3)).read_bytes()
+
+    still = webcam.to_jpeg(next(moving_square()))
+    content = moving(Path(marked).suffix) if Path(marked).suffix not in ("", ".jpg") else still
+    monkeypatch.chdir(tmp_path)
+    if name.startswith("address"):
+        name = answer(content) + name.removeprefix("address")
+    elif name == "folder":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").write_bytes(still)
+    else:
+        (tmp_path / name).write_bytes(content)
+    assert annotate(name, None, OneFace())["output"] == marked and (tmp_path / marked).exists()
+
+
+# Outputs
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a.webp", "a.mjpeg"])
+def test_an_error_leaves_what_was_there_before(tmp_path, name):
+    (tmp_path / name).write_bytes(b"before")
+
+    def failing():
+        yield from moving_square(12)
+        raise RuntimeError("in frame 12")
+
+    with pytest.raises(RuntimeError, match="in frame 12"):
+        output.write_clip(tmp_path / name, failing())
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name).read_bytes() == b"before"
+
+
+def test_open_output_is_whole_or_nothing(tmp_path):
+    target = tmp_path / "deeper" / ("n" * 240 + ".json")  # as long as file systems allow
+    with open_output(target) as staging:
+        staging.write_text("first")
+        assert staging.parent == target.parent and not target.exists()
+    with pytest.raises(KeyboardInterrupt), open_output(target) as staging:
+        staging.write_text("second")
+        raise KeyboardInterrupt
+    assert target.read_text() == "first" and len(list(target.parent.iterdir())) == 1
+    with pytest.raises(ValueError, match="not a file"), open_output(tmp_path / "deeper"):
+        pass
+
+
+def test_a_full_disk_is_an_error(tmp_path):
+    """A limit on the size of files stands in for a full disk."""
+    code = f"""
+import resource, signal, sys
+import numpy as np
+from maskdet_utils.live import output
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+rng = np.random.default_rng(0)
+try:
+    output.write_clip({str(tmp_path / "a.mp4")!r}, (rng.integers(0, 256, (240, 320, 3), np.uint8) for _ in range(60)))
+except output.VideoError as error:
+    print(error)
+"""
+    (tmp_path / "a.mp4").write_bytes(b"before")
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert "a.mp4 cannot be written" in done.stdout, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"] and (tmp_path / "a.mp4").read_bytes() == b"before"
+
+
+PEAK = """
+import resource, sys
+import numpy as np
+from maskdet_utils.live.output import open_sink
+from maskdet_utils.live.video import open_source
+
+source = open_source(sys.argv[1])
+with open_sink(sys.argv[2], source) as sink:
+    for place, frame in source.frames:
+        sink.write(frame, place)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory in kilobytes on Linux only")
+def test_memory_stays_flat(tmp_path):
+    """Ten minutes take no more memory than one. (An hour with faces was measured by hand.)"""
+    minute, ten = (
+        film(tmp_path / f"{n}.mp4", "mpeg4", sound="aac", seconds=np.arange(n * 60 * 25) / 25, size=(320, 240))
+        for n in (1, 10)
+    )
+    peaks = []
+    for path in (minute, ten):
+        command = [sys.executable, "-c", PEAK, path, tmp_path / "out.mp4"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout) / 1024)
+    assert sound_of(tmp_path / "out.mp4")[2] > 590 and peaks[1] < peaks[0] + 15, peaks
 
 
 def test_a_gif_of_one_frame_and_without_durations(tmp_path):

@@ -8,9 +8,10 @@ import json
 import signal
 import sys
 import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..detector import MaskDetector
 from ..tracking import Tracker
@@ -21,13 +22,14 @@ from .video import Source, VideoError, open_source
 
 def default_output(name: str, source: Source) -> str:
     """Return the name of the marked copy, in the current folder, for a user who gives none."""
-    stem = Path(name).stem if source.kind != "live" else ("camera" + name if name.isdecimal() else "stream")
-    if source.kind == "photos":
-        return f"{stem}-marked" + (".jpg" if Path(name).is_file() else "")
-    return f"{stem}-marked" + (".gif" if name.lower().endswith(".gif") else ".mp4")
+    if source.kind == "live":
+        stem = "camera" + name if name.isdecimal() else "stream"
+    else:
+        stem = Path(name if Path(name).exists() else urlsplit(name).path).stem
+    return f"{stem or 'address'}-marked{source.ending}"
 
 
-def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=None) -> dict:
+def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=None, *, source: Source = None) -> dict:
     """Mark every face of a source and write a marked copy.
 
     Ctrl-C has the same effect as the end of the video: what is written so far is kept.
@@ -38,6 +40,7 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
             `boxes_to` no copy is written.
         detector: The detector that finds and labels the faces.
         boxes_to: Open text file for one JSON document with the boxes of each frame.
+        source: What `video.open_source` gave for `name`, if it is already open.
 
     Returns:
         `frames` and `faces` (counts), `output`, `interrupted` (always False for a live source, which only Ctrl-C ends),
@@ -50,7 +53,7 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
     """
     from tqdm.auto import tqdm
 
-    source = open_source(name)
+    source = source or open_source(name)
     if output is None and boxes_to is None:
         output = default_output(name, source)
     _refuse_to_overwrite_input(name, output)
@@ -60,12 +63,14 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
     interrupted = False
     with ExitStack() as stack:
         stack.callback(getattr(source.frames, "close", lambda: None))
-        sink = stack.enter_context(closing(open_sink(output, source))) if output else None
+        sink = stack.enter_context(open_sink(output, source)) if output else None
+        if sink is None:
+            source.sound = None
         if boxes_to:
             stack.enter_context(_document(boxes_to, name, source))
         bar = stack.enter_context(tqdm(total=source.count, unit=" frames", smoothing=0.1, file=sys.stderr))
         stop_requests = stack.enter_context(_delayed_ctrl_c())
-        for photo, frame in source.frames:
+        for place, frame in source.frames:
             if stop_requests:
                 interrupted = True
                 break
@@ -75,9 +80,9 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
             if sink:
                 if source.kind == "photos" or not frames:  # otherwise, the last frame's labels matter
                     labels = Labels(detector.classes, detector.mask_class)
-                sink.write(labels.draw(frame, detections), photo)
+                sink.write(_marked(frame, place, labels.draw(frame, detections)), place)
             if boxes_to:
-                _write_boxes(boxes_to, frames, photo, source, detections)
+                _write_boxes(boxes_to, frames, place, detections)
             frames, faces = frames + 1, faces + len(detections)
             bar.update()
     if not frames and not interrupted:
@@ -96,6 +101,13 @@ def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=Non
 def _looks(tracker: Tracker) -> str:
     wait = tracker.look_every * tracker.seconds
     return f"Full look at 1 of {tracker.look_every} frames: a small new face waits up to {wait:.1f} s for its label."
+
+
+def _marked(frame, place, marked):
+    """Return the marked frame. What is drawn on a transparent part of an animation becomes opaque."""
+    if getattr(place, "opacity", None) is not None:
+        place.opacity[(marked != frame).any(axis=2)] = 255
+    return marked
 
 
 def _refuse_to_overwrite_input(name: str, output: str | None) -> None:
@@ -138,10 +150,9 @@ def _document(file, name, source):
         file.flush()
 
 
-def _write_boxes(file, number: int, photo, source, detections) -> None:
-    position = (
-        {"photo": photo} if source.kind == "photos" else {"frame": number, "seconds": round(number / source.rate, 3)}
-    )
+def _write_boxes(file, number: int, place, detections) -> None:
+    is_photo = isinstance(place, str)
+    position = {"photo": place} if is_photo else {"frame": number, "seconds": round(place.seconds, 3)}
     faces = [
         {
             "box": list(face.box),

@@ -1,22 +1,51 @@
-"""Write marked frames to a photo, a folder of photos, an MP4 file, or a GIF.
+"""Write marked frames to a photo, a folder of photos, an MP4 file, or an animation.
 
-Every sink has `write(frame, name)` and `close()`. Frames are RGB uint8 (height, width, 3); OpenCV's BGR stays inside
-this file.
+Every file is written by way of `open_output`. Every sink has `write(frame, place)`, and `with` finishes its file. Frames
+are RGB uint8 (height, width, 3), and places are those of `capture.Source`.
 """
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
-from ..paths import write_file
-from .capture import Source, VideoError
+from .capture import Moment, Source, VideoError
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png"}
+ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".avif": "AVIF"}  # extension: Pillow's format
+TICKS = 90_000  # per second: the clock of MPEG, in which every usual frame rate is a whole number of ticks
+EVERYWHERE = ("aac", "mp3")  # the sound that all players of MP4 know: VS Code and QuickTime have no Opus
+MOST_PIXELS = 2_000_000_000  # in all frames of an animation, which stay in memory: 2 GB for a GIF
+
+
+@contextmanager
+def open_output(path: str | Path) -> Iterator[Path]:
+    """Give the path of a new file beside the output, to write to. When the block ends, that file becomes the output.
+
+    Nobody ever sees half an output: if the block raises an error, what was there before stays, and nothing is left
+    behind. Folders above the output are created if missing.
+
+    Raises:
+        ValueError: If the output is there and not a file, such as a folder or device.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Its name does not contain the output's, which may already be as long as the file system allows.
+    staging = path.with_name(f".maskdet-{secrets.token_hex(8)}{path.suffix}")
+    try:
+        yield staging
+        if staging.exists():  # not if there was nothing to write
+            os.replace(staging, path)
+    finally:
+        staging.unlink(missing_ok=True)
 
 
 class PhotoSink:
@@ -25,99 +54,191 @@ class PhotoSink:
     def __init__(self, path: Path, into_folder: bool):
         self.path, self.into_folder, self.count = path, into_folder, 0
 
-    def write(self, frame: np.ndarray, name: str | None) -> None:
+    def write(self, frame: np.ndarray, place: str | Moment) -> None:
         self.count += 1
         target = self.path
         if self.into_folder:
-            target = self.path / (name or f"frame_{self.count:06d}.jpg")
+            target = self.path / (place if isinstance(place, str) else f"frame_{self.count:06d}.jpg")
             if target.suffix.lower() not in PHOTO_ENDINGS:
                 target = target.with_name(target.name + ".png")
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         was_encoded, content = cv2.imencode(target.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not was_encoded:
             raise VideoError(f"OpenCV cannot write {target} as {target.suffix}. Choose .jpg or .png.")
-        write_file(target, content.tobytes())
-
-    def close(self) -> None:
-        pass
+        with open_output(target) as staging:
+            staging.write_bytes(content.tobytes())
 
 
-class Mp4Sink:
-    """Write an MP4 file (MPEG-4, which every build of OpenCV can write).
+class VideoSink:
+    """Write H.264 (yuv420p), which browsers and players know, with the time stamps and the sound of the source.
 
-    It has no sound. An odd width or height loses one pixel.
+    H.264 in yuv420p has only even widths and heights. An odd one gets one more row or column, like the last.
     """
 
-    def __init__(self, path: Path, rate: float):
-        self.path, self.rate = path, rate
-        self.writer: cv2.VideoWriter | None = None
-        self.size: tuple[int, int] | None = None
-        self.unfinished = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.stem}.")) / "unfinished.mp4"
+    def __init__(self, container, source: Source):
+        self.container, self.source, self.now = container, source, -1
+        self.video: av.VideoStream | None = None
+        self.sound: av.AudioStream | None = None
 
-    def write(self, frame: np.ndarray, name: str | None) -> None:
-        if self.writer is None:
-            self.size = frame.shape[1], frame.shape[0]
-            self.writer = cv2.VideoWriter(str(self.unfinished), cv2.VideoWriter_fourcc(*"mp4v"), self.rate, self.size)
-            if not self.writer.isOpened():
-                raise VideoError(f"OpenCV cannot write {self.path} with (width, height) = {self.size}. Choose .gif.")
-        if (frame.shape[1], frame.shape[0]) != self.size:  # a stream may change its size while it runs
-            frame = cv2.resize(frame, self.size)
-        self.writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
+    def write(self, frame: np.ndarray, place: Moment) -> None:
+        if self.video is None:
+            self._start(frame.shape)
+        size = self.video.width, self.video.height
+        frame = cv2.copyMakeBorder(frame, 0, frame.shape[0] % 2, 0, frame.shape[1] % 2, cv2.BORDER_REPLICATE)
+        if (frame.shape[1], frame.shape[0]) != size:  # a stream may change its size while it runs
+            frame = cv2.resize(frame, size)
+        picture = av.VideoFrame.from_ndarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
+        self.now = max(round(place.seconds * TICKS), self.now + 1)
+        picture.pts, picture.time_base, picture.duration = self.now, Fraction(1, TICKS), round(place.lasts * TICKS)
+        self.container.mux(self.video.encode(picture))
+        self._write_sound()
 
-    def close(self) -> None:
-        if self.writer is not None:
-            self.writer.release()
-            os.replace(self.unfinished, self.path)
-        shutil.rmtree(self.unfinished.parent, ignore_errors=True)
+    def finish(self) -> None:
+        """Write what the encoders still hold."""
+        if self.video is None:
+            return
+        self._write_sound()
+        self.container.mux(self.video.encode())
+        if self.sound is not None and self.sound.codec_context.is_encoder:
+            self.container.mux(self.sound.encode())
+
+    def _start(self, shape) -> None:
+        # "superfast" takes half the time of "veryfast", which would slow the detectors down, for a file half as large
+        # again. Without B-frames (bf), which are stored out of order, the length of a video with a variable frame rate
+        # is right; crf 21 is a quality at which losses are hard to see (trac.ffmpeg.org/wiki/Encode/H.264).
+        options = {"preset": "superfast", "crf": "21", "bf": "0"}
+        self.video = self.container.add_stream("libx264", Fraction(self.source.rate).limit_denominator(1001), options)
+        self.video.width, self.video.height = shape[1] + shape[1] % 2, shape[0] + shape[0] % 2
+        self.video.pix_fmt = "yuv420p"
+        context = self.video.codec_context
+        context.time_base = Fraction(1, TICKS)
+        context.flags |= av.codec.context.Flags.frame_duration  # the last picture, too, lasts as long as it should
+        # Without these notes, players would guess from the size (numbers of ISO/IEC 23091-2). OpenCV converts RGB by
+        # SMPTE 170M, which is BT.601, with a limited range; sRGB has the primaries and, nearly, the curve of BT.709.
+        context.colorspace, context.color_range, context.color_primaries, context.color_trc = 6, 1, 1, 1
+        if self.source.sound is None:
+            return
+        if self.source.sound.codec_context.codec.canonical_name in EVERYWHERE:
+            self.sound = self.container.add_stream_from_template(self.source.sound)
+        else:
+            context = self.source.sound.codec_context
+            layout = "mono" if context.channels == 1 else "stereo"
+            self.sound = self.container.add_stream("aac", min(48_000, context.sample_rate), layout=layout)
+
+    def _write_sound(self) -> None:
+        while self.source.sound_packets:
+            packet = self.source.sound_packets.popleft()
+            with suppress(av.error.InvalidDataError, av.error.ArgumentError):  # damaged: the next one may be fine
+                if self.sound is None:
+                    continue
+                if self.sound.codec_context.is_encoder:
+                    for samples in packet.decode():
+                        self.container.mux(self.sound.encode(samples))
+                elif packet.dts is not None:  # the last one is empty
+                    packet.stream = self.sound
+                    self.container.mux(packet)
 
 
-class GifSink:
-    """Write a GIF with at most 256 colors per frame. All frames stay in memory until the end: for short clips only."""
+@contextmanager
+def _open_video(path: Path, source: Source):
+    try:
+        with open_output(path) as staging:
+            # The index comes first ("faststart"), so that a browser plays the file while it is loading.
+            options = {"movflags": "+faststart"}
+            with av.open(f"file:{staging}", "w", format="mp4", options=options) as container:
+                sink = VideoSink(container, source)
+                yield sink
+                sink.finish()
+    except av.FFmpegError as error:  # the disk is full, for example
+        raise VideoError(f"{path} cannot be written: {error.strerror}.") from None
 
-    def __init__(self, path: Path, rate: float):
-        self.path, self.rate, self.frames = path, rate, []
 
-    def write(self, frame: np.ndarray, name: str | None) -> None:
+class AnimationSink:
+    """Collect the frames of an animation. All of them stay in memory until the end: for short clips only."""
+
+    def __init__(self, path: Path):
+        self.path, self.images, self.moments = path, [], []
+
+    def write(self, frame: np.ndarray, place: Moment) -> None:
         from PIL import Image
 
-        # Without dithering: its noise would flicker and make the file three times as large.
-        self.frames.append(Image.fromarray(frame).quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE))
+        if (len(self.images) + 1) * frame.shape[0] * frame.shape[1] > MOST_PIXELS:
+            raise VideoError(f"{self.path} would be too large: {self.path.suffix} is for short clips. Choose .mp4.")
+        image = Image.fromarray(frame)
+        clear = None if place.opacity is None else place.opacity < 128
+        if self.path.suffix.lower() == ".gif":
+            # Without dithering: its noise would flicker and make the file three times as large.
+            image = image.quantize(255, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+            if clear is not None:
+                image.paste(255, mask=Image.fromarray(clear))
+                image.info["transparency"] = 255
+        elif clear is not None:
+            image.putalpha(Image.fromarray(place.opacity))
+        self.images.append(image)
+        self.moments.append(place)
 
-    def close(self) -> None:
-        import io
+    def save(self, path: Path, loop: int | None) -> None:
+        """Write the animation. `loop` is that of `Source`."""
+        starts = [moment.seconds for moment in self.moments]
+        ends = starts[1:] + [starts[-1] + self.moments[-1].lasts]
+        # A GIF counts in hundredths of a second, and browsers take less than two of them for ten. Rounding the points in
+        # time, not the durations, keeps the rate right.
+        is_gif = self.path.suffix.lower() == ".gif"
+        step = 10 if is_gif else 1
+        durations, clock = [], step * round(1000 / step * starts[0])
+        for end in ends:
+            durations.append(max(2 * step, step * round(1000 / step * end) - clock))
+            clock += durations[-1]
+        options = {"loop": loop} if loop is not None else {} if is_gif else {"loop": 1}
+        if any(moment.opacity is not None for moment in self.moments):
+            # Each picture starts from nothing, or the one before would show through.
+            options["disposal"] = 2 if is_gif else 1
+        self.images[0].save(
+            path,
+            ANIMATIONS[self.path.suffix.lower()],
+            save_all=True,
+            append_images=self.images[1:],
+            duration=durations,
+            quality=90,
+            **options,
+        )
 
-        if not self.frames:
-            return
-        # A GIF counts in hundredths of a second. Rounding the points in time, not the durations, keeps the rate right.
-        times = [10 * round(100 * number / self.rate) for number in range(len(self.frames) + 1)]
-        durations = [max(20, end - start) for start, end in zip(times, times[1:], strict=False)]
-        file = io.BytesIO()
-        self.frames[0].save(file, "GIF", save_all=True, append_images=self.frames[1:], duration=durations, loop=0)
-        write_file(self.path, file.getvalue())
+
+@contextmanager
+def _open_animation(path: Path, source: Source):
+    sink = AnimationSink(path)
+    yield sink
+    if sink.images:
+        with open_output(path) as staging:
+            sink.save(staging, source.loop)
 
 
 def open_sink(output: str, source: Source):
     """Open the sink for an output, chosen by its file name extension; without one the output is a folder.
 
     Args:
-        output: A file (.jpg or .png for one photo, .mp4 or .gif for video), or a folder for any source.
+        output: A file (.jpg or .png for one photo; .mp4, .gif, .webp, .png, or .avif for video), or a folder for any
+            source.
         source: Where the frames come from.
 
     Returns:
-        A `PhotoSink`, `Mp4Sink`, or `GifSink`.
+        A context manager that gives the sink. If its block raises an error, no file is written or changed.
 
     Raises:
         ValueError: If the output does not fit the source, or we cannot write that extension.
     """
     path, ending = Path(output), Path(output).suffix.lower()
+    if ending == ".mp4" and source.kind != "photos":
+        return _open_video(path, source)
+    source.sound = None
     if path.is_dir() or not ending:
-        return PhotoSink(path, into_folder=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
+        return nullcontext(PhotoSink(path, into_folder=True))
     if ending in PHOTO_ENDINGS and source.kind == "photos" and source.count == 1:
-        return PhotoSink(path, into_folder=False)
-    if ending in (".mp4", ".gif") and source.kind != "photos":
-        return (Mp4Sink if ending == ".mp4" else GifSink)(path, source.rate)
-    fits = "a folder, or one photo to .jpg or .png" if source.kind == "photos" else ".mp4, .gif, or a folder"
+        return nullcontext(PhotoSink(path, into_folder=False))
+    if ending in ANIMATIONS and source.kind != "photos":
+        return _open_animation(path, source)
+    endings = f"{', '.join(['.mp4', *ANIMATIONS])}, or a folder"
+    fits = "a folder, or one photo to .jpg or .png" if source.kind == "photos" else endings
     raise ValueError(f"{output} does not fit: write {'photos' if source.kind == 'photos' else 'video'} to {fits}.")
 
 
@@ -125,8 +246,8 @@ def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.
     """Write a video.
 
     Args:
-        path: File that ends in .mp4, .gif, or .mjpeg. The last one is a sequence of JPEGs, which Chromium can play as a
-            fake camera if width and height are even.
+        path: File that ends in .mp4, .gif, .webp, .png, .avif, or .mjpeg. The last one is a sequence of JPEGs, which
+            Chromium can play as a fake camera if width and height are even.
         frames: RGB uint8 frames (height, width, 3).
         rate: Frames per second.
 
@@ -138,14 +259,11 @@ def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.
     """
     path = Path(path)
     if path.suffix.lower() == ".mjpeg":
-        with open(path, "wb") as file:
+        with open_output(path) as staging, open(staging, "wb") as file:
             for frame in frames:
                 file.write(cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
         return path
-    sink = open_sink(str(path), Source("video", (frame for frame in ()), rate))
-    try:
-        for frame in frames:
-            sink.write(frame, None)
-    finally:
-        sink.close()
+    with open_sink(str(path), Source("video", (frame for frame in ()), rate)) as sink:
+        for number, frame in enumerate(frames):
+            sink.write(frame, Moment(number / rate, 1 / rate))
     return path

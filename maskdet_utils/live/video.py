@@ -1,21 +1,37 @@
-"""Read frames from a photo, a folder of photos, a video, a GIF, a camera, or a network stream.
+"""Read frames from a photo, a folder of photos, a video, an animation, a camera, or a network stream.
 
-Frames are RGB uint8 (height, width, 3).
+What a file is, its first bytes say, not its name. Frames are RGB uint8 (height, width, 3), upright, with square pixels.
 """
 
+import http.client
+import io
 import sys
+import time
+import urllib.request
+import warnings
 from pathlib import Path
+from typing import Any
 
+import av
+import cv2
 import numpy as np
 
 from ..photos import MAX_PIXELS, SUFFIXES, PhotoError, find_photos, read_photo
-from .capture import Source, VideoError, open_capture
+from .capture import Moment, Source, VideoError, open_camera, usable_rate
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
+STREAM_TIMEOUT = 10.0  # seconds to wait for an answer
+LARGEST_DOWNLOAD = 200_000_000  # bytes; a JPEG of MAX_PIXELS in the best quality has about a third of them
+# The first bytes of JPEG, PNG, GIF, BMP, TIFF (two byte orders), PGM and PPM, and JPEG 2000.
+PICTURES = b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6", b"\0\0\0\x0cjP  "
+BRANDS = b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"  # AVIF, HEIC: bytes 8 to 11
+ANIMATIONS = {"GIF": ".gif", "WEBP": ".webp", "PNG": ".png", "AVIF": ".avif"}  # Pillow's format: extension
 
 
 def open_source(name: str) -> Source:
-    """Open a photo, a folder of photos, a video file, a GIF, a camera ("0", "1", …), or a network stream.
+    """Open a photo, a folder of photos, a video file, an animation, a camera ("0", "1", …), or a network stream.
+
+    A photo or animation may also be behind an http or https address.
 
     Raises:
         VideoError: If nothing has that name, or it cannot be opened.
@@ -23,24 +39,48 @@ def open_source(name: str) -> Source:
     """
     path = Path(name)
     if name.lower().startswith(STREAMS):
-        return open_capture(name, "live")
+        content = _download_picture(name) if name.lower().startswith("http") else None
+        return _open_picture(name, io.BytesIO(content)) if content else _open_video(name, is_address=True)
     if path.is_dir():
         photos = find_photos(path)
         if not photos:
             raise VideoError(f"{name} holds no photos. They must end in: {', '.join(sorted(SUFFIXES))}.")
-        return Source(
-            "photos", ((photo.relative_to(path).as_posix(), _photo(photo)) for photo in photos), count=len(photos)
-        )
+        frames = ((photo.relative_to(path).as_posix(), _photo(photo)) for photo in photos)
+        return Source("photos", frames, count=len(photos), ending="")
     if not path.exists():
         if name.isdecimal():
-            return open_capture(name, "live")
+            return open_camera(name)
         raise VideoError(f"There is no file, folder, camera, or stream {name}. Check the name.")
-    if path.suffix.lower() == ".gif":
-        return _open_gif(path)
-    if path.suffix.lower() in SUFFIXES:
-        photo = read_photo(path)
-        return Source("photos", (frame for frame in [(path.name, photo)]), count=1)
-    return open_capture(name, "video")
+    with open(path, "rb") as file:
+        head = file.read(16)
+    is_film = path.suffix.lower() in (".mjpeg", ".mjpg")  # JPEGs in a row begin like a single one
+    if (_is_picture(head) and not is_film) or (path.suffix.lower() in SUFFIXES and head[4:8] != b"ftyp"):
+        return _open_picture(name, path)
+    if not head:
+        raise VideoError(f"{name} is empty. Copy or record it again.")
+    return _open_video(name, is_address=False)
+
+
+def _is_picture(head: bytes) -> bool:
+    brand = head[8:12]
+    return (
+        head.startswith(PICTURES)
+        or (head[4:8] == b"ftyp" and brand in BRANDS)
+        or (head[:4], brand) == (b"RIFF", b"WEBP")
+    )
+
+
+def _download_picture(address: str) -> bytes | None:
+    """Return what is behind an address; None if it does not answer, or not with a picture."""
+    request = urllib.request.Request(address, headers={"User-Agent": "maskdet"})  # some sites refuse urllib's own name
+    try:
+        with urllib.request.urlopen(request, timeout=STREAM_TIMEOUT) as answer:
+            head = answer.read(16)
+            if not _is_picture(head) or answer.headers.get_content_maintype() == "video":
+                return None
+            return head + answer.read(LARGEST_DOWNLOAD)
+    except (OSError, ValueError, http.client.HTTPException):
+        return None  # FFmpeg tries next: it also speaks dialects of HTTP that only cameras use
 
 
 def _photo(path: Path) -> np.ndarray | None:
@@ -51,19 +91,184 @@ def _photo(path: Path) -> np.ndarray | None:
         return None
 
 
-def _open_gif(path: Path) -> Source:
-    from PIL import Image, ImageSequence
+def _open_picture(name: str, file: Path | io.BytesIO) -> Source:
+    """Open a photo or an animation."""
+    from PIL import Image
 
     try:
-        image = Image.open(path)
-        if image.width * image.height > MAX_PIXELS:
-            raise VideoError(f"{path} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller.")
-        count = getattr(image, "n_frames", 1)
-        durations = []
-        for frame in ImageSequence.Iterator(image):
-            durations.append(frame.info.get("duration", 0))
-    except (OSError, SyntaxError, EOFError) as error:
-        raise VideoError(f"{path} is not a readable GIF ({error}). Save it again.") from None
-    mean = sum(durations) / len(durations)
-    frames = ((None, np.array(frame.convert("RGB"))) for frame in ImageSequence.Iterator(image))
-    return Source("video", frames, 1000 / mean if mean else 10.0, count)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
+            image = Image.open(file)
+            pages = getattr(image, "n_frames", 1)
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        if Path(name).suffix.lower() == ".gif":
+            raise VideoError(f"{name} is not a readable GIF ({error}). Save it again.") from None
+        image, pages = None, 1  # `read_photo` below says what is wrong
+    if image and (image.format == "GIF" or (image.format in ANIMATIONS and pages > 1)):
+        return _open_animation(name, image)
+    if image and image.format == "TIFF" and pages > 1:
+        print(f"{name} has {pages} pages. Only the first one is used: save the others as files.", file=sys.stderr)
+    if isinstance(file, io.BytesIO):
+        file.seek(0)
+    photo, place = read_photo(file), Path(name).name
+    return Source("photos", (frame for frame in [(place, photo)]), count=1, ending=".jpg")
+
+
+def _open_animation(name: str, image) -> Source:
+    if image.width * image.height > MAX_PIXELS:
+        raise VideoError(f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller.")
+    loop = image.info.get("loop", None if image.format == "GIF" else 0)  # only a GIF that does not say plays once
+    lasts = [seconds for seconds, _ in _animated(image)]
+    if not lasts:
+        raise VideoError(f"{name} is not a readable {image.format}. Save it again.")
+    frames = _timed(_animated(image))
+    count = image.n_frames - getattr(image, "default_image", False)
+    return Source("video", frames, len(lasts) / sum(lasts), count, ANIMATIONS[image.format], loop)
+
+
+def _animated(image):
+    """Yield how long each picture of an animation lasts, in seconds, and the picture. A damaged one ends it."""
+    for number in range(getattr(image, "default_image", False), image.n_frames):  # PNG: a still for older programs
+        try:
+            image.seek(number)
+            image.load()
+        except (OSError, SyntaxError, EOFError, ValueError):
+            return
+        # Browsers show a picture that asks for at most 10 milliseconds for 100.
+        milliseconds = image.info.get("duration", 0)
+        yield (milliseconds if milliseconds > 10 else 100) / 1000, image
+
+
+def _timed(pictures):
+    """Yield the moments and frames of an animation. Transparent pixels become white, as in a photo."""
+    from PIL import Image
+
+    start = 0.0
+    for lasts, picture in pictures:
+        opacity = None
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            opacity = np.array(picture.getchannel("A"))
+            opacity = None if opacity.min() == 255 else opacity
+            picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+        yield Moment(start, lasts, opacity), np.array(picture.convert("RGB"))
+        start += lasts
+
+
+def _open_video(name: str, is_address: bool) -> Source:
+    """Open a video file or a network stream with PyAV."""
+    # Without "file:", FFmpeg would take the beginning of a name such as "a:b.mp4" for a protocol. As in OpenCV, RTSP
+    # comes over TCP, because networks lose packets of UDP.
+    address, options = (name, {"rtsp_transport": "tcp"}) if is_address else (f"file:{name}", {})
+    try:
+        container = av.open(
+            address, options=options, timeout=STREAM_TIMEOUT if is_address else None, metadata_errors="replace"
+        )
+    except (av.FFmpegError, ValueError):
+        raise VideoError(_why_unreadable(name, is_address, was_open=False)) from None
+    video: Any = container.streams.best("video")
+    is_cover = video is not None and bool(video.disposition & av.stream.Disposition.attached_pic)  # of a song
+    if video is None or is_cover or container.format.name == "tty":  # FFmpeg would film any text
+        raise VideoError(_why_unreadable(name, is_address, was_open=False))
+    if video.width * video.height > MAX_PIXELS:
+        raise VideoError(f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller.")
+    video.thread_type = "AUTO"
+    rate = usable_rate(video.average_rate or video.guessed_rate)
+    is_live = is_address and not container.duration
+    length = video.duration * video.time_base if video.duration else (container.duration or 0) / 1_000_000
+    source = Source("live" if is_live else "video", None, rate, video.frames or round(length * rate) or None)
+    source.sound = container.streams.best("audio")
+    source.frames = _decoded(container, video, source)
+    first = next(source.frames, None)
+    if first is None:
+        raise VideoError(_why_unreadable(name, is_address, was_open=True))
+    source.frames = _first_and(first, source.frames)
+    return source
+
+
+def _first_and(first, others):
+    try:
+        yield first
+        yield from others
+    finally:
+        others.close()
+
+
+def _decoded(container, video, source: Source):
+    """Yield the moments and frames of a video, and put the packets of its sound into `source.sound_packets`."""
+    has_clock = not (source.kind == "live" and "jpeg" in container.format.name)  # pictures in a row have no time stamps
+    start, last, size, began = (container.start_time or 0) / 1_000_000, None, None, time.monotonic()
+    # The container is not closed here, because what is left of the sound may still be decoded after the last frame.
+    for packet in _packets(container, [stream for stream in (video, source.sound) if stream]):
+        if packet.stream.index != video.index:  # not stream_index, which is 0 in the empty packets at the end
+            _keep_sound(packet, source, start)
+            continue
+        for frame in _pictures(packet):
+            size = size or _square_size(video, frame)
+            lasts = float(frame.duration * frame.time_base) if frame.duration else 1 / source.rate
+            if not has_clock:
+                seconds = time.monotonic() - began
+            elif frame.time is None:
+                seconds = 0 if last is None else last + 1 / source.rate
+            else:
+                if last is not None and frame.time - start < last - 1:  # the time stamps begin anew
+                    start = frame.time - last - 1 / source.rate
+                seconds = frame.time - start
+            last = max(seconds, 0 if last is None else last + 0.001)
+            yield Moment(last, lasts), _upright(frame, size)
+
+
+def _packets(container, streams):
+    try:
+        yield from container.demux(streams)
+    except av.FFmpegError:  # cut off: with an empty packet, as at the end of a whole file, decoders give what they hold
+        for stream in streams:
+            packet = av.Packet()
+            packet.stream, packet.time_base = stream, stream.time_base
+            yield packet
+
+
+def _pictures(packet):
+    try:
+        return packet.decode()
+    except av.FFmpegError:  # damaged: the next one may be fine
+        return []
+
+
+def _keep_sound(packet, source: Source, start: float) -> None:
+    if source.sound is None:
+        return
+    if packet.dts is not None:  # the last packet is empty
+        offset = round(start / packet.time_base)
+        packet.dts -= offset
+        packet.pts = packet.dts if packet.pts is None else packet.pts - offset
+    source.sound_packets.append(packet)
+
+
+def _square_size(video, frame) -> tuple[int, int]:
+    """Return (width, height) with square pixels. Rather than making one side smaller, it makes the other one larger."""
+    aspect = float(video.sample_aspect_ratio or 1)  # width of a pixel ÷ its height
+    aspect = aspect if 1 / 4 < aspect < 4 else 1  # nobody films like that: a mistake
+    return round(frame.width * max(1, aspect)), round(frame.height / min(1, aspect))
+
+
+def _upright(frame, size) -> np.ndarray:
+    pixels = frame.to_ndarray(format="rgb24", width=size[0], height=size[1], threads=1)
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return pixels
+    # Multiplied by it, (x, y) in the file becomes (x, y) on the screen (ISO/IEC 14496-12, 8.3.2).
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5]
+    across, down = a, d
+    if abs(b) > abs(a):
+        pixels, across, down = cv2.transpose(pixels), c, b
+    if across < 0 or down < 0:
+        pixels = cv2.flip(pixels, -1 if across < 0 and down < 0 else int(across < 0))
+    return pixels
+
+
+def _why_unreadable(name: str, is_address: bool, was_open: bool) -> str:
+    if is_address:
+        return f"There is no picture from {name}. Check the address, and whether this computer can reach it."
+    problem = "has no frame that FFmpeg can decode" if was_open else "is cut off, or not a video that FFmpeg can read"
+    return f"{name} {problem}. If another program plays it, convert it: ffmpeg -i {name} -c:v libx264 converted.mp4"

@@ -27,7 +27,7 @@ from ..detector import MaskDetector
 from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError
 from ..tracking import Tracker
 from . import clips
-from .capture import VideoError, open_capture
+from .capture import VideoError, open_camera
 
 FACE_DETECTORS = ["auto", *faces.DETECTORS]
 LONG_SIDE = 1600  # pixels; larger pictures are read at 1/2, 1/4, or 1/8 of their size
@@ -268,7 +268,7 @@ def _sample_clip() -> Generator[bytes, None, None]:
 
 
 def _kernel_camera() -> Generator[bytes, None, None]:
-    with contextlib.closing(open_capture("0", "live").frames) as frames:
+    with contextlib.closing(open_camera("0").frames) as frames:
         for _, frame in frames:
             yield to_jpeg(frame)
     raise VideoError("The camera on the kernel's computer stopped sending pictures. Check that it is plugged in.")
