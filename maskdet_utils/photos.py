@@ -1,5 +1,7 @@
 """Photos as RGB uint8 arrays: read any format, resize the same way everywhere, estimate blur and noise."""
 
+import os
+import re
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
+SUFFIXES = set(
+    ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .pgm .ppm .pbm .pnm .tif .tiff .heic .heif .hif .avif .jp2 .j2k .jpx".split()
+)
+# The first bytes of these formats, for photos whose names end in something else.
+SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|II\*\0|MM\0\*|\xff\x4f\xff\x51|....jP  |....ftyp(hei|hev|mif1|msf1|avi[fs])",
+    re.DOTALL,
+)
+# What computers put into folders without being asked. Hidden files and folders (.DS_Store) are not looked at, either.
+CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
 # A 100-megapixel photo takes up 300 MB as an array. A larger file is more likely a mistake or an attack than a photo.
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
@@ -19,14 +30,47 @@ class PhotoError(ValueError):
     """A file is not a usable photo. The message says why."""
 
 
-def find_photos(folder: str | Path) -> list[Path]:
-    """Find all photos in a folder and its subfolders by file name extension, sorted by path.
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that Windows, macOS, or a NAS puts into people's folders."""
+    return name.startswith(".") or name.lower() in CLUTTER
 
-    Hidden files and folders are skipped. The paths are sorted because file systems list files in different orders.
+
+def is_photo(path: str | Path) -> bool:
+    """Whether a file is a photo by the end of its name or, failing that, by its first bytes. It may still be damaged."""
+    if Path(path).suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return SIGNATURES.match(file.read(12)) is not None
+    except OSError:
+        return False
+
+
+def sort_files(folder: str | Path) -> tuple[list[Path], list[Path]]:
+    """Find all photos and all other files in a folder and its subfolders, without clutter (see `is_clutter`).
+
+    Linked subfolders are included. A folder that can be reached in several ways, or that contains itself, is listed once.
+
+    Returns:
+        The photos and the other files, each sorted by path, because file systems list files in different orders. Folders
+        that must not be opened count as other files.
     """
-    folder = Path(folder)
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    photos, others, seen = [], [], set()
+    for where, folders, files in os.walk(folder, onerror=lambda e: others.append(Path(e.filename)), followlinks=True):
+        real = os.path.realpath(where)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not is_clutter(name))
+        for name in files if real not in seen else ():
+            path = Path(where, name)
+            if not is_clutter(name):
+                # A named pipe is not a file: reading from it would never end.
+                (photos if path.is_file() and is_photo(path) else others).append(path)
+        seen.add(real)
+    return sorted(photos), sorted(others)
+
+
+def find_photos(folder: str | Path) -> list[Path]:
+    """Find all photos in a folder and its subfolders, sorted by path. For the files that it passes by, see `sort_files`."""
+    return sort_files(folder)[0]
 
 
 def read_photo(path, at_least: int | None = None) -> np.ndarray:
