@@ -264,7 +264,7 @@ def _fetch(options) -> int:
 def _pipeline(options) -> int:
     import yaml
 
-    from . import assets, evaluation, pipeline, public, run_page, runs, sample
+    from . import assets, datasets, evaluation, layouts, paths, pipeline, public, run_page, runs, sample
 
     overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
     if options.dataset:
@@ -278,11 +278,18 @@ def _pipeline(options) -> int:
         sample.build()
     if dataset == "public":
         public.fetch()
+    notes = []
+    if dataset not in ("sample", "public"):  # better now than in the middle of the run
+        datasets.two_classes(paths.resolve(dataset))
+        notes = layouts.class_folders(paths.resolve(dataset))[1]
+        print("\n".join(notes), file=sys.stderr)
     folder = pipeline.run_pipeline(options.profile, overrides)
     metrics = runs.read_metrics(folder)
     for scores, photos in ((metrics, "test photos as they are"), (metrics["degraded"], "the same photos degraded")):
         people = run_page.groups_text(scores["groups_without_error"], "groups")
         print(f"{photos}: accuracy {evaluation.score_text(scores['accuracy'])}; {people}")
+    for note in metrics.get("notes", []):
+        print(note)
     print(f"{folder / 'index.html'}")
     return 0
 

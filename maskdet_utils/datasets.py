@@ -1,6 +1,7 @@
 """From class folders to a manifest, a split without leaks, and a stream of batches that needs little memory."""
 
 import hashlib
+import io
 import os
 from pathlib import Path
 
@@ -8,89 +9,189 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from .photos import PhotoError, find_photos, fit_to_input, read_photo
+from .layouts import MASK_CLASSES, SETS, WORN_WRONG, DataError, class_folders, class_of, set_of, subfolders, unwrapped
+from .photos import PhotoError, fit_to_input, read_photo, sort_files
 
-MASK_CLASSES = ["with_mask", "without_mask"]
-WORN_WRONG = "worn_incorrectly"  # the third class of classifiers with three classes
 MIN_PHOTOS = 10  # per class: with fewer, no split into training, validation, and test set is possible
-GROUPS_FILE = "groups.csv"  # optional, in a data set's folder, with the columns path and group
+GROUPS_FILE = "groups.csv"  # optional, in a data set's folder, see `read_class_folders`
 # Two photos count as near copies if their 256-bit difference hashes differ in at most this many bits.
 NEAR_COPY_BITS = 20
-
-
-class DataError(ValueError):
-    """A data set cannot be used as it is. The message says what was expected and what was found."""
 
 
 def read_class_folders(folder: str | Path, allow_conflicts: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read every photo in two class folders once and list them in a manifest.
 
     Args:
-        folder: The folder that contains the two class folders, and maybe a `groups.csv` (see `read_groups`).
+        folder: The folder that contains the two class folders in any of the layouts of `layouts.class_folders`. It may
+            also hold a `groups.csv` (see `read_groups`). There, a column `split` says which set each photo is in
+            (train, validation, or test), and a column `exclude` says why a photo is not used.
         allow_conflicts: Whether to leave out photos that are in both classes, instead of raising an error.
 
     Returns:
-        Two tables: the manifest, and the photos left out (`path`, `reason`). The manifest's columns are `path`
-        (relative to `folder`, with forward slashes), `label` (the class folder's name), and `group`. Photos with the
-        same group must stay on one side of a split. The groups come from `groups.csv`, for example one per person.
-        Without this file, a photo's group contains its copies and near copies.
+        Two tables: the manifest, and the files left out (`path`, `reason`). The manifest's columns are `path` (relative
+        to `folder`, with forward slashes), `label` (the class), `group`, and, if the folder has a split of its own,
+        `split`. Photos with the same group must stay on one side of a split. The groups come from `groups.csv`, for
+        example one per person. Without this file, a photo's group contains its copies and near copies.
+        `manifest.attrs["notes"]` holds sentences about how the folder was read, and about leaks in its own split.
 
     Raises:
         DataError: The folder or a class is missing, a class has fewer than 10 readable photos, the same photo is in
-            both classes (unless `allow_conflicts`), or `groups.csv` is not usable.
+            both classes (unless `allow_conflicts`), or the folder's own split or `groups.csv` is not usable.
 
     Introduced in notebook 01.
     """
     from tqdm.auto import tqdm
 
     folder = Path(folder)
-    classes = _class_names(folder)
-    rows, left_out = [], []
-    for path in tqdm(
-        [path for name in classes for path in find_photos(folder / name)], desc="reading photos", leave=False
-    ):
-        name = path.relative_to(folder).as_posix()
+    classes = two_classes(folder)
+    listed, left_out, notes = list_photos(folder)
+    rows = []
+    for row in tqdm(listed, desc="reading photos", leave=False):
         try:
-            photo = read_photo(path, at_least=64)
+            photo = read_photo(folder / row["path"], at_least=64)
         except PhotoError as error:
-            left_out.append({"path": name, "reason": str(error)})
+            left_out.append({"path": row["path"], "reason": str(error)})
             continue
-        rows.append(
-            {
-                "path": name,
-                "label": name.split("/")[0],
-                "pixels": hashlib.sha256(photo).hexdigest(),
-                "hash": difference_hash(photo),
-            }
-        )
-    manifest = pd.DataFrame(rows, columns=["path", "label", "pixels", "hash"])
+        rows.append({**row, "pixels": hashlib.sha256(photo).hexdigest(), "hash": difference_hash(photo)})
+    manifest = pd.DataFrame(rows, columns=["path", "label", "split", "pixels", "hash"])
     manifest, conflicts = _leave_out_conflicts(manifest, allow_conflicts)
-    left_out = pd.DataFrame(left_out + conflicts, columns=["path", "reason"])
     for name in classes:
         count = int((manifest["label"] == name).sum())
         if count < MIN_PHOTOS:
             raise DataError(
-                f"{folder / name} holds {count} readable photos. Add some: each class needs at least {MIN_PHOTOS}."
+                f"{folder}: {name} holds {count} readable photos. Add some: each class needs at least {MIN_PHOTOS}."
             )
-    if (folder / GROUPS_FILE).is_file():
-        manifest["group"] = read_groups(folder / GROUPS_FILE, folder, manifest["path"])[0]["group"]
+    file = groups_file(folder)
+    if file:
+        manifest["group"] = read_groups(file, folder, manifest["path"])[0]["group"]
     else:
         manifest["group"] = copy_groups(manifest["hash"])
-    return manifest[["path", "label", "group"]], left_out
+    columns = ["path", "label", "group"]
+    if manifest["split"].notna().any():
+        notes += _complete_split(manifest, folder)
+        columns.append("split")
+    manifest = manifest[columns]
+    manifest.attrs["notes"] = notes
+    return manifest, pd.DataFrame(left_out + conflicts, columns=["path", "reason"])
 
 
-def _class_names(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder} is not a folder. Expected a folder that holds two class folders, such as with_mask/ and without_mask/."
-        )
-    names = sorted(path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if len(names) != 2:
-        found = ", ".join(names) if names else "none"
-        raise DataError(
-            f"{folder} should hold exactly two class folders, such as with_mask/ and without_mask/. Found: {found}."
-        )
-    return names
+def two_classes(folder: Path) -> list[str]:
+    """The two classes of a folder in alphabetical order. Raises `DataError` if there are more or fewer.
+
+    Introduced in notebook 01.
+    """
+    found, _ = class_folders(folder)
+    classes = sorted({one.label for one in found})
+    # A folder around class folders is no class, whatever is next to it.
+    inside = [one.path for one in found if {class_of(path.name) for path in subfolders(one.path)} >= set(MASK_CLASSES)]
+    if len(classes) == 2 and not inside:
+        return classes
+    names = [one.path.relative_to(folder).as_posix() for one in found]
+    hint = f" Maybe you mean {inside[0]}." if inside else ""
+    if WORN_WRONG in classes:
+        wrong = next(name for name, one in zip(names, found, strict=True) if one.label == WORN_WRONG)
+        hint = f" Move {wrong} somewhere else: masks worn incorrectly are a third class, which training doesn't use."
+    raise DataError(
+        f"{folder} should hold exactly two class folders, such as with_mask/ and without_mask/. "
+        f"Found: {', '.join(names[:10]) or 'none'}{', …' if names[10:] else ''}.{hint}"
+    )
+
+
+def groups_file(folder: Path) -> Path | None:
+    """The folder's own `groups.csv`, which may also be in the one folder inside it, or None."""
+    files = (folder / GROUPS_FILE, unwrapped(folder) / GROUPS_FILE)
+    return next((file for file in files if file.is_file()), None)
+
+
+def list_photos(folder: Path, known=(*MASK_CLASSES, WORN_WRONG)) -> tuple[list[dict], list[dict], list[str]]:
+    """List the photos in a folder's class folders without opening them.
+
+    Args:
+        folder: The folder.
+        known: The names that the classes should have, see `layouts.class_folders`.
+
+    Returns:
+        The photos (`path`, `label`, and `split`, which may be None), what is left out (`path`, `reason`), and sentences
+        about how the folder was read.
+
+    Raises:
+        DataError: See `layouts.class_folders`, or `groups.csv` is not usable.
+    """
+    found, notes = class_folders(folder, known)
+    homes = {one.path: one for one in found}
+    photos, others = ([(path, _home(path, homes)) for path in paths] for paths in sort_files(folder))
+    rows, left_out = [], []
+    for path, home in photos:
+        name = path.relative_to(folder).as_posix()
+        if home:
+            rows.append({"path": name, "label": home.label, "split": home.split})
+        else:
+            left_out.append({"path": name, "reason": "in no class folder"})
+    left_out += [
+        {"path": path.relative_to(folder).as_posix(), "reason": "not a photo"} for path, home in others if home
+    ]
+    file = groups_file(folder)
+    if file:
+        rows, excluded = _follow_groups_file(file, folder, rows)
+        left_out += excluded
+    return rows, left_out, notes
+
+
+def _home(path: Path, homes: dict):
+    return next((homes[parent] for parent in path.parents if parent in homes), None)
+
+
+def _follow_groups_file(file: Path, folder: Path, rows: list[dict]) -> tuple[list[dict], list[dict]]:
+    """Apply the columns `split` and `exclude` of a `groups.csv` to the rows of `list_photos`."""
+    table = read_csv(file, dtype=str).fillna("")
+    if "path" not in table or not {"split", "exclude"} & set(table):
+        return rows, []
+    said = {_place(file.parent, row["path"]): row for row in table.to_dict("records")}
+    used, left_out = [], []
+    for row in rows:
+        own = said.pop(_place(folder, row["path"]), {})
+        if own.get("exclude"):
+            left_out.append({"path": row["path"], "reason": own["exclude"]})
+            continue
+        if own.get("split"):
+            row["split"] = set_of(own["split"])
+            if row["split"] is None:
+                raise DataError(f"{file}: {own['split']!r} is not a set. Write train, validation, or test.")
+        used.append(row)
+    absent = [place for place in said if not os.path.isfile(place)]
+    return used, left_out + [
+        {"path": Path(os.path.relpath(place, folder)).as_posix(), "reason": "absent"} for place in absent
+    ]
+
+
+def _complete_split(manifest: pd.DataFrame, folder: Path) -> list[str]:
+    """Take the sets that a folder's own split lacks from its training set. Returns sentences about that and about leaks."""
+    unset = manifest["path"][manifest["split"].isna()]
+    if len(unset):
+        raise DataError(f"{folder}: some photos are in a set, but {unset.iloc[0]} is in none.")
+    notes = []
+    for name in ("test", "validation"):
+        if (manifest["split"] == name).any():
+            continue
+        rest = manifest[manifest["split"] == "train"]
+        if rest["group"].nunique() < 5:
+            raise DataError(f"{folder} has no {name} set, and its training set is too small to take one from.")
+        manifest.loc[rest.index[folds_by_group(rest, seed=0) == 0], "split"] = name
+        notes.append(f"The folder has no {name} set. A fifth of its training set is used instead.")
+    counts = pd.crosstab(manifest["split"], manifest["label"]).reindex(list(SETS), fill_value=0)
+    for label in counts:
+        for name in counts.index[counts[label] == 0]:
+            raise DataError(f"{folder}: the {name} set holds no readable photos of {label}.")
+    for column, what in (("group", "photos that belong together"), ("pixels", "copies of one photo")):
+        leaking = manifest[manifest.groupby(column)["split"].transform("nunique") > 1]
+        if len(leaking):
+            pair = leaking[leaking[column] == leaking[column].iloc[0]].drop_duplicates("split")["path"].iloc[:2]
+            notes.append(
+                f"Warning: {what} are in different sets, {len(leaking)} in all, such as {' and '.join(pair)}. "
+                "Scores on the test set may be too good."
+            )
+            break
+    return notes
 
 
 def _leave_out_conflicts(manifest: pd.DataFrame, allow_conflicts: bool) -> tuple[pd.DataFrame, list[dict]]:
@@ -199,11 +300,22 @@ def read_csv(file: str | Path, **options) -> pd.DataFrame:
         DataError: The file is missing or cannot be read as a CSV file.
     """
     try:
-        return pd.read_csv(file, **options)
+        content = Path(file).read_bytes()
+        # Excel writes UTF-16 or a byte-order mark, and semicolons where the comma separates decimals.
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        text = content.decode(encoding)
+        head = text.partition("\n")[0]
+        table = pd.read_csv(io.StringIO(text), sep=max(",;\t", key=head.count), skipinitialspace=True, **options)
     except FileNotFoundError:
         raise DataError(f"{file} does not exist. Check the path.") from None
     except (ValueError, OSError) as error:  # for example not a CSV, not UTF-8, or a folder
         raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
+    table.columns = table.columns.map(lambda name: str(name).strip())
+    if "path" in table:
+        table["path"] = (
+            table["path"].astype("string").str.strip().str.replace("\\", "/")
+        )  # Windows separates folders by \
+    return table
 
 
 def folds_by_group(manifest: pd.DataFrame, seed: int, n_folds: int = 5) -> np.ndarray:

@@ -1,6 +1,9 @@
 """Photos as RGB uint8 arrays: read any format, resize the same way everywhere, estimate blur and noise."""
 
-import warnings
+import contextlib
+import io
+import os
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,30 +12,80 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".tif", ".tiff"}
+SUFFIXES = set(
+    ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .pgm .ppm .pbm .pnm .tif .tiff .heic .heif .hif .avif .jp2 .j2k .jpx".split()
+)
+# The first bytes of these formats, for photos whose names end in something else.
+SIGNATURES = re.compile(
+    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|\xff\x4f\xff\x51|....jP  |....ftyp(hei|hev|mif1|msf1|avi[fs])", re.DOTALL
+)
+# What files that are called photos often are instead, by their first bytes without white space.
+OTHER_CONTENT = {
+    rb"<(!doctype|html|\?xml|svg)": "a web page or another text",
+    rb"version https://git-lfs": "a pointer of Git LFS (get the photo with: git lfs pull)",
+    rb"....ftyp|RIFF....AVI|\x1aE\xdf\xa3": "a video, or a format that is not supported",
+    rb"%PDF": "a PDF document",
+}
+# What computers put into folders without being asked. Hidden files and folders (.DS_Store) are not looked at, either.
+CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "system volume information"}
 # A 100-megapixel photo takes up 300 MB as an array. A larger file is more likely a mistake or an attack than a photo.
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
+ORIENTATION = 0x0112  # the EXIF tag that says how to turn a photo upright
 
 
 class PhotoError(ValueError):
     """A file is not a usable photo. The message says why."""
 
 
-def find_photos(folder: str | Path) -> list[Path]:
-    """Find all photos in a folder and its subfolders by file name extension, sorted by path.
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder is hidden, or one that Windows, macOS, or a NAS puts into people's folders."""
+    return name.startswith(".") or name.lower() in CLUTTER
 
-    Hidden files and folders are skipped. The paths are sorted because file systems list files in different orders.
+
+def is_photo(path: str | Path) -> bool:
+    """Whether a file is a photo by the end of its name or, failing that, by its first bytes. It may still be damaged."""
+    if Path(path).suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return SIGNATURES.match(file.read(12)) is not None
+    except OSError:
+        return False
+
+
+def sort_files(folder: str | Path) -> tuple[list[Path], list[Path]]:
+    """Find all photos and all other files in a folder and its subfolders, without clutter (see `is_clutter`).
+
+    Linked subfolders are included. A folder that can be reached in several ways, or that contains itself, is listed once.
+
+    Returns:
+        The photos and the other files, each sorted by path, because file systems list files in different orders. Folders
+        that must not be opened count as other files.
     """
-    folder = Path(folder)
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    photos, others, seen = [], [], set()
+    for where, folders, files in os.walk(folder, onerror=lambda e: others.append(Path(e.filename)), followlinks=True):
+        real = os.path.realpath(where)
+        folders[:] = [] if real in seen else sorted(name for name in folders if not is_clutter(name))
+        for name in files if real not in seen else ():
+            path = Path(where, name)
+            if not is_clutter(name):
+                # A named pipe is not a file: reading from it would never end.
+                (photos if path.is_file() and is_photo(path) else others).append(path)
+        seen.add(real)
+    return sorted(photos), sorted(others)
+
+
+def find_photos(folder: str | Path) -> list[Path]:
+    """Find all photos in a folder and its subfolders, sorted by path. For the files that it passes by, see `sort_files`."""
+    return sort_files(folder)[0]
 
 
 def read_photo(path, at_least: int | None = None) -> np.ndarray:
     """Read a photo as RGB uint8 `(height, width, 3)`, turned upright by its EXIF tag.
 
-    Grayscale, palette, CMYK, and 16-bit photos are converted. Transparent pixels become white.
+    The content says what format it is, not the name. Grayscale, palette, and CMYK photos are converted, as are photos
+    with a color space that is larger than sRGB, and photos with more than 8 bits. Transparent pixels become white.
 
     Args:
         path: The photo, as a path or an open binary file.
@@ -41,36 +94,67 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
 
     Raises:
         PhotoError: The file is missing, empty, damaged, or not a photo, or the photo has a side of fewer than 8 pixels
-            or more than 100 megapixels.
+            or more than 100 megapixels. A JPEG of up to 400 megapixels is decoded at half its width and height.
 
     Introduced in notebook 00.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit below is stricter
-            with Image.open(path) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise PhotoError(f"{width}×{height} pixels are more than {MAX_PIXELS // 1_000_000} megapixels")
-                if min(width, height) < MIN_SIDE:
-                    raise PhotoError(f"{width}×{height} pixels are too few to show a face")
-                if at_least:
-                    image.draft("RGB", (at_least, at_least))
-                return _to_rgb(ImageOps.exif_transpose(image))
+        Image.MAX_IMAGE_PIXELS = None  # our own limit is stricter, and it comes before anything is decoded
+        with _open(path) as image:
+            width, height = image.size
+            too_large = width * height > MAX_PIXELS
+            if min(width, height) < MIN_SIDE:
+                raise PhotoError(f"{width}×{height} pixels are too few to show a face")
+            if at_least or too_large:
+                shrink = 2 if too_large else 1
+                wanted = (min(at_least or side, side // shrink) for side in image.size)
+                image.draft("RGB", tuple(wanted))  # changes nothing unless it is a JPEG
+            if image.width * image.height > MAX_PIXELS:
+                raise PhotoError(
+                    f"{width}×{height} pixels are {width * height / 1e6:.0f} megapixels, but the limit is "
+                    f"{MAX_PIXELS // 1_000_000} megapixels. Make the photo smaller"
+                )
+            return _to_rgb(image)
     except PhotoError:
         raise
     except FileNotFoundError:
         raise PhotoError("no such file") from None
-    except Image.DecompressionBombError:
-        raise PhotoError(f"more than {MAX_PIXELS // 1_000_000} megapixels") from None
     except Exception as error:  # Pillow's decoders raise many kinds of errors for damaged files
-        reason = f"not a readable photo ({error})"
-        if isinstance(path, str | Path):
-            is_empty = Path(path).stat().st_size == 0
-            reason = "empty file" if is_empty else reason.replace(str(path), Path(path).name)
-        raise PhotoError(reason) from None
+        raise PhotoError(_reason(path, error)) from None
+
+
+def _open(path):
+    from PIL import Image, UnidentifiedImageError
+
+    with contextlib.suppress(UnidentifiedImageError):
+        return Image.open(path)
+    # The decoder for phones' HEIC photos is imported only when a file may need it.
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+    try:
+        return Image.open(path)
+    except UnidentifiedImageError:
+        with open(path, "rb") if isinstance(path, str | Path) else path as file:
+            if not re.match(rb"II\*\0|MM\0\*|#\?R|PF", file.read(4)):
+                raise
+            return _scaled(_read_deep(file))  # TIFF or HDR with floating-point colors
+
+
+def _reason(path, error: Exception) -> str:
+    """Why a file is not a photo, in words for people."""
+    if not isinstance(path, str | Path):
+        return f"not a readable photo ({error})"
+    if isinstance(error, OSError) and error.errno:  # for example a folder, or no right to read it
+        return f"not a readable photo ({error.strerror})"
+    with open(path, "rb") as file:
+        start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if not start:
+        return "empty file"
+    what = next((words for found, words in OTHER_CONTENT.items() if re.match(found, start, re.DOTALL | re.I)), None)
+    return f"not a readable photo ({f'it is {what}' if what else str(error).replace(str(path), Path(path).name)})"
 
 
 def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:
@@ -99,19 +183,81 @@ def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:
 
 
 def _to_rgb(image) -> np.ndarray:
-    from PIL import Image
+    from PIL import Image, ImageOps
 
-    # Pillow's own conversion would clip 16-bit and floating-point grayscale to white.
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image, dtype=np.float32)
-        white_level = 65535.0 if values.max() > 255 else 255.0
-        gray = np.clip(values * (255.0 / white_level), 0, 255).astype(np.uint8)
-        return np.repeat(gray[:, :, None], 3, axis=2)
+    profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
+    image = ImageOps.exif_transpose(_to_8_bits(image))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image)
-    return np.array(image.convert("RGB"))
+    return np.array(_to_srgb(image.convert("RGB"), profile))
+
+
+def _to_8_bits(image):
+    """Scale a photo with 10, 12, 14, or 16 bits, or with floating-point values, by the smallest range that holds them."""
+    from PIL import Image
+
+    values = None
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image)
+    elif image.mode != "CMYK" and (
+        image.format == "JPEG2000" or any(";16" in str(tile) for tile in getattr(image, "tile", ()))
+    ):
+        # Pillow would keep only the upper 8 bits of deep colors. Of JPEG 2000, it would turn white to black.
+        with contextlib.suppress(ValueError):
+            values = _read_deep(image.fp)
+        image.load()  # raises an error if the file is truncated, which OpenCV doesn't
+    if values is None or values.dtype == np.uint8:
+        return image
+    shallow = _scaled(values)
+    turned = Image.Exif()
+    turned[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
+    shallow.info["exif"] = turned.tobytes()
+    return shallow
+
+
+def _scaled(values: np.ndarray):
+    from PIL import Image
+
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    top = np.nanmax(values[:, :, :3] if values.ndim == 3 else values)
+    # Floating-point photos go up to 1, with highlights above that, or they hold the levels of integers.
+    is_fraction = values.dtype.kind == "f" and top < 32
+    white = 1 if is_fraction else next((level for level in (255, 1023, 4095, 16383, 65535) if level >= top), top)
+    return Image.fromarray(cv2.convertScaleAbs(np.maximum(values, 0), alpha=255 / white))
+
+
+def _read_deep(file) -> np.ndarray:
+    """Decode a photo with OpenCV, which keeps all bits: gray, RGB, or RGBA."""
+    place = file.tell()
+    file.seek(0)
+    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    file.seek(place)
+    if pixels is None:
+        raise ValueError("neither Pillow nor OpenCV can decode it")
+    if pixels.ndim == 2:
+        return pixels
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def _to_srgb(image, profile: bytes | None):
+    """Convert a photo with a larger color space, such as the Display P3 of phones, to sRGB."""
+    from PIL import ImageCms
+
+    if not profile:
+        return image
+    try:
+        own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+        primaries = [
+            np.array([space.red_primary[1], space.green_primary[1], space.blue_primary[1]])[:, :2]
+            for space in (own.profile, ImageCms.ImageCmsProfile(srgb).profile)
+        ]
+        if np.abs(primaries[0] - primaries[1]).max() < 0.01:
+            return image
+        return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, TypeError):  # a damaged profile, or one for other colors than RGB
+        return image
 
 
 def resize_fast(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

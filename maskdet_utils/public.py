@@ -21,7 +21,8 @@ from pathlib import Path
 import pandas as pd
 
 from .assets import AssetError, download
-from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_in
+from .datasets import GROUPS_FILE
+from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_in, write_file
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside
@@ -72,8 +73,6 @@ def read_manifest(folder: str | Path, cleaned: bool = True) -> tuple[pd.DataFram
     Returns:
         Two tables: the manifest (`path`, `label`, `group`, `split`) of the photos that are in `folder` and not
         excluded, and the photos left out (`path`, `reason`).
-
-    Introduced in notebook 01.
     """
     table = read_table()
     reason = table["exclude"] if cleaned else table["exclude"].where(table["exclude"].isin(ALWAYS_EXCLUDED), "")
@@ -97,27 +96,30 @@ def fetch(source: str | Path | None = None, folder: str | Path | None = None) ->
         folder: Where to put the data set. Without it, `data/public`.
 
     Returns:
-        The folder, which contains `with_mask/` and `without_mask/`.
+        The folder, which contains `with_mask/`, `without_mask/`, and a `groups.csv` with the groups, the fixed split, and
+        the photos that the audit excludes (see `datasets.read_class_folders`).
 
     Raises:
         AssetError: The data set could not be fetched, or something in the source is not as it should be. The folder is
             then still as it was before.
-
-    Introduced in notebook 01.
     """
     folder = resolve(folder or FOLDER)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(folder):  # a second process then finds everything done
-        return _fetch(source, folder)
+        _fetch(source, folder)
+        choice = read_table()[["path", "group", "split", "exclude"]].to_csv(index=False).encode()
+        if _content(folder / GROUPS_FILE) != choice:  # a folder from an earlier version has none
+            write_file(folder / GROUPS_FILE, choice)
+        return folder
 
 
-def _fetch(source, folder: Path) -> Path:
+def _fetch(source, folder: Path) -> None:
     remove_leftovers(folder)
     table = read_table()
     absent = _absent(folder, table)
     if source is None and absent is not None:
         _report(absent, len(table))
-        return folder
+        return
     _check_disk(folder.parent, table["bytes"].sum())
     given = Path(source).expanduser() if source is not None else _in_asset_dir()
     archive = given or _downloaded(_cached())
@@ -131,7 +133,6 @@ def _fetch(source, folder: Path) -> Path:
     if not given:
         archive.unlink(missing_ok=True)  # everything in it is in the folder now
     _report(absent, len(table))
-    return folder
 
 
 def blob_hash(content: bytes) -> str:

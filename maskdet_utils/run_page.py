@@ -78,7 +78,8 @@ def write_page(run_dir: str | Path) -> Path:
         f'<div class="top">{"".join(top)}</div>',
         "<h2>Scores</h2>",
         f"<p>Trained on {metrics['n_train']} photos, with {metrics['n_validation']} for early stopping, and tested on "
-        f"{metrics['n_test']} that it never saw. Unusable photos: {metrics['left_out']['count']}. Seed {metrics['seed']}.</p>",
+        f"{metrics['n_test']} that it never saw. Files left out: {metrics['left_out']['count']}. Seed {metrics['seed']}. "
+        f"{escape(' '.join(metrics.get('notes', [])))}</p>",
         _scores_table(metrics),
         "<h2>Notebooks of this run</h2>",
         _notebooks_table(metrics),

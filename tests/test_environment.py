@@ -53,6 +53,7 @@ IMPORTED_AS = {  # where a package goes by another name on the index
     "ai_edge_litert": "ai-edge-litert",
     "axe_playwright_python": "axe-playwright-python",
     "cv2": "opencv-python",
+    "pillow_heif": "pillow-heif",
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }

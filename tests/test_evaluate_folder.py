@@ -154,7 +154,8 @@ def test_unreadable_and_vanished_photos_are_left_out_and_named(classifier, folde
 def test_unknown_class_folders_are_named(classifier, folder, tmp_path, paint):
     paint(folder / "with_masks" / "a.png", (0, 0, 200))
     assert report_of(folder)["notes"] == [
-        "Left out, because the classifier does not know them: with_masks/ (1 photos)."
+        "Not clear who wears a mask in with_masks/. Name the folders with_mask/, without_mask/, worn_incorrectly/ to say so.",
+        "Left out, because the classifier does not know them: with_masks/ (1 photos).",
     ]
     paint(tmp_path / "other" / "masked" / "a.png", (0, 0, 200))
     (tmp_path / "other" / "with_mask").mkdir()

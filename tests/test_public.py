@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from conftest import PUBLIC_ZIP, ROOT
 
-from maskdet_utils import assets, cli, pipeline, public, runs
+from maskdet_utils import assets, cli, datasets, pipeline, public, runs
 from maskdet_utils.assets import AssetError
 
 CONTENTS = {
@@ -126,7 +126,7 @@ def files_in(folder):
 
 
 def is_whole(folder, contents=CONTENTS):
-    return files_in(folder) == {*contents, public.ABOUT} and all(
+    return files_in(folder) == {*contents, public.ABOUT, "groups.csv"} and all(
         (folder / path).read_bytes() == content for path, content in contents.items()
     )
 
@@ -390,6 +390,22 @@ def test_the_manifest_has_the_fixed_split_without_missing_and_excluded_files(arc
     assert list(left_out["reason"]) == ["exact copy", "absent", "not looked at"]
 
 
+def test_the_folder_says_its_own_groups_split_and_exclusions(archive, data_set):
+    archive.write_bytes(packed(without(PATHS[4])))
+    rows, left_out, _ = datasets.list_photos(public.fetch(archive))
+    assert rows == [{"path": path, "label": path.split("/")[0], "split": "train"} for path in (PATHS[0], PATHS[3])]
+    assert {one["path"]: one["reason"] for one in left_out} == {
+        PATHS[1]: "exact copy",
+        PATHS[2]: "wrong label",
+        PATHS[4]: "absent",
+        PATHS[5]: "not looked at",
+    }
+    written = (data_set / "groups.csv").read_bytes()
+    (data_set / "groups.csv").unlink()  # as after a download by an earlier version
+    public.fetch()
+    assert (data_set / "groups.csv").read_bytes() == written
+
+
 # The command line
 
 
@@ -421,10 +437,11 @@ def test_the_pipeline_fetches_it_first_and_passes_its_name_on(monkeypatch, argum
     assert done == ["fetched", "public"]
 
 
-def test_notebook_01_uses_the_real_data_set_with_its_fixed_split(shared, checkout, tmp_path, monkeypatch):
+def test_notebook_01_uses_the_real_data_set_with_its_fixed_split(shared, checkout, tmp_path, run_maskdet):
     import papermill
 
-    monkeypatch.setenv("MASKDET_ASSET_DIR", str((shared / PUBLIC_ZIP).parent))
+    done = run_maskdet("fetch", "public", cwd=checkout, MASKDET_ASSET_DIR=str((shared / PUBLIC_ZIP).parent))
+    assert done.returncode == 0, done.stderr
     papermill.execute_notebook(
         checkout / "notebooks" / "01_load_the_data.ipynb",
         tmp_path / "out.ipynb",
@@ -439,5 +456,6 @@ def test_notebook_01_uses_the_real_data_set_with_its_fixed_split(shared, checkou
     assert manifest.equals(used[["path", "label", "group", "split"]].reset_index(drop=True))
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["dataset"] == "public" and metrics["left_out"]["count"] == len(table) - len(used)
+    assert metrics["notes"] == []
     about = json.loads((checkout / "data" / "public" / public.ABOUT).read_text(encoding="utf-8"))
     assert about["commit"] == public.COMMIT and len(about["absent"]) == 106

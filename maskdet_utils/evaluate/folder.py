@@ -19,7 +19,8 @@ from ..boxes import clip_box, crop_face
 from ..classifier import at_threshold, load_classifier
 from ..datasets import WORN_WRONG, DataError
 from ..detector import MaskDetector
-from ..photos import PhotoError, find_photos, fit_to_input, letterbox, read_ahead, read_photo
+from ..layouts import class_folders
+from ..photos import PhotoError, fit_to_input, letterbox, read_ahead, read_photo
 from . import subgroups
 from .matching import MIN_IOU, match
 from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
@@ -74,7 +75,8 @@ def evaluate_folder(
 
     Args:
         model: A run folder, or a .tflite or .keras file, see `classifier.load_classifier`.
-        folder: Holds the class folders `with_mask/`, `without_mask/`, and possibly `worn_incorrectly/`.
+        folder: Holds the class folders `with_mask/`, `without_mask/`, and possibly `worn_incorrectly/`. For other names
+            and layouts that are understood, see `class_photos`.
         detect: True for whole photos, see `predict_photos`. By default the photos are face crops, see `predict_crops`.
         groups: A CSV, see `find_groups`.
         margin: For crops, see `predict_crops`.
@@ -136,17 +138,16 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
     Raises:
         DataError: There are no class folders with photos, no photo can be read, or the CSV is unusable.
     """
-    paths, notes = class_photos(folder, config["classes"])
+    labels, left_out, notes = class_photos(folder, config["classes"])
     if config["crop_margin"] > margin:
         notes.append(
             f"The classifier was trained on crops with a margin of {config['crop_margin']:.0%} around the face's box, "
             f"but these crops show {margin:.0%}. It may do better on whole photos."
         )
     detector = faces.DETECTORS["centerface"]() if turn else None
-    read = partial(_read_crop, config=config, margin=margin, turn=turn)
-    rows, left_out, batch, probabilities = [], [], [], []
-    for path, result in _with_progress(read, paths, 2 * BATCH, "classifying"):
-        name = path.relative_to(folder).as_posix()
+    read = partial(_read_crop, folder, config=config, margin=margin, turn=turn)
+    rows, batch, probabilities = [], [], []
+    for name, result in _with_progress(read, list(labels), 2 * BATCH, "classifying"):
         if isinstance(result, str):
             left_out.append({"path": name, "reason": result})
             continue
@@ -154,14 +155,14 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
         if detector:
             found = detector.detect(small)
             measures["turn"] = subgroups.head_turn(found[0].landmarks if found else None)
-        rows.append({"path": name, "label": name.split("/")[0], **measures})
+        rows.append({"path": name, "label": labels[name], **measures})
         batch.append(pixels)
         if len(batch) == BATCH:
             probabilities.append(classifier(np.stack(batch).astype(np.float32)))
             batch.clear()
     if batch:
         probabilities.append(classifier(np.stack(batch).astype(np.float32)))
-    _require_photos(rows, left_out)
+    _require_photos(rows, left_out[-len(labels) :])
     table = pd.DataFrame(rows)
     table["group"], groups_from, sizes = find_groups(groups, folder, table["path"], table.pop("hash"))
     table["face_size"] = sizes.fillna(table["face_size"])
@@ -192,16 +193,13 @@ def predict_photos(
         boxes = folder / BOXES_FILE
     if boxes is not None:
         table, notes = read_boxes(boxes, detector.classes)
-        root = Path(boxes).parent
-        ground_truth = dict(list(table.groupby("path", sort=False)))
-        names = {root / name: name for name in ground_truth}
+        root, left_out = Path(boxes).parent, []
+        names = ground_truth = dict(list(table.groupby("path", sort=False)))
     else:
         root = folder
-        paths, notes = class_photos(folder, detector.classes)
-        names = {path: path.relative_to(folder).as_posix() for path in paths}
-    rows, left_out, probabilities, photos, counts = [], [], [], [], []
-    for path, result in _with_progress(_read_whole, list(names), 4, "looking for faces"):
-        name = names[path]
+        names, left_out, notes = class_photos(folder, detector.classes)
+    rows, probabilities, photos, counts = [], [], [], []
+    for name, result in _with_progress(partial(_read_whole, root), list(names), 4, "looking for faces"):
         if isinstance(result, str):
             left_out.append({"path": name, "reason": result})
             continue
@@ -218,12 +216,12 @@ def predict_photos(
             arguments = found, predicted, true_boxes, true_labels, detector.classes
             counts.append([count_boxes(*arguments, smallest=size, min_overlap=min_overlap) for size in SMALLEST_BOXES])
         else:
-            labels = [name.split("/")[0]] * len(found)
+            labels = [names[name]] * len(found)
         photos.append({"path": name, "hash": photo_hash, "faces": len(found)})
         known = [number for number, label in enumerate(labels) if label is not None]
         rows += [{"path": name, "label": labels[number], **measures[number]} for number in known]
         probabilities.append(probabilities_of_photo[known])
-    _require_photos(photos, left_out)
+    _require_photos(photos, left_out[-len(names) :])
     if not rows:
         raise DataError(
             f"No face was found in the {len(photos)} photos of {folder}. If they are face crops, leave out --detect."
@@ -245,32 +243,43 @@ def predict_photos(
     )
 
 
-def class_photos(folder: Path, classes) -> tuple[list[Path], list[str]]:
-    """Find the photos in the class folders of a folder.
+def class_photos(folder: Path, classes) -> tuple[dict[str, str], list[dict], list[str]]:
+    """Find the photos to evaluate on in the class folders of a folder.
+
+    If the folder has a split of its own, these are the photos of its test set, or else of its validation set.
 
     Args:
-        folder: Holds the class folders: one for each class of the classifier, and possibly `worn_incorrectly/`.
+        folder: Holds the class folders, one for each class of the classifier, and possibly `worn_incorrectly/`, in any
+            of the layouts of `layouts.class_folders`.
         classes: The classifier's classes.
 
     Returns:
-        The photos, and sentences about the other folders, which are left out.
+        The class of each photo (by its path relative to `folder`), `path` and `reason` of what is left out, and
+        sentences about how the folder was read.
 
     Raises:
         DataError: No class folder holds a photo.
     """
     expected = list(dict.fromkeys([*classes, WORN_WRONG]))
-    expected_text = ", ".join(f"{name}/" for name in expected)
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder. Give a folder that holds class folders: {expected_text}.")
-    subfolders = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    photos = {path.name: find_photos(path) for path in subfolders}
-    found = [path for name in expected for path in photos.get(name, [])]
-    unknown = [f"{name}/ ({len(photos[name])} photos)" for name in photos if name not in expected]
+    rows, left_out, notes = datasets.list_photos(folder, expected)
+    sets = {row["split"] for row in rows if row["label"] in expected}
+    chosen = next((name for name in ("test", "validation") if name in sets), None)
+    if chosen and len(sets) > 1:
+        rows, others = ([row for row in rows if (row["split"] == chosen) == kept] for kept in (True, False))
+        notes.append(f"Evaluated on the {chosen} set. The {len(others)} photos in the other sets were left out.")
+    found = {row["path"]: row["label"] for label in expected for row in rows if row["label"] == label}
+    homes = {one.path.relative_to(folder).as_posix(): one.label for one in class_folders(folder, expected)[0]}
+    photos = {home: sum(row["path"].startswith(f"{home}/") for row in rows) for home in homes}
+    unknown = [f"{home}/ ({photos[home]} photos)" for home, label in homes.items() if label not in expected]
     if not found:
-        empty = [f"{name}/ (empty)" for name in expected if name in photos]
+        empty = [f"{home}/ (empty)" for home, label in homes.items() if label in expected]
         present = ", ".join(empty + unknown) or "no folders"
-        raise DataError(f"{folder} holds no photos in the class folders {expected_text}. Found: {present}.")
-    return found, [f"Left out, because the classifier does not know them: {', '.join(unknown)}."] if unknown else []
+        wanted = ", ".join(f"{name}/" for name in expected)
+        message = f"{folder} holds no photos in the class folders {wanted}. Found: {present}."
+        raise DataError(" ".join([message, *notes]))
+    if unknown:
+        notes.append(f"Left out, because the classifier does not know them: {', '.join(unknown)}.")
+    return found, left_out, notes
 
 
 def find_groups(file: str | Path | None, folder: Path, paths, hashes) -> tuple[list[str], str, pd.Series]:
@@ -293,9 +302,9 @@ def find_groups(file: str | Path | None, folder: Path, paths, hashes) -> tuple[l
         DataError: The CSV cannot be read, lacks a column, or has no row for a photo.
     """
     unknown = pd.Series(np.nan, index=range(len(paths)))
-    if file is None and not (folder / datasets.GROUPS_FILE).is_file():
+    file = Path(file) if file is not None else datasets.groups_file(folder)
+    if file is None:
         return datasets.copy_groups(hashes), "near copies", unknown
-    file = Path(file) if file is not None else folder / datasets.GROUPS_FILE
     table, column = datasets.read_groups(file, folder, paths)
     sizes = pd.to_numeric(table["face_min_side_px"], errors="coerce") if "face_min_side_px" in table else unknown
     return table["group"].tolist(), f"{file.name}: {column}", sizes
@@ -347,12 +356,12 @@ def _require_photos(rows: list, left_out: list[dict]) -> None:
         raise DataError(f"None of the {len(left_out)} photos can be read. {first['path']}: {first['reason']}.")
 
 
-def _read_crop(path: Path, config: dict, margin: float, turn: bool):
+def _read_crop(folder: Path, name: str, config: dict, margin: float, turn: bool):
     """The classifier's input, the measures, and a small copy for the face detector; a reason if it cannot be read."""
     # Decoding at a reduced size must not move the face into another bin of sizes.
     at_least = math.ceil(max(config["input_size"], subgroups.BINS["face_size"][-1]) * (1 + 2 * margin))
     try:
-        photo = read_photo(path, at_least=at_least)
+        photo = read_photo(folder / name, at_least=at_least)
     except (PhotoError, OSError) as error:
         return str(error)
     pixels = fit_to_input(subgroups.crop_center(photo, margin, config["crop_margin"]), config["input_size"])
@@ -361,10 +370,10 @@ def _read_crop(path: Path, config: dict, margin: float, turn: bool):
     return pixels, {**measures, "hash": datasets.difference_hash(photo)}, small
 
 
-def _read_whole(path: Path):
+def _read_whole(folder: Path, name: str):
     """The photo and its hash; a reason if it cannot be read."""
     try:
-        photo = read_photo(path)
+        photo = read_photo(folder / name)
     except (PhotoError, OSError) as error:
         return str(error)
     return photo, datasets.difference_hash(photo)
