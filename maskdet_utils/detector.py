@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from .classifier import at_threshold, by_meaning, load_classifier
 from .paths import resolve
 from .photos import fit_to_input
 from .tracking import MASKED, Track, Tracker
+from .upright import Upright
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class MaskDetector:
         full_look: a slower face detector that finds more small faces, or None. `detect` uses it instead of
             `face_detector`. `track` uses it for the first frame and then about twice a second (see
             `Tracker.look_every`), and carries the faces that only it can find from one full look to the next.
+        upright: an `upright.Upright`, which turns faces upright before they are classified, or None. Faces of which it
+            can't tell which way up they are get the label "unsure".
         detect_every: `track` runs the face detector only in every `detect_every`-th frame. In between it assumes that
             faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
             `threshold`, and `unsure` at any time.
@@ -74,7 +77,7 @@ class MaskDetector:
         self.classifier, self.face_detector, self.classes = classifier, face_detector, list(classes)
         self.mask_class = by_meaning(classes, mask_class)[1]
         self.threshold, self.crop_margin = threshold, crop_margin
-        self.full_look, self.detect_every, self.unsure = None, 1, unsure
+        self.full_look, self.upright, self.detect_every, self.unsure = None, None, 1, unsure
         self.milliseconds = {"faces": 0.0, "classifier": 0.0, "whole": 0.0}
         self._tracker = Tracker()
         self._lock = threading.Lock()
@@ -116,9 +119,12 @@ class MaskDetector:
         """
         self.face_detector = faces.face_detector(name)
         self.full_look, self.detect_every = (faces.face_detector("careful"), 2) if name == "auto" else (None, 1)
+        self.upright = self.upright or Upright()
 
     def detect(self, frame: np.ndarray) -> list[Detection]:
         """Find and classify the faces in one photo.
+
+        If there are none, the photo may lie on its side, so we turn it and look again.
 
         Args:
             frame: RGB uint8 (height, width, 3).
@@ -130,11 +136,23 @@ class MaskDetector:
             ValueError: `frame` is not such an array, or has no pixels.
         """
         with self._lock, self._timed():
-            boxes, scores = self._find(frame, self.full_look or self.face_detector)
-            probabilities, _ = self.classify(frame, boxes)
+            for turn in range(4 if self.upright else 1):
+                turned = np.ascontiguousarray(np.rot90(frame, turn)) if turn else frame
+                detections = self._detect_as_it_is(turned)
+                if detections:
+                    break
+        for back in range(turn if detections else 0, 0, -1):
+            width = frame.shape[1 - (back - 1) % 2]
+            detections = [replace(one, box=_turned_back(one.box, width)) for one in detections]
+        return detections
+
+    def _detect_as_it_is(self, frame) -> list[Detection]:
+        boxes, scores = self._find(frame, self.full_look or self.face_detector)
+        turns = [self.upright.quarter_turns(frame, box) if self.upright else 0 for box in boxes]
+        probabilities, _ = self.classify(frame, boxes, turns)
         detections = []
-        for box, score, row in zip(boxes, scores, probabilities, strict=True):
-            if self.unsure and self.unsure[0] < row[0] < self.unsure[1]:
+        for box, score, turn, row in zip(boxes, scores, turns, probabilities, strict=True):
+            if turn is None or self.unsure and self.unsure[0] < row[0] < self.unsure[1]:
                 detections.append(Detection(box, "unsure", float(row.max()), score))
             else:
                 label = int(at_threshold(row[np.newaxis], self.threshold).argmax())
@@ -161,13 +179,18 @@ class MaskDetector:
         tracker = tracker or self._tracker
         threshold = _log_odds(self.threshold)
         with self._lock, self._timed():
+            is_full_look = self.full_look and tracker.frame >= tracker.next_look
             tracks = self._follow(frame, tracker)
+            for track in tracks:
+                if self.upright and (is_full_look or track.log_odds is None):
+                    track.turn = self.upright.quarter_turns(frame, track.box)
             due = [track for track in tracks if tracker.is_due(track)]
-            probabilities, crops = self.classify(frame, [track.box for track in due])
+            probabilities, crops = self.classify(frame, [track.box for track in due], [track.turn for track in due])
             for track, row, crop in zip(due, probabilities.tolist(), crops, strict=True):
                 # The look of a mask worn incorrectly does not help to tell a covered mask from a bare face.
                 looks_bare = row[1] == max(row[1:])
-                tracker.weigh(track, _log_odds(row[0]) - threshold, crop if looks_bare else None, row[1:])
+                evidence = _log_odds(row[0]) - threshold if track.turn is not None else 0.0
+                tracker.weigh(track, evidence, crop if looks_bare else None, row[1:])
         detections = []
         for track in tracks:
             mask_probability = 1 / (1 + math.exp(-(track.log_odds + threshold)))
@@ -210,12 +233,13 @@ class MaskDetector:
         self.milliseconds["faces"] = 1000 * (time.perf_counter() - start)
         return [box for box, _ in clipped if box], [score for box, score in clipped if box]
 
-    def classify(self, frame: np.ndarray, boxes) -> tuple[np.ndarray, list]:
+    def classify(self, frame: np.ndarray, boxes, turns=None) -> tuple[np.ndarray, list]:
         """Classify the faces in a frame, all of them in one batch.
 
         Args:
             frame: RGB uint8 (height, width, 3).
             boxes: (x, y, width, height) of each face in pixels.
+            turns: how many quarter turns counterclockwise put each face upright. By default, all faces are upright.
 
         Returns:
             Probabilities `(faces, classes)`, and the crops as the classifier sees them: a list of RGB uint8 arrays
@@ -224,6 +248,7 @@ class MaskDetector:
         start = time.perf_counter()
         size = self.classifier.input_size
         crops = [fit_to_input(crop_face(frame, box, self.crop_margin), size) for box in boxes]
+        crops = [np.rot90(crop, turn or 0) for crop, turn in zip(crops, turns or [0] * len(boxes), strict=True)]
         if crops:
             pixels = np.empty((len(crops), size, size, 3), np.float32)
             np.stack(crops, out=pixels)
@@ -247,6 +272,12 @@ def _check(frame) -> None:
         raise ValueError("A frame must be an RGB uint8 array (height, width, 3). Read photos with photos.read_photo.")
     if 0 in frame.shape:
         raise ValueError(f"This frame has no pixels: its size is {frame.shape[1]}×{frame.shape[0]}.")
+
+
+def _turned_back(box, width: int) -> tuple[int, int, int, int]:
+    """Return where a box in a frame turned by `np.rot90` was before, in a frame of this width."""
+    x, y, box_width, box_height = box
+    return (width - y - box_height, x, box_height, box_width)
 
 
 def _log_odds(probability: float) -> float:

@@ -30,6 +30,7 @@ class Track:
         agreed: how many classifications in a row supported the label.
         undecided: for how many frames in a row the log-odds supported neither class.
         covered: for how many frames in a row something seemed to be held in front of the mask.
+        turn: how many quarter turns put the face upright. None if nobody can tell, which is no evidence for any label.
         bare_look: the look of this person without a mask (see `look_of`), or None if it is not known.
     """
 
@@ -46,6 +47,7 @@ class Track:
     agreed: int = 0
     undecided: int = 0
     covered: int = 0
+    turn: int | None = 0
     bare_look: np.ndarray | None = None
 
 

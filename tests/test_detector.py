@@ -16,8 +16,9 @@ from maskdet_utils.classifier import ClassifierError
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.faces import Face
 from maskdet_utils.live import clips
-from maskdet_utils.photos import fit_to_input
+from maskdet_utils.photos import fit_to_input, read_photo
 from maskdet_utils.tracking import BARE, MASKED, Tracker
+from maskdet_utils.upright import Upright
 
 LABELS = {"classes": ["with_mask", "without_mask"], "input_size": 192, "threshold": 0.5, "crop_margin": 0.25}
 
@@ -482,3 +483,83 @@ def test_auto_looks_twice_and_a_name_decides_by_hand(monkeypatch):
     assert found.face_detector == "the one called auto" and found.full_look == "the one called careful"
     found.choose_faces("yunet")
     assert found.face_detector == "the one called yunet" and found.full_look is None and found.detect_every == 1
+
+
+# Which way up
+
+
+class Turned:
+    """Says that each face needs this many quarter turns, or that nobody can tell."""
+
+    def __init__(self, turns):
+        self.turns = turns
+
+    def quarter_turns(self, frame, box):
+        return self.turns
+
+
+@pytest.fixture
+def brightness_on_top():
+    """A function: what `upright` says → a detector that calls a face masked if its crop is brighter on top."""
+
+    class Classifier:
+        input_size = 32
+
+        def __call__(self, pixels):
+            is_bright = pixels[:, :16].mean(axis=(1, 2, 3)) > pixels[:, 16:].mean(axis=(1, 2, 3))
+            return np.where(is_bright[:, None], [0.99, 0.01], [0.01, 0.99])
+
+    class OneFace:
+        def detect(self, frame):
+            return [Face((20.0, 20.0, 40.0, 40.0), 0.9)]
+
+    def make(turns):
+        detector = MaskDetector(Classifier(), OneFace(), ["with_mask", "without_mask"], crop_margin=0)
+        detector.upright = Turned(turns)
+        return detector
+
+    return make
+
+
+@pytest.mark.parametrize(("turns", "label"), [(0, "with_mask"), (2, "without_mask"), (None, "unsure")])
+def test_a_turned_face_is_put_upright_or_called_unsure_in_photos_and_videos(brightness_on_top, turns, label):
+    frame = np.zeros((80, 80, 3), np.uint8)
+    frame[20:40] = 200
+    detector = brightness_on_top(turns)
+    assert [found.label for found in detector.detect(frame)] == [label]
+    assert [detector.track(frame)[0].label for _ in range(5)][-1] == label
+
+
+def test_faces_of_the_sample_are_put_upright_whichever_way_they_are_turned(sample_folder):
+    upright, frame = Upright(), np.full((240, 240, 3), 128, np.uint8)
+    said = []
+    for path in sorted((sample_folder / "with_mask").glob("s3*_01.jpg")):
+        frame[64:176, 74:166] = read_photo(path)
+        for turn in range(4):
+            box = (80, 75, 80, 90) if turn % 2 == 0 else (75, 80, 90, 80)
+            found = upright.quarter_turns(np.ascontiguousarray(np.rot90(frame, turn)), box)
+            said.append(None if found is None else (found + turn) % 4)
+    assert len(said) == 40 and said.count(0) >= 34 and len(said) - said.count(0) - said.count(None) <= 1
+
+
+def test_a_photo_on_its_side_is_turned_and_its_boxes_come_back(brightness_on_top, monkeypatch):
+    """The only face, in the photo as it is: 20 pixels wide, 30 high, at (10, 5), bright on the right."""
+    frame = np.zeros((60, 90, 3), np.uint8)
+    frame[5:35, 10:30] = 100
+    frame[5:35, 20:30] = 200
+    detector = brightness_on_top(0)
+
+    def find_if_bright_on_top(turned):
+        rows, columns = np.nonzero(turned[..., 0])
+        box = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+        is_upright = turned[box[1], box[0], 0] == turned[box[1], box[0] + box[2] - 1, 0] == 200
+        return [Face(tuple(map(float, box)), 0.9)] if is_upright else []
+
+    detector.face_detector.detect = find_if_bright_on_top
+    for turn in range(4):
+        photo = np.ascontiguousarray(np.rot90(frame, turn))
+        rows, columns = np.nonzero(photo[..., 0])
+        [found] = detector.detect(photo)
+        assert found.box == (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
+        assert found.label == "with_mask"
+    assert detector.detect(np.zeros((60, 90, 3), np.uint8) + 1) == []
