@@ -61,6 +61,22 @@ def detector_table(live: dict) -> str:
     return "\n".join(lines)
 
 
+def reach_table(reach: list[dict]) -> str:
+    """Format which share of faces is found by the size of the frame and of the face, as a Markdown table.
+
+    Args:
+        reach: What benchmarks/reach.py wrote.
+    """
+    sizes = list(dict.fromkeys((row["from"], row["to"]) for row in reach))
+    recall = {(tuple(row["canvas"]), row["from"]): row["recall"] for row in reach}
+    lines = ["| frame | " + " | ".join(f"faces of {low}–{high} pixels" for low, high in sizes) + " |"]
+    lines.append("|---" * (1 + len(sizes)) + "|")
+    for canvas in dict.fromkeys(tuple(row["canvas"]) for row in reach):
+        cells = " | ".join(f"{recall[canvas, low]:.0%}" for low, _ in sizes)
+        lines.append(f"| {canvas[0]:,} × {canvas[1]:,} | {cells} |")
+    return "\n".join(lines)
+
+
 def training_table(training: dict) -> str:
     """Format time and memory relative to the recipe's, and the accuracy on the clean test set, as Markdown."""
     usual = training["recipe"]
@@ -108,6 +124,8 @@ def main() -> None:
         text = put(text, "live loop", live_table(results["live_loop"]))
         if results["live_loop"]["detectors"]:
             text = put(text, "detectors", detector_table(results["live_loop"]))
+    if "reach" in results:
+        text = put(text, "reach", reach_table(results["reach"]))
     if "training" in results:
         text = put(text, "training", training_table(results["training"]))
     if "folders" in results:

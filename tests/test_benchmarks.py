@@ -131,6 +131,7 @@ def test_the_page_of_results_has_the_latest_tables(load):
     """`make bench` and `make bench-training` write both. Nobody edits one without the other."""
     report, page = load("report"), (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert report.live_table(json.loads((RESULTS / "live_loop.json").read_text())) in page
+    assert report.reach_table(json.loads((RESULTS / "reach.json").read_text())) in page
     assert report.training_table(json.loads((RESULTS / "training.json").read_text())) in page
 
 

@@ -10,11 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import reach
 from maskdet_utils import evaluation, run_page
-from maskdet_utils.classifier import read_config
+from maskdet_utils.classifier import RELEASED, read_config
 from maskdet_utils.detector import MaskDetector
+from maskdet_utils.evaluate.folder import evaluate_folder
+from maskdet_utils.faces import face_detector
 from maskdet_utils.live.video import open_source
-from maskdet_utils.photos import find_photos
+from maskdet_utils.photos import find_photos, read_photo
+from maskdet_utils.tracking import Tracker
 
 CLASSES = ["with_mask", "without_mask"]
 WORN_WRONG = "worn_incorrectly"
@@ -118,3 +122,38 @@ def test_a_large_folder_of_real_photos_trains_in_little_memory(checkout, run_mas
     assert photos + metrics["left_out"]["count"] == 1600
     assert figure > 0.9
     assert metrics["peak_memory_mb"] <= 2000
+
+
+def test_faces_of_whole_street_photos_are_found_and_labeled_correctly(shared):
+    """With the released classifier and full looks; the quick face detector alone gets 0.80 and 0.74."""
+    folder = shared / "datasets" / "wild-dev"
+    for boxes, least in (("boxes.csv", 0.94), ("boxes-b.csv", 0.78)):
+        report = evaluate_folder(RELEASED, folder, detect=True, boxes=folder / boxes, min_overlap=0.4)
+        f1 = report["boxes"]["20"]["labeled"]["f1"]["value"]
+        print(f"\n{boxes}: F1 {f1:.4f}")
+        assert f1 >= least
+
+
+def test_six_small_faces_in_full_hd_are_found_in_every_frame(shared, monkeypatch):
+    monkeypatch.setenv("MASKDET_ASSET_DIR", str(shared / "assets"))  # YuNet's file
+    source = open_source(str(shared / "cases" / "six-80px-faces-1080p.mp4"))
+    detector, tracker = MaskDetector.load(RELEASED), Tracker(seconds=1 / source.rate)
+    found = [detector.track(frame, tracker) for _, frame in source.frames]
+    assert [len(faces) for faces in found] == [6] * source.count
+    assert len({face.track for faces in found for face in faces}) == 6
+
+
+@pytest.mark.parametrize("frame", [(1280, 720), (1920, 1080), (6000, 1200)])
+def test_nine_in_ten_small_street_faces_are_found_in_large_frames(shared, frame):
+    folder = shared / "datasets" / "wild-dev"
+    photos = [
+        (read_photo(folder / path), rows[["x", "y", "width", "height"]].to_numpy(float))
+        for path, rows in pd.read_csv(folder / "boxes.csv").groupby("path")
+    ]
+    detector, hits = face_detector("careful"), []
+    for canvas, marked in reach.canvases(photos, frame, size=49):
+        found = np.array([face.box for face in detector.detect(canvas)]).reshape(-1, 4)
+        sizes = np.sqrt(marked[:, 2] * marked[:, 3])
+        hits += reach.is_found(marked, found)[(sizes >= 40) & (sizes < 60)].tolist()
+    print(f"\n{np.mean(hits):.3f} of {len(hits)} faces of 40-60 pixels")
+    assert len(hits) >= 250 and np.mean(hits) >= 0.9
