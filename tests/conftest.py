@@ -93,12 +93,13 @@ def moving_square(count=30, width=64, height=48):
         yield frame
 
 
-def film(path, codec="libx264", pixels="yuv420p", sound=None, seconds=None, *, size=(64, 48), aspect=None):
+def film(path, codec="libx264", pixels="yuv420p", sound=None, seconds=None, *, size=(64, 48), aspect=None, title=""):
     """A moving square, with a tone if the codec `sound` is given; `seconds` are its time stamps (default: 25 per second)."""
     import av
 
     seconds = np.arange(50) / 25 if seconds is None else seconds
     with av.open(f"file:{path}", "w") as container:
+        container.metadata["title"] = title
         video = container.add_stream(codec, 25)
         video.width, video.height, video.pix_fmt = *size, pixels
         video.codec_context.time_base = Fraction(1, 1000 if path.suffix in (".mp4", ".mkv") else 25)

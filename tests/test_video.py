@@ -402,6 +402,12 @@ def test_a_damaged_middle_costs_only_the_frames_that_it_hits(tmp_path):
     assert 30 <= len(read_all(copy(path, tmp_path / "out.mp4"))) <= 50
 
 
+def test_a_title_in_another_alphabet_does_no_harm(tmp_path):
+    path = film(tmp_path / "a.avi", "mjpeg", "yuvj420p", title="Praha 2009")
+    path.write_bytes(path.read_bytes().replace(b"Praha 2009", b"\xcf\xf0\xe0\xe3\xe0 2009"))  # Windows-1251
+    assert len(read_all(copy(path, tmp_path / "out.mp4"))) == 50
+
+
 def test_the_name_does_not_decide_what_a_file_is(tmp_path, clip, write_photo):
     for name in ("a.mov", "a", "a.jpg"):
         (tmp_path / name).write_bytes(clip.read_bytes())

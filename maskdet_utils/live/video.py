@@ -20,6 +20,8 @@ from ..photos import MAX_PIXELS, SUFFIXES, PhotoError, find_photos, read_photo
 from .capture import Moment, Source, VideoError, open_camera, usable_rate
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
+# PyAV 18, which Python 3.11 needs, would refuse a file whose title is not UTF-8; PyAV 19 does not, and has no such option.
+OLD_TAGS: Any = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
 STREAM_TIMEOUT = 10.0  # seconds to wait for an answer
 LONGEST_GAP = 3600.0  # seconds between two frames; more is a damaged time stamp, or another recording's
 LARGEST_DOWNLOAD = 200_000_000  # bytes; a JPEG of MAX_PIXELS in the best quality has about a third of them
@@ -162,9 +164,7 @@ def _open_video(name: str, is_address: bool) -> Source:
     # comes over TCP, because networks lose packets of UDP.
     address, options = (name, {"rtsp_transport": "tcp"}) if is_address else (f"file:{name}", {})
     try:
-        container = av.open(
-            address, options=options, timeout=STREAM_TIMEOUT if is_address else None, metadata_errors="replace"
-        )
+        container = av.open(address, options=options, timeout=STREAM_TIMEOUT if is_address else None, **OLD_TAGS)
     except (av.FFmpegError, ValueError):
         raise VideoError(_why_unreadable(name, is_address, was_open=False)) from None
     video: Any = container.streams.best("video")
