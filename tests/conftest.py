@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,54 @@ def serious_findings(page, context=None) -> list[str]:
         for one in found
         if one["impact"] in ("serious", "critical")
     ]
+
+
+def moving_square(count=30, width=64, height=48):
+    """Frames of a red square that moves to the right."""
+    for number in range(count):
+        frame = np.full((height, width, 3), 60, np.uint8)
+        frame[10:20, number : number + 10] = (200, 30, 30)
+        yield frame
+
+
+def film(path, codec="libx264", pixels="yuv420p", sound=None, seconds=None, *, size=(64, 48), aspect=None, title=""):
+    """A moving square, with a tone if the codec `sound` is given; `seconds` are its time stamps (default: 25 per second)."""
+    import av
+
+    seconds = np.arange(50) / 25 if seconds is None else seconds
+    with av.open(f"file:{path}", "w") as container:
+        container.metadata["title"] = title
+        video = container.add_stream(codec, 25)
+        video.width, video.height, video.pix_fmt = *size, pixels
+        video.codec_context.time_base = Fraction(1, 1000 if path.suffix in (".mp4", ".mkv") else 25)
+        if aspect:
+            video.codec_context.sample_aspect_ratio = aspect
+        audio = container.add_stream(sound, 48_000, layout="stereo") if sound else None
+        for number, (second, frame) in enumerate(zip(seconds, moving_square(len(seconds), *size), strict=True)):
+            picture = av.VideoFrame.from_ndarray(frame)
+            picture.pts, picture.time_base = round(second * 1000), Fraction(1, 1000)
+            container.mux(video.encode(picture))
+            if audio:
+                tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(1920 * number, 1920 * (number + 1)) / 48_000)
+                samples = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None].astype(np.int16), "s16", "stereo")
+                samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * number, Fraction(1, 48_000)
+                container.mux(audio.encode(samples))
+        container.mux(video.encode())
+        if audio:
+            container.mux(audio.encode())
+    return path
+
+
+def copy(name, target):
+    """What `maskdet annotate` does, without the boxes."""
+    from maskdet_utils.live.output import open_sink
+    from maskdet_utils.live.video import open_source
+
+    source = open_source(str(name))
+    with open_sink(str(target), source) as sink:
+        for place, frame in source.frames:
+            sink.write(frame, place)
+    return target
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from test_video import copy, film
+from conftest import copy, film
 
 # Many machines for tests have no loudspeaker, so the page also decodes the sound and measures how loud it is.
 PAGE = """<!doctype html><meta charset="utf-8"><video id="video" src="/marked.mp4" autoplay></video><script>

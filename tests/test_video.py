@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, copy, film, moving_square
 from PIL import Image
 
 from maskdet_utils import datasets, training_set
@@ -28,13 +28,6 @@ from maskdet_utils.photos import PhotoError
 from tools import demo_gif
 
 
-def moving_square(count=30, width=64, height=48):
-    for number in range(count):
-        frame = np.full((height, width, 3), 60, np.uint8)
-        frame[10:20, number : number + 10] = (200, 30, 30)
-        yield frame
-
-
 @pytest.fixture
 def clip(tmp_path):
     return output.write_clip(tmp_path / "clip.mp4", moving_square(), rate=12.5)
@@ -46,42 +39,6 @@ def read_all(path):
 
 def times(path):
     return [moment.seconds for moment, _ in open_source(str(path)).frames]
-
-
-def copy(name, target):
-    """What `maskdet annotate` does, without the boxes."""
-    source = open_source(str(name))
-    with open_sink(str(target), source) as sink:
-        for place, frame in source.frames:
-            sink.write(frame, place)
-    return target
-
-
-def film(
-    path, codec="libx264", pixels="yuv420p", sound=None, seconds=None, *, size=(64, 48), aspect=None, options=None
-):
-    """A moving square, with a tone if the codec `sound` is given; `seconds` are its time stamps (default: 25 per second)."""
-    seconds = np.arange(50) / 25 if seconds is None else seconds
-    with av.open(f"file:{path}", "w", options=options or {}) as container:
-        video = container.add_stream(codec, 25)
-        video.width, video.height, video.pix_fmt = *size, pixels
-        video.codec_context.time_base = Fraction(1, 1000 if path.suffix in (".mp4", ".mkv") else 25)
-        if aspect:
-            video.codec_context.sample_aspect_ratio = aspect
-        audio = container.add_stream(sound, 48_000, layout="stereo") if sound else None
-        for number, (second, frame) in enumerate(zip(seconds, moving_square(len(seconds), *size), strict=True)):
-            picture = av.VideoFrame.from_ndarray(frame)
-            picture.pts, picture.time_base = round(second * 1000), Fraction(1, 1000)
-            container.mux(video.encode(picture))
-            if audio:
-                tone = 8000 * np.sin(2 * np.pi * 440 * np.arange(1920 * number, 1920 * (number + 1)) / 48_000)
-                samples = av.AudioFrame.from_ndarray(np.repeat(tone, 2)[None].astype(np.int16), "s16", "stereo")
-                samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * number, Fraction(1, 48_000)
-                container.mux(audio.encode(samples))
-        container.mux(video.encode())
-        if audio:
-            container.mux(audio.encode())
-    return path
 
 
 def sound_of(path):
@@ -354,6 +311,24 @@ def test_sound_is_kept(tmp_path, name, video, pixels, sound, kept):
     assert new_loudness == pytest.approx(loudness, abs=0.06) and 0.6 < new_loudness < 0.8  # a sine has 0.707
 
 
+def test_sound_that_cannot_be_read_is_left_out_and_that_is_said(tmp_path, capsys):
+    path = film(tmp_path / "a.mp4", sound="aac")
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"xxxx").replace(b"esds", b"xxxx"))
+    assert len(read_all(copy(path, tmp_path / "out.mp4"))) == 50
+    assert "The sound of" in capsys.readouterr().err
+
+
+def test_damaged_sound_costs_only_what_it_hits(tmp_path):
+    for name, sound in [("a.ts", "aac"), ("a.mkv", "flac")]:
+        content = bytearray(film(tmp_path / name, sound=sound).read_bytes())
+        for start in range(len(content) // 4, 3 * len(content) // 4, 2000):
+            content[start : start + 21] = b"damaged" * 3
+        (tmp_path / name).write_bytes(content)
+        with av.open(str(copy(tmp_path / name, tmp_path / "out.mp4"))) as container:
+            (audio,) = container.streams.audio
+            assert float(audio.duration * audio.time_base) > 1.9
+
+
 def test_copied_sound_is_the_same_bit_for_bit(tmp_path):
     def packets(path):
         with av.open(str(path)) as container:
@@ -425,6 +400,12 @@ def test_a_damaged_middle_costs_only_the_frames_that_it_hits(tmp_path):
     content[len(content) // 2 : len(content) // 2 + 400] = bytes(400)
     path.write_bytes(content)
     assert 30 <= len(read_all(copy(path, tmp_path / "out.mp4"))) <= 50
+
+
+def test_a_title_in_another_alphabet_does_no_harm(tmp_path):
+    path = film(tmp_path / "a.avi", "mjpeg", "yuvj420p", title="Praha 2009")
+    path.write_bytes(path.read_bytes().replace(b"Praha 2009", b"\xcf\xf0\xe0\xe3\xe0 2009"))  # Windows-1251
+    assert len(read_all(copy(path, tmp_path / "out.mp4"))) == 50
 
 
 def test_the_name_does_not_decide_what_a_file_is(tmp_path, clip, write_photo):

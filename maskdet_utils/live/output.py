@@ -121,9 +121,9 @@ class VideoSink:
         if self.source.sound.codec_context.codec.canonical_name in EVERYWHERE:
             self.sound = self.container.add_stream_from_template(self.source.sound)
         else:
-            context = self.source.sound.codec_context
-            layout = "mono" if context.channels == 1 else "stereo"
-            self.sound = self.container.add_stream("aac", min(48_000, context.sample_rate), layout=layout)
+            sound = self.source.sound.codec_context
+            rate = sound.sample_rate if sound.sample_rate in av.Codec("aac", "w").audio_rates else 48_000
+            self.sound = self.container.add_stream("aac", rate, layout="mono" if sound.channels == 1 else "stereo")
 
     def _write_sound(self) -> None:
         while self.source.sound_packets:

@@ -20,7 +20,10 @@ from ..photos import MAX_PIXELS, SUFFIXES, PhotoError, find_photos, read_photo
 from .capture import Moment, Source, VideoError, open_camera, usable_rate
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
+# PyAV 18, which Python 3.11 needs, would refuse a file whose title is not UTF-8; PyAV 19 does not, and has no such option.
+OLD_TAGS: Any = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
 STREAM_TIMEOUT = 10.0  # seconds to wait for an answer
+LONGEST_GAP = 3600.0  # seconds between two frames; more is a damaged time stamp, or another recording's
 LARGEST_DOWNLOAD = 200_000_000  # bytes; a JPEG of MAX_PIXELS in the best quality has about a third of them
 # The first bytes of JPEG, PNG, GIF, BMP, TIFF (two byte orders), PGM and PPM, and JPEG 2000.
 PICTURES = b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6", b"\0\0\0\x0cjP  "
@@ -161,9 +164,7 @@ def _open_video(name: str, is_address: bool) -> Source:
     # comes over TCP, because networks lose packets of UDP.
     address, options = (name, {"rtsp_transport": "tcp"}) if is_address else (f"file:{name}", {})
     try:
-        container = av.open(
-            address, options=options, timeout=STREAM_TIMEOUT if is_address else None, metadata_errors="replace"
-        )
+        container = av.open(address, options=options, timeout=STREAM_TIMEOUT if is_address else None, **OLD_TAGS)
     except (av.FFmpegError, ValueError):
         raise VideoError(_why_unreadable(name, is_address, was_open=False)) from None
     video: Any = container.streams.best("video")
@@ -178,6 +179,9 @@ def _open_video(name: str, is_address: bool) -> Source:
     length = video.duration * video.time_base if video.duration else (container.duration or 0) / 1_000_000
     source = Source("live" if is_live else "video", None, rate, video.frames or round(length * rate) or None)
     source.sound = container.streams.best("audio")
+    if source.sound and not (source.sound.codec_context and source.sound.codec_context.sample_rate):
+        source.sound = None
+        print(f"The sound of {name} cannot be read. The copy has none.", file=sys.stderr)
     source.frames = _decoded(container, video, source)
     first = next(source.frames, None)
     if first is None:
@@ -196,25 +200,29 @@ def _first_and(first, others):
 
 def _decoded(container, video, source: Source):
     """Yield the moments and frames of a video, and put the packets of its sound into `source.sound_packets`."""
-    has_clock = not (source.kind == "live" and "jpeg" in container.format.name)  # pictures in a row have no time stamps
-    start, last, size, began = (container.start_time or 0) / 1_000_000, None, None, time.monotonic()
+    has_stamps = source.kind == "video" or "jpeg" not in container.format.name  # a camera's pictures in a row have none
+    start = None if container.start_time is None else container.start_time / av.time_base
+    last, size, began = None, None, time.monotonic()
     # The container is not closed here, because what is left of the sound may still be decoded after the last frame.
     for packet in _packets(container, [stream for stream in (video, source.sound) if stream]):
+        if start is None and packet.pts is not None:
+            start = float(packet.pts * packet.time_base)
         if packet.stream.index != video.index:  # not stream_index, which is 0 in the empty packets at the end
             _keep_sound(packet, source, start)
             continue
         for frame in _pictures(packet):
             size = size or _square_size(video, frame)
             lasts = float(frame.duration * frame.time_base) if frame.duration else 1 / source.rate
-            if not has_clock:
+            usual = 0.0 if last is None else last + 1 / source.rate
+            if not has_stamps:
                 seconds = time.monotonic() - began
             elif frame.time is None:
-                seconds = 0 if last is None else last + 1 / source.rate
+                seconds = usual
             else:
-                if last is not None and frame.time - start < last - 1:  # the time stamps begin anew
-                    start = frame.time - last - 1 / source.rate
                 seconds = frame.time - start
-            last = max(seconds, 0 if last is None else last + 0.001)
+                if last is not None and not -1 < seconds - last < LONGEST_GAP:  # the time stamps begin anew
+                    start, seconds = frame.time - usual, usual
+            last = max(seconds, 0.0 if last is None else last + 0.001)
             yield Moment(last, lasts), _upright(frame, size)
 
 
