@@ -290,7 +290,7 @@ def _synthesize(options) -> int:
         print(json.dumps(summary))
         return 0
     print(f"{summary['photos']} photos with {summary['faces']} faces written to {options.out_dir}")
-    for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable")):
+    for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable"), ("not a photo", "not_photos")):
         for name in summary[key]:
             print(f"left out, {reason}: {name}")
     return 0
