@@ -76,7 +76,7 @@ def _add_pipeline(commands) -> None:
     command.add_argument(
         "--profile", default="default", help="a file in params/: quick, default (the default), full, or public"
     )
-    command.add_argument("--dataset", metavar="FOLDER", help="sample, public, or a folder that holds two class folders")
+    command.add_argument("--dataset", metavar="FOLDER", help="sample, public, or a folder of class folders")
     command.add_argument(
         "-p",
         "--parameter",
@@ -120,7 +120,7 @@ def _add_evaluate(commands) -> None:
         "evaluate",
         help="evaluate a classifier on your photos",
         description="Evaluate a classifier on face crops in the class folders with_mask/, without_mask/, and possibly "
-        "worn_incorrectly/. A crop shows the face's box plus a quarter of its size on every side. You get accuracy, balanced "
+        "worn_incorrectly/. If there is a test/ folder around them, only its photos count. A crop shows the face's box plus a quarter of its size on every side. You get accuracy, balanced "
         "accuracy, recall of each class, area under the ROC curve, and calibration error, all with 95% intervals, "
         "overall and by face size, blur, light, and contrast. Photos that cannot be read are skipped and listed.",
         epilog="The intervals come from resampling groups of photos that belong together (one person, one source). The "
@@ -166,9 +166,10 @@ def _add_options_for_whole_photos(command) -> None:
     )
     command.add_argument(
         "--boxes",
-        metavar="CSV",
-        help="with --detect: your own marked faces, with the columns path (relative to the CSV), label, x, y, width, and "
-        "height; the report then also counts how many are found and labeled correctly (default: FOLDER/boxes.csv if it exists)",
+        metavar="PATH",
+        help="with --detect: your own marked faces: a CSV with the columns path (relative to the CSV), label, x, y, width, "
+        "and height, a COCO file, or a folder with Pascal VOC or YOLO files; the report then also counts how many are found "
+        "and labeled correctly (default: FOLDER/boxes.csv if it exists)",
     )
     command.add_argument(
         "--faces",
@@ -278,11 +279,10 @@ def _pipeline(options) -> int:
         sample.build()
     if dataset == "public":
         public.fetch()
-    notes = []
     if dataset not in ("sample", "public"):  # better now than in the middle of the run
         datasets.two_classes(paths.resolve(dataset))
-        notes = layouts.class_folders(paths.resolve(dataset))[1]
-        print("\n".join(notes), file=sys.stderr)
+        for note in layouts.class_folders(paths.resolve(dataset))[1]:
+            print(note, file=sys.stderr)
     folder = pipeline.run_pipeline(options.profile, overrides)
     metrics = runs.read_metrics(folder)
     for scores, photos in ((metrics, "test photos as they are"), (metrics["degraded"], "the same photos degraded")):
@@ -302,7 +302,7 @@ def _synthesize(options) -> int:
         print(json.dumps(summary))
         return 0
     print(f"{summary['photos']} photos with {summary['faces']} faces written to {options.out_dir}")
-    for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable")):
+    for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable"), ("not a photo", "not_photos")):
         for name in summary[key]:
             print(f"left out, {reason}: {name}")
     return 0

@@ -87,10 +87,7 @@ def two_classes(folder: Path) -> list[str]:
     if len(classes) == 2 and not inside:
         return classes
     names = [one.path.relative_to(folder).as_posix() for one in found]
-    hint = f" Maybe you mean {inside[0]}." if inside else ""
-    if WORN_WRONG in classes:
-        wrong = next(name for name, one in zip(names, found, strict=True) if one.label == WORN_WRONG)
-        hint = f" Move {wrong} somewhere else: masks worn incorrectly are a third class, which training doesn't use."
+    hint = f" Maybe you mean {inside[0]}." if inside else " Move the others somewhere else." if names[2:] else ""
     raise DataError(
         f"{folder} should hold exactly two class folders, such as with_mask/ and without_mask/. "
         f"Found: {', '.join(names[:10]) or 'none'}{', …' if names[10:] else ''}.{hint}"
@@ -119,26 +116,22 @@ def list_photos(folder: Path, known=(*MASK_CLASSES, WORN_WRONG)) -> tuple[list[d
     """
     found, notes = class_folders(folder, known)
     homes = {one.path: one for one in found}
-    photos, others = ([(path, _home(path, homes)) for path in paths] for paths in sort_files(folder))
+    photos, others = sort_files(folder)
     rows, left_out = [], []
-    for path, home in photos:
+    for path in photos:
+        home = next(filter(None, map(homes.get, path.parents)), None)
         name = path.relative_to(folder).as_posix()
         if home:
             rows.append({"path": name, "label": home.label, "split": home.split})
         else:
             left_out.append({"path": name, "reason": "in no class folder"})
-    left_out += [
-        {"path": path.relative_to(folder).as_posix(), "reason": "not a photo"} for path, home in others if home
-    ]
+    others = [path.relative_to(folder).as_posix() for path in others if homes.keys() & set(path.parents)]
+    left_out += [{"path": name, "reason": "not a photo"} for name in others]
     file = groups_file(folder)
     if file:
         rows, excluded = _follow_groups_file(file, folder, rows)
         left_out += excluded
     return rows, left_out, notes
-
-
-def _home(path: Path, homes: dict):
-    return next((homes[parent] for parent in path.parents if parent in homes), None)
 
 
 def _follow_groups_file(file: Path, folder: Path, rows: list[dict]) -> tuple[list[dict], list[dict]]:
@@ -158,10 +151,8 @@ def _follow_groups_file(file: Path, folder: Path, rows: list[dict]) -> tuple[lis
             if row["split"] is None:
                 raise DataError(f"{file}: {own['split']!r} is not a set. Write train, validation, or test.")
         used.append(row)
-    absent = [place for place in said if not os.path.isfile(place)]
-    return used, left_out + [
-        {"path": Path(os.path.relpath(place, folder)).as_posix(), "reason": "absent"} for place in absent
-    ]
+    absent = [Path(os.path.relpath(place, folder)).as_posix() for place in said if not os.path.isfile(place)]
+    return used, left_out + [{"path": name, "reason": "absent"} for name in absent]
 
 
 def _complete_split(manifest: pd.DataFrame, folder: Path) -> list[str]:
@@ -179,18 +170,15 @@ def _complete_split(manifest: pd.DataFrame, folder: Path) -> list[str]:
         manifest.loc[rest.index[folds_by_group(rest, seed=0) == 0], "split"] = name
         notes.append(f"The folder has no {name} set. A fifth of its training set is used instead.")
     counts = pd.crosstab(manifest["split"], manifest["label"]).reindex(list(SETS), fill_value=0)
-    for label in counts:
-        for name in counts.index[counts[label] == 0]:
+    for (name, label), count in counts.stack().items():
+        if count == 0:
             raise DataError(f"{folder}: the {name} set holds no readable photos of {label}.")
     for column, what in (("group", "photos that belong together"), ("pixels", "copies of one photo")):
         leaking = manifest[manifest.groupby(column)["split"].transform("nunique") > 1]
         if len(leaking):
             pair = leaking[leaking[column] == leaking[column].iloc[0]].drop_duplicates("split")["path"].iloc[:2]
-            notes.append(
-                f"Warning: {what} are in different sets, {len(leaking)} in all, such as {' and '.join(pair)}. "
-                "Scores on the test set may be too good."
-            )
-            break
+            such = f"{len(leaking)} in all, such as {' and '.join(pair)}"
+            return [*notes, f"Warning: {what} are in different sets, {such}. Scores on the test set may be too good."]
     return notes
 
 

@@ -95,7 +95,7 @@ def class_folders(folder: Path, known=(*MASK_CLASSES, WORN_WRONG)) -> tuple[list
     found, notes = [], []
     for parent, split in sets.items() if len(set(sets.values())) > 1 else [(root, None)]:
         paths = subfolders(parent)
-        labels, said = _read_names([path.name for path in paths], known)
+        labels, said = read_names([path.name for path in paths], known)
         notes += said if paths else [f"{parent.name}/ holds no class folders, so it was left out."]
         for path, label in zip(paths, labels, strict=True):
             inner = {inside: set_of(inside.name) for inside in subfolders(path)}
@@ -105,8 +105,17 @@ def class_folders(folder: Path, known=(*MASK_CLASSES, WORN_WRONG)) -> tuple[list
     return found, list(dict.fromkeys(notes))
 
 
-def _read_names(names: list[str], known) -> tuple[list[str], list[str]]:
-    """The classes of folders that are side by side, and sentences about them."""
+def read_names(names: list[str], known, end: str = "/") -> tuple[list[str], list[str]]:
+    """Read the names of classes that occur together: of folders side by side, or of labels in a file.
+
+    Args:
+        names: The names.
+        known: The names that the classes should have.
+        end: What to put behind a name in a sentence.
+
+    Returns:
+        The class of each name, which is the name itself unless there is one way to read it, and sentences about that.
+    """
     meant = [name if name in known else class_of(name, known) for name in names]
     # With another folder of the same meaning, or beside one without a meaning, there is more than one way to read it.
     one_way = [
@@ -115,13 +124,15 @@ def _read_names(names: list[str], known) -> tuple[list[str], list[str]]:
     if len(names) == 2 and None in one_way:
         one_way = [None, None]
     labels = [label or name for name, label in zip(names, one_way, strict=True)]
-    read = [f"{name}/ as {label}" for name, label in zip(names, labels, strict=True) if name != label]
+    read = [f"{name}{end} as {label}" for name, label in zip(names, labels, strict=True) if name != label]
     notes = [f"Read {', '.join(read)}."] if read else []
     unclear = [name for name in names if name not in known and name in labels]
     if "with_mask" in known and any(class_of(name) or re.search(r"\d|mask|yes|true", name.lower()) for name in unclear):
-        notes.append(f"Not clear who wears a mask in {_listed(unclear)}. Name the folders {_listed(known)} to say so.")
+        notes.append(
+            f"Not clear who wears a mask in {_listed(unclear, end)}. Use the names {_listed(known, end)} to say so."
+        )
     return labels, notes
 
 
-def _listed(names) -> str:
-    return ", ".join(f"{name}/" for name in names)
+def _listed(names, end: str = "/") -> str:
+    return ", ".join(f"{name}{end}" for name in names)

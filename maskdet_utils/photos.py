@@ -13,12 +13,10 @@ import cv2
 import numpy as np
 
 SUFFIXES = set(
-    ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .pgm .ppm .pbm .pnm .tif .tiff .heic .heif .hif .avif .jp2 .j2k .jpx".split()
+    ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .pgm .ppm .tif .tiff .heic .heif .hif .avif .jp2 .j2k".split()
 )
 # The first bytes of these formats, for photos whose names end in something else.
-SIGNATURES = re.compile(
-    rb"\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|\xff\x4f\xff\x51|....jP  |....ftyp(hei|hev|mif1|msf1|avi[fs])", re.DOTALL
-)
+SIGNATURES = rb"(?s)\xff\xd8\xff|\x89PNG|GIF8|RIFF....WEBP|\xff\x4f\xff\x51|....jP  |....ftyp(he[iv]|m[is]f1|avi[fs])"
 # What files that are called photos often are instead, by their first bytes without white space.
 OTHER_CONTENT = {
     rb"<(!doctype|html|\?xml|svg)": "a web page or another text",
@@ -31,7 +29,6 @@ CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$re
 # A 100-megapixel photo takes up 300 MB as an array. A larger file is more likely a mistake or an attack than a photo.
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
-ORIENTATION = 0x0112  # the EXIF tag that says how to turn a photo upright
 
 
 class PhotoError(ValueError):
@@ -49,7 +46,7 @@ def is_photo(path: str | Path) -> bool:
         return True
     try:
         with open(path, "rb") as file:
-            return SIGNATURES.match(file.read(12)) is not None
+            return re.match(SIGNATURES, file.read(12)) is not None
     except OSError:
         return False
 
@@ -108,14 +105,11 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
             if min(width, height) < MIN_SIDE:
                 raise PhotoError(f"{width}×{height} pixels are too few to show a face")
             if at_least or too_large:
-                shrink = 2 if too_large else 1
-                wanted = (min(at_least or side, side // shrink) for side in image.size)
+                wanted = (min(at_least or side, side // 2 if too_large else side) for side in image.size)
                 image.draft("RGB", tuple(wanted))  # changes nothing unless it is a JPEG
             if image.width * image.height > MAX_PIXELS:
-                raise PhotoError(
-                    f"{width}×{height} pixels are {width * height / 1e6:.0f} megapixels, but the limit is "
-                    f"{MAX_PIXELS // 1_000_000} megapixels. Make the photo smaller"
-                )
+                megapixels = f"{width * height / 1e6:.0f} megapixels, but the limit is {MAX_PIXELS // 1_000_000}"
+                raise PhotoError(f"{width}×{height} pixels are {megapixels}. Make the photo smaller")
             return _to_rgb(image)
     except PhotoError:
         raise
@@ -138,17 +132,19 @@ def _open(path):
         return Image.open(path)
     except UnidentifiedImageError:
         with open(path, "rb") if isinstance(path, str | Path) else path as file:
-            if not re.match(rb"II\*\0|MM\0\*|#\?R|PF", file.read(4)):
-                raise
-            return _scaled(_read_deep(file))  # TIFF or HDR with floating-point colors
+            is_deep = re.match(rb"II\*\0|MM\0\*|#\?R|PF", file.read(4))  # maybe TIFF or HDR with floating-point colors
+            values = _read_deep(file) if is_deep else None
+        if values is None:
+            raise
+        return _scaled(values)
 
 
 def _reason(path, error: Exception) -> str:
     """Why a file is not a photo, in words for people."""
-    if not isinstance(path, str | Path):
-        return f"not a readable photo ({error})"
-    if isinstance(error, OSError) and error.errno:  # for example a folder, or no right to read it
-        return f"not a readable photo ({error.strerror})"
+    if not isinstance(path, str | Path) or getattr(
+        error, "errno", None
+    ):  # for example a folder, or no right to read it
+        return f"not a readable photo ({getattr(error, 'strerror', None) or error})"
     with open(path, "rb") as file:
         start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
@@ -196,24 +192,17 @@ def _to_rgb(image) -> np.ndarray:
 
 def _to_8_bits(image):
     """Scale a photo with 10, 12, 14, or 16 bits, or with floating-point values, by the smallest range that holds them."""
-    from PIL import Image
-
     values = None
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
-    elif image.mode != "CMYK" and (
-        image.format == "JPEG2000" or any(";16" in str(tile) for tile in getattr(image, "tile", ()))
-    ):
+    elif image.mode in ("RGB", "RGBA", "LA") and (image.format == "JPEG2000" or ";16" in str(vars(image).get("tile"))):
         # Pillow would keep only the upper 8 bits of deep colors. Of JPEG 2000, it would turn white to black.
-        with contextlib.suppress(ValueError):
-            values = _read_deep(image.fp)
+        values = _read_deep(image.fp)
         image.load()  # raises an error if the file is truncated, which OpenCV doesn't
     if values is None or values.dtype == np.uint8:
         return image
     shallow = _scaled(values)
-    turned = Image.Exif()
-    turned[ORIENTATION] = image.getexif().get(ORIENTATION, 1)
-    shallow.info["exif"] = turned.tobytes()
+    shallow.getexif()[0x0112] = image.getexif().get(0x0112, 1)  # how to turn it upright
     return shallow
 
 
@@ -228,15 +217,13 @@ def _scaled(values: np.ndarray):
     return Image.fromarray(cv2.convertScaleAbs(np.maximum(values, 0), alpha=255 / white))
 
 
-def _read_deep(file) -> np.ndarray:
-    """Decode a photo with OpenCV, which keeps all bits: gray, RGB, or RGBA."""
+def _read_deep(file) -> np.ndarray | None:
+    """Decode a photo with OpenCV, which keeps all bits: gray, RGB, or RGBA. None if OpenCV cannot read it."""
     place = file.tell()
     file.seek(0)
     pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     file.seek(place)
-    if pixels is None:
-        raise ValueError("neither Pillow nor OpenCV can decode it")
-    if pixels.ndim == 2:
+    if pixels is None or pixels.ndim == 2:
         return pixels
     return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
 
@@ -249,11 +236,9 @@ def _to_srgb(image, profile: bytes | None):
         return image
     try:
         own, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        primaries = [
-            np.array([space.red_primary[1], space.green_primary[1], space.blue_primary[1]])[:, :2]
-            for space in (own.profile, ImageCms.ImageCmsProfile(srgb).profile)
-        ]
-        if np.abs(primaries[0] - primaries[1]).max() < 0.01:
+        spaces = own.profile, ImageCms.ImageCmsProfile(srgb).profile
+        primaries = [(space.red_primary[1], space.green_primary[1], space.blue_primary[1]) for space in spaces]
+        if np.ptp(primaries, axis=0)[:, :2].max() < 0.01:  # in the chromaticity diagram
             return image
         return ImageCms.profileToProfile(image, own, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, TypeError):  # a damaged profile, or one for other colors than RGB

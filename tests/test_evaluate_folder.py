@@ -154,7 +154,7 @@ def test_unreadable_and_vanished_photos_are_left_out_and_named(classifier, folde
 def test_unknown_class_folders_are_named(classifier, folder, tmp_path, paint):
     paint(folder / "with_masks" / "a.png", (0, 0, 200))
     assert report_of(folder)["notes"] == [
-        "Not clear who wears a mask in with_masks/. Name the folders with_mask/, without_mask/, worn_incorrectly/ to say so.",
+        "Not clear who wears a mask in with_masks/. Use the names with_mask/, without_mask/, worn_incorrectly/ to say so.",
         "Left out, because the classifier does not know them: with_masks/ (1 photos).",
     ]
     paint(tmp_path / "other" / "masked" / "a.png", (0, 0, 200))
@@ -171,6 +171,43 @@ def test_unknown_class_folders_are_named(classifier, folder, tmp_path, paint):
     (tmp_path / "other" / "with_mask" / "a.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"None of the 1 photos can be read. with_mask/a.png: empty file"):
         report_of(tmp_path / "other")
+
+
+def test_other_names_and_layouts(classifier, folder):
+    before = report_of(folder)
+    (folder / "with_mask").rename(folder / "Mask")
+    (folder / "without_mask").rename(folder / "Non Mask")
+    (folder / "worn_incorrectly").rename(folder / "mask_weared_incorrect")
+    (folder / "Mask" / "notes.txt").write_text("x")
+    (folder / "Mask" / "Thumbs.db").write_text("x")
+    report = report_of(folder)
+    assert report["confusion"] == before["confusion"] and report["faces"] == before["faces"]
+    assert report["notes"] == [
+        "Read Mask/ as with_mask, Non Mask/ as without_mask, mask_weared_incorrect/ as worn_incorrectly."
+    ]
+    assert report["left_out"]["photos"] == [{"path": "Mask/notes.txt", "reason": "not a photo"}]
+
+
+def test_the_test_set_of_a_folder_with_sets(classifier, folder, paint):
+    other = folder.parent / "sets" / "archive"
+    for name in ("train", "test"):
+        paint(other / name / "WithMask" / "x.png", (0, 60, 200))
+        paint(other / name / "WithoutMask" / "x.png", (200, 60, 0))
+    folder.rename(other / "val")
+    report = report_of(other.parent)
+    assert report["confusion"] == [[1, 0], [0, 1]]
+    assert "Evaluated on the test set. The 36 photos in the other sets were left out." in report["notes"]
+    report = report_of(other / "val")
+    assert report["confusion"] == [[18, 2], [1, 9]]
+
+
+def test_names_that_say_nothing_are_refused_with_better_ones(classifier, tmp_path, paint):
+    for name in "01":
+        paint(tmp_path / "data" / name / "a.png", (0, 0, 200))
+    with pytest.raises(DataError) as error:
+        report_of(tmp_path / "data")
+    words = "Found: 0/ (1 photos), 1/ (1 photos). Not clear who wears a mask in 0/, 1/. Use the names with_mask/, "
+    assert words in str(error.value)
 
 
 def test_one_class_has_no_balanced_accuracy(classifier, tmp_path, paint):
@@ -378,6 +415,22 @@ def test_how_much_boxes_must_overlap(classifier, tmp_path, write_photo):
     assert scores == {0.4: (2, 1), 0.5: (1, 0.5)}
 
 
+def test_boxes_from_a_voc_folder_and_a_photo_without_faces(classifier, tmp_path, write_photo):
+    write_photo(tmp_path / "photos" / "a.png", street((BLUE, 10, 10, 60)))
+    write_photo(tmp_path / "photos" / "b.png", street((RED, 20, 20, 50)))
+    (tmp_path / "annotations").mkdir()
+    box = "<bndbox><xmin>10</xmin><ymin>10</ymin><xmax>70</xmax><ymax>70</ymax></bndbox>"
+    for name, faces in {"a": f"<object><name>Mask</name>{box}</object>", "b": "", "gone": ""}.items():
+        text = f"<annotation><filename>{name}.jpg</filename>{faces}</annotation>"
+        (tmp_path / "annotations" / f"{name}.xml").write_text(text)
+    report = report_of(tmp_path, detect=True, boxes=tmp_path / "annotations", face_detector=FindsSquares())
+    assert report["mode"] == "boxes" and report["photos"] == 2
+    assert report["left_out"]["photos"] == [{"path": "gone.jpg", "reason": f"no such photo in {tmp_path}"}]
+    found = report["boxes"]["0"]["found"]
+    assert (found["marked"], found["found"], found["precision"]["value"]) == (1, 2, 1 / 2)
+    assert report["notes"][0] == "Read Mask as with_mask."
+
+
 def test_invalid_boxes_and_photos_without_any_face(classifier, tmp_path, write_photo):
     write_photo(tmp_path / "with_mask" / "a.png", street())
     with pytest.raises(DataError, match="No face was found in the 1 photos .* leave out --detect"):
@@ -389,10 +442,12 @@ def test_invalid_boxes_and_photos_without_any_face(classifier, tmp_path, write_p
 
     with pytest.raises(DataError, match="lacks the columns width, height. It has path, label, x, y"):
         with_boxes("path,label,x,y\na.png,with_mask,1,2\n")
-    with pytest.raises(DataError, match="line 3: this is not a box"):
+    with pytest.raises(
+        DataError, match="b.csv, line 3: expected a path, a label, x, y, .* found 'a.png, with_mask, 1, 2, 0, 4'"
+    ):
         with_boxes("path,label,x,y,width,height\na.png,with_mask,1,2,3,4\na.png,with_mask,1,2,0,4\n")
-    with pytest.raises(DataError, match="marks no faces as with_mask or without_mask, only as mask"):
-        with_boxes("path,label,x,y,width,height\na.png,mask,1,2,3,4\n")
+    with pytest.raises(DataError, match="marks no faces as with_mask or without_mask, only as helmet"):
+        with_boxes("path,label,x,y,width,height\na.png,helmet,1,2,3,4\n")
     with pytest.raises(DataError, match="None of the 1 photos can be read. nowhere.png: no such file"):
         with_boxes("path,label,x,y,width,height\nnowhere.png,with_mask,1,2,3,4\n")
 

@@ -100,7 +100,7 @@ def test_other_classes_keep_their_names_without_a_word(lay_out):
 
 def test_a_third_class_is_refused_with_the_way_out(lay_out):
     message = refusal(lay_out(mask_weared_incorrect=1, **names("with_mask", "without_mask")))
-    assert "Found: mask_weared_incorrect, with_mask, without_mask. Move mask_weared_incorrect" in message
+    assert "Found: mask_weared_incorrect, with_mask, without_mask. Move the others somewhere else." in message
 
 
 # Sets

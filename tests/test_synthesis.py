@@ -55,9 +55,11 @@ def digests(folder):
 
 
 def test_folder(folder, tmp_path):
+    (folder / "notes.txt").write_text("not a photo")
     before = digests(folder)
     summary = synthesize_folder(folder, tmp_path / "out", seed=3)
-    assert summary == {"photos": 3, "faces": 3, "without_face": ["wall.png"], "unreadable": ["broken.jpg"]}
+    left_out = {"without_face": ["wall.png"], "unreadable": ["broken.jpg"], "not_photos": ["notes.txt"]}
+    assert summary == {"photos": 3, "faces": 3, **left_out}
     assert digests(folder) == before
     made = digests(tmp_path / "out")
     assert set(made) == {"0.pgm.png", "1.pgm.png", "deep/2.pgm.png", "masks.jsonl"}

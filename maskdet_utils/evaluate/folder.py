@@ -5,7 +5,6 @@ whole photos ──► face detector ──► crops ──► classifier ──
 """
 
 import math
-import os
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +21,7 @@ from ..detector import MaskDetector
 from ..layouts import class_folders
 from ..photos import PhotoError, fit_to_input, letterbox, read_ahead, read_photo
 from . import subgroups
+from .annotations import read_annotations
 from .matching import MIN_IOU, match
 from .metrics import SMALLEST_BOXES, count_boxes, metrics_report
 
@@ -182,8 +182,8 @@ def predict_photos(
         detector: The face detector and the classifier.
         folder: Holds the photos.
         groups: A CSV that says which photos belong together, see `find_groups`.
-        boxes: A CSV with one line per face, see `read_boxes`. Only the photos that it names are searched. By default,
-            `boxes.csv` in `folder` if that exists.
+        boxes: A file or folder with marked faces, see `annotations.read_annotations`. Only the photos that it names are
+            searched. By default, `boxes.csv` in `folder` if that exists.
         min_overlap: A found face lies on a ground-truth box if their intersection over union is at least this.
 
     Raises:
@@ -192,9 +192,8 @@ def predict_photos(
     if boxes is None and (folder / BOXES_FILE).is_file():
         boxes = folder / BOXES_FILE
     if boxes is not None:
-        table, notes = read_boxes(boxes, detector.classes)
-        root, left_out = Path(boxes).parent, []
-        names = ground_truth = dict(list(table.groupby("path", sort=False)))
+        marked = read_annotations(boxes, folder, detector.classes)
+        root, names, left_out, notes = marked.root, marked.boxes, marked.left_out, marked.notes
     else:
         root = folder
         names, left_out, notes = class_photos(folder, detector.classes)
@@ -207,10 +206,10 @@ def predict_photos(
         found, measures = _faces_of(photo, detector)
         probabilities_of_photo, _ = detector.classify(photo, found)
         if boxes is not None:
-            truth = ground_truth[name]
-            true_boxes, true_labels = truth[["x", "y", "width", "height"]].to_numpy(float), truth["label"].tolist()
-            partners = match(found, true_boxes, min_overlap)
-            labels = [true_labels[partner] if partner >= 0 else None for partner in partners]
+            true_boxes, true_labels = marked.of_photo(name, photo.shape)
+            labels = [
+                true_labels[partner] if partner >= 0 else None for partner in match(found, true_boxes, min_overlap)
+            ]
             scores = at_threshold(probabilities_of_photo, detector.threshold)
             predicted = [detector.classes[label] for label in scores.argmax(axis=1)]
             arguments = found, predicted, true_boxes, true_labels, detector.classes
@@ -308,40 +307,6 @@ def find_groups(file: str | Path | None, folder: Path, paths, hashes) -> tuple[l
     table, column = datasets.read_groups(file, folder, paths)
     sizes = pd.to_numeric(table["face_min_side_px"], errors="coerce") if "face_min_side_px" in table else unknown
     return table["group"].tolist(), f"{file.name}: {column}", sizes
-
-
-def read_boxes(file: str | Path, classes) -> tuple[pd.DataFrame, list[str]]:
-    """Read ground-truth boxes from a CSV with one line per face.
-
-    Args:
-        file: The CSV. Its columns are `path` (relative to the CSV's folder), `label`, and `x`, `y`, `width`, and
-            `height` in pixels of the photo.
-        classes: The classifier's classes.
-
-    Returns:
-        The table, and sentences about labels that the classifier does not know.
-
-    Raises:
-        DataError: A column is missing, a line is not a box, or the classifier knows none of the labels.
-    """
-    table = datasets.read_csv(file)
-    sides = ["x", "y", "width", "height"]
-    missing = [name for name in ("path", "label", *sides) if name not in table]
-    if missing:
-        raise DataError(f"{file} lacks the columns {', '.join(missing)}. It has {', '.join(map(str, table.columns))}.")
-    table[sides] = table[sides].apply(pd.to_numeric, errors="coerce")
-    invalid = table[sides].isna().any(axis=1) | (table[["width", "height"]] <= 0).any(axis=1) | table["path"].isna()
-    if invalid.any():
-        line = int(np.flatnonzero(invalid)[0]) + 2
-        raise DataError(f"{file}, line {line}: this is not a box. Give a path, x, y, and a width and height above 0.")
-    table["label"] = table["label"].astype(str)
-    table["path"] = [Path(os.path.normpath(str(path))).as_posix() for path in table["path"]]
-    labels = table["label"].value_counts()
-    if not any(label in labels for label in classes):
-        raise DataError(f"{file} marks no faces as {' or '.join(classes)}, only as {', '.join(labels.index)}.")
-    neutral = [f"{label} ({count})" for label, count in labels.items() if label not in classes]
-    note = f"The classifier does not know these labels, so their boxes are ignored: {', '.join(neutral)}."
-    return table, [note] if neutral else []
 
 
 def _with_progress(read, paths: list, depth: int, title: str):

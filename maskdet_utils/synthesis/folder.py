@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..paths import write_file
-from ..photos import PhotoError, find_photos, read_photo
+from ..photos import PhotoError, read_photo, sort_files
 from .synthesize import DRAW, run_in_parallel, synthesize_photo
 
 RECORDS = "masks.jsonl"
@@ -29,7 +29,8 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
         processes: How many processes share the work; by default one per core, if there is enough work.
 
     Returns:
-        Counts of the `photos` and `faces` in `out_dir`, and lists of the photos `without_face` and `unreadable`.
+        Counts of the `photos` and `faces` in `out_dir`, and lists of the photos `without_face` and `unreadable` and of the
+        files that are `not_photos`.
 
     Raises:
         NotADirectoryError: If `in_dir` is not a folder.
@@ -45,9 +46,11 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
         raise ValueError(f"{out_dir} lies inside {in_dir}. To protect the originals, choose a folder outside it.")
     out_dir.mkdir(parents=True, exist_ok=True)
     records = read_records(out_dir, seed, draw)
-    photos = {path.relative_to(in_dir).as_posix(): path for path in find_photos(in_dir)}
+    found, others = sort_files(in_dir)
+    photos = {path.relative_to(in_dir).as_posix(): path for path in found}
     jobs = [(path, name, seed, draw) for name, path in photos.items() if name not in records]
     skipped: dict[str, list] = {"without_face": [], "unreadable": []}
+    skipped["not_photos"] = [path.relative_to(in_dir).as_posix() for path in others]
     for name, reason, png, descriptions in run_in_parallel(_draw, jobs, processes, len(photos), "masks"):
         if reason:
             skipped[reason].append(name)
