@@ -188,9 +188,9 @@ def fetch_optional(name: str) -> Path:
 def centerface_any_size() -> Path:
     """Like `fetch("centerface")`, but the network takes a photo of any size, and ONNX Runtime can run it.
 
-    The official file takes ten photos of 32×32 pixels. It also counts its weights among its inputs, so a runtime must not
-    compute anything with them in advance. The file is rewritten once, after its checksum is verified; the result is
-    kept in the cache and has a checksum of its own.
+    The official file takes ten photos of 32×32 pixels. It also counts its weights among its inputs, so a runtime must
+    not compute anything with them in advance. The file is rewritten once, after its checksum is verified. The result
+    is kept in the cache and has a checksum of its own.
 
     Raises:
         AssetError: The official file was not found anywhere, or the rewritten one is not what it should be.

@@ -54,6 +54,7 @@ def switches_shown(document, low, high):
 def test_every_switch_of_a_clip_is_shown_once_and_soon(clip, quick_run, tmp_path):
     done = maskdet(clip, "--model", quick_run, "--json", "-o", tmp_path / "marked.mp4", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "Full look at 1 of 10 frames: a small new face waits up to 0.5 s for its label." in done.stderr
     document = json.loads(done.stdout)
     assert document["frames_per_second"] == 20 and len(document["frames"]) == 100
     for place, switches in enumerate(SWITCHES):
