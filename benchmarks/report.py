@@ -13,8 +13,8 @@ from maskdet_utils.paths import repository_root, write_file
 RESULTS = Path("benchmarks/results")
 WAYS = {
     "every frame": "every face found and classified in every frame",
-    "as shipped": "a settled label checked in every other frame",
-    "every third": "and faces searched for only in every third frame",
+    "as shipped": "faces searched for and settled labels checked in every other frame, and two full looks a second",
+    "every third": "faces searched for in every third frame, and no full look",
 }
 TRAININGS = {
     "recipe": "the usual recipe: every photo goes through the frozen base in every epoch",
