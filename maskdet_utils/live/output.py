@@ -104,9 +104,9 @@ class VideoSink:
 
     def _start(self, shape) -> None:
         # "superfast" takes half the time of "veryfast", which would slow the detectors down, for a file half as large
-        # again. Without B-frames (bf), which are stored out of order, the length of a video with a variable frame rate
-        # is right; crf 21 is a quality at which losses are hard to see (trac.ffmpeg.org/wiki/Encode/H.264).
-        options = {"preset": "superfast", "crf": "21", "bf": "0"}
+        # again; crf 23 is the quality that x264 itself chooses. Without B-frames (bf), which are stored out of order, the
+        # length of a video with a variable frame rate is right.
+        options = {"preset": "superfast", "crf": "23", "bf": "0"}
         self.video = self.container.add_stream("libx264", Fraction(self.source.rate).limit_denominator(1001), options)
         self.video.width, self.video.height = shape[1] + shape[1] % 2, shape[0] + shape[0] % 2
         self.video.pix_fmt = "yuv420p"
