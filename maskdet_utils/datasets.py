@@ -80,7 +80,7 @@ def two_classes(folder: Path) -> list[str]:
 
     Introduced in notebook 01.
     """
-    found, _ = class_folders(folder)
+    found, notes = class_folders(folder)
     classes = sorted({one.label for one in found})
     # A folder around class folders is no class, whatever is next to it.
     inside = [one.path for one in found if {class_of(path.name) for path in subfolders(one.path)} >= set(MASK_CLASSES)]
@@ -90,7 +90,7 @@ def two_classes(folder: Path) -> list[str]:
     hint = f" Maybe you mean {inside[0]}." if inside else " Move the others somewhere else." if names[2:] else ""
     raise DataError(
         f"{folder} should hold exactly two class folders, such as with_mask/ and without_mask/. "
-        f"Found: {', '.join(names[:10]) or 'none'}{', …' if names[10:] else ''}.{hint}"
+        f"Found: {', '.join(names[:10]) or ' '.join(notes).rstrip('.') or 'none'}{', …' if names[10:] else ''}.{hint}"
     )
 
 

@@ -172,6 +172,11 @@ def test_sets_that_cannot_be_used(lay_out, tmp_path):
     assert "the train set holds no readable photos" in refusal(lay_out(**in_sets(val=12)))
 
 
+def test_sets_without_classes_are_not_classes(lay_out):
+    message = refusal(lay_out(Train=12, Test=12))
+    assert "Found: Test/ holds no class folders, so it was left out. Train/ holds no class folders" in message
+
+
 def test_a_set_without_class_folders_is_left_out_and_named(lay_out):
     folder = lay_out(test=3, **in_sets(train=24))
     manifest, left_out = read_class_folders(folder)

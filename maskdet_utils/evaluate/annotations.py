@@ -25,7 +25,7 @@ EXPECTED = (
 YOLO_LINE = r"\d+(\s+[-+.\deE]+){4,}\s*"
 
 
-class Box(NamedTuple):
+class _Box(NamedTuple):
     """A marked face: its class and its box in pixels, or, from a YOLO file, in fractions of the photo."""
 
     label: str
@@ -41,19 +41,19 @@ class Annotations:
 
     Attributes:
         root: The folder that the photos' paths are relative to.
-        boxes: The marked faces of each photo, by its path. A photo may have none.
+        boxes: The marked faces of each photo, by its path: tuples of label, x, y, width, and height. A photo may have none.
         in_fractions: Whether the boxes are in fractions of the photo instead of pixels.
         left_out: `path` and `reason` of photos and files that cannot be used.
         notes: Sentences about how the labels were read.
     """
 
     root: Path
-    boxes: dict[str, list[Box]]
+    boxes: dict[str, list]
     in_fractions: bool = False
     left_out: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, boxes: list[Box], photos: list[Path]) -> None:
+    def add(self, name: str, boxes: list, photos: list[Path]) -> None:
         """Add the boxes of the photo that is called `name` in a file, if just one photo can be meant."""
         if len(photos) == 1:
             self.boxes.setdefault(Path(os.path.relpath(photos[0], self.root)).as_posix(), []).extend(boxes)
@@ -156,7 +156,7 @@ def _read_csv(files: list[Path], _, folder: Path) -> Annotations:
     missing = [name for name in COLUMNS if name not in table]
     if missing:
         raise DataError(f"{file} lacks the columns {', '.join(missing)}. It has {', '.join(map(str, table.columns))}.")
-    boxes: dict[str, list[Box]] = {}
+    boxes: dict[str, list[_Box]] = {}
     for line, row in enumerate(table[COLUMNS].to_numpy(), start=2):
         if pd.isna(row).all():
             continue
@@ -165,7 +165,7 @@ def _read_csv(files: list[Path], _, folder: Path) -> Annotations:
             shown = ", ".join("" if pd.isna(cell) else str(cell) for cell in row)
             raise _wrong(file, line, "a path, a label, x, y, and a width and height above 0", shown)
         name = Path(os.path.normpath(row[0])).as_posix()
-        boxes.setdefault(name, []).append(Box(str(row[1]).strip(), *numbers))
+        boxes.setdefault(name, []).append(_Box(str(row[1]).strip(), *numbers))
     return Annotations(file.parent, boxes)
 
 
@@ -192,7 +192,7 @@ def _read_voc(files: list[Path], everything: list[Path], folder: Path) -> Annota
                 )
                 line = lines[number] if number < len(lines) else 1
                 raise _wrong(file, line, "an object with a name and a bndbox with xmin < xmax and ymin < ymax", found)
-            boxes.append(Box(label.strip(), left, top, right - left, bottom - top))
+            boxes.append(_Box(label.strip(), left, top, right - left, bottom - top))
         name = root.findtext("filename") or file.stem
         marked.add(name, boxes, photos_of(name) or photos_of(file.name))
     return marked
@@ -214,7 +214,7 @@ def _read_yolo(files: list[Path], texts: list[Path], folder: Path) -> Annotation
             if cells[0] not in range(len(names)):
                 raise _wrong(file, number, f"a class number from 0 to {len(names) - 1} ({', '.join(names)})", line)
             x, y, width, height = cells[1:5]
-            boxes.append(Box(names[int(cells[0])], x - width / 2, y - height / 2, width, height))
+            boxes.append(_Box(names[int(cells[0])], x - width / 2, y - height / 2, width, height))
         marked.add(file.name, boxes, photos_of(str(file)))
     return marked
 
@@ -252,7 +252,7 @@ def _read_coco(files: list[Path], _, folder: Path) -> Annotations:
     for number, face in enumerate(faces):
         try:
             x, y, width, height = map(float, face["bbox"])
-            boxes[face["image_id"]].append(Box(names[face["category_id"]], x, y, width, height))
+            boxes[face["image_id"]].append(_Box(names[face["category_id"]], x, y, width, height))
         except (KeyError, TypeError, ValueError):
             width = height = 0
         if min(width, height) <= 0:
