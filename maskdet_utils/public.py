@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
 import zipfile
 import zlib
@@ -22,7 +21,7 @@ import pandas as pd
 
 from .assets import AssetError, download
 from .datasets import GROUPS_FILE
-from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_in, write_file
+from .paths import cache_folder, new_folder, one_at_a_time, remove_leftovers, resolve, write_file
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside
@@ -242,10 +241,9 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
     """
     from tqdm.auto import tqdm
 
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     absent, changed, reused = [], [], 0
     try:
-        with _open(source) as read:
+        with new_folder(folder) as staging, _open(source) as read:
             for row in tqdm(list(table.itertuples()), desc="public data set", unit="photo", leave=False):
                 content = read(row.path, row.bytes)
                 if content is not None and not _is_correct(content, row):
@@ -260,24 +258,20 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
                 target = staging / row.path
                 target.parent.mkdir(exist_ok=True)
                 target.write_bytes(content)
-        if changed:
-            raise BadSource(
-                f"{source}: refused because {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
-                f"{_short(changed)}. Download the archive from {URL}"
-            )
-        if len(absent) + reused == len(table):
-            raise BadSource(f"{source} contains no file from the public data set. Download the archive from {URL}")
-        _keep_added_files(folder, staging, set(table["path"]))
-        (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
-        staging.chmod(0o755)  # mkdtemp's 0700 would lock other users out
-        swap_in(staging, folder)
+            if changed:
+                raise BadSource(
+                    f"{source}: refused because {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
+                    f"{_short(changed)}. Download the archive from {URL}"
+                )
+            if len(absent) + reused == len(table):
+                raise BadSource(f"{source} contains no file from the public data set. Download the archive from {URL}")
+            _keep_added_files(folder, staging, set(table["path"]))
+            (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise AssetError(_disk_full(folder.parent, str(error))) from None
         if _absent(folder, table) is None:  # otherwise another process was faster, and its folder is the same
             raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return absent
 
 

@@ -15,7 +15,7 @@ from conftest import ROOT
 from maskdet_utils import paths, pipeline, runs
 from maskdet_utils.runs import RunError
 
-PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in runs.PIPELINE}
+PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in pipeline.PIPELINE}
 KNOWN = {parameter for parameters in PARAMETERS.values() for parameter in parameters}
 
 
@@ -108,8 +108,7 @@ def small_repository(tmp_path, monkeypatch):
         cells = [cell(f'run_dir = "runs/lab"\n{defaults}', "parameters"), cell("import os, pathlib, time\n" + source)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
     monkeypatch.chdir(root)
-    for module in (runs, pipeline):
-        monkeypatch.setattr(module, "PIPELINE", ("00_first", "01_second"))
+    monkeypatch.setattr(pipeline, "PIPELINE", ("00_first", "01_second"))
     return root
 
 
