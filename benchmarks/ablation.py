@@ -32,6 +32,8 @@ from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.synthesis import masks, occluders, wearing
 
+from .recipe import fine_tune
+
 RESULTS = "benchmarks/results/ablation.json"
 ARMS = (
     "one blue mask",
@@ -184,7 +186,7 @@ def train_and_evaluate(variant: int, seed: int, real: pd.DataFrame, real_maps: n
     features = fine_tuning.features_of_feature_maps(upper, maps)
     training.train_head(head, (features, targets), None, HEAD_EPOCHS, learning_rate=3e-4)
     if variant >= TUNED:
-        fine_tuning.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
+        fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
     fine_tuning.correct_prior(head, targets)
     after_pooling = model.keras.Sequential(head.layers[1:])
     probabilities = after_pooling.predict(fine_tuning.features_of_feature_maps(upper, real_maps), verbose=0)

@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,18 +87,3 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-
-
-def remove_leftovers(target: Path, older_than: float = 24 * 3600) -> None:
-    """Remove what killed processes left behind: their staging folders `.<name of target>.*`, and a half-finished swap.
-
-    Args:
-        target: The folder that the processes wanted to make.
-        older_than: Minimum age in seconds. A younger folder stays, because its process may still be running.
-    """
-    old = target.parent / f".{target.name}.old"
-    if old.exists() and not target.exists():  # the process was killed between the two moves of `new_folder`
-        os.replace(old, target)
-    for folder in target.parent.glob(f".{target.name}.*"):
-        if time.time() - folder.stat().st_mtime > older_than:
-            shutil.rmtree(folder, ignore_errors=True)

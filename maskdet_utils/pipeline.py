@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from .environment import quiet_stderr
-from .paths import new_folder, remove_leftovers, repository_root
+from .leftovers import remove_leftovers
+from .paths import new_folder, repository_root
 from .run_page import write_page
 from .runs import RunError, update_metrics
 

@@ -13,15 +13,18 @@ import re
 import shutil
 import sys
 import time
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
 
 import pandas as pd
 
-from .assets import AssetError, download
+from .assets import AssetError, receive
 from .datasets import GROUPS_FILE
-from .paths import cache_folder, new_folder, one_at_a_time, remove_leftovers, resolve, write_file
+from .leftovers import remove_leftovers
+from .paths import cache_folder, new_folder, one_at_a_time, resolve, write_file
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside
@@ -208,7 +211,7 @@ def _downloaded(target: Path) -> Path:
                 os.replace(leftover, mine)
                 break
     try:
-        download(URL, mine, TIMEOUT, resume=True)
+        download(URL, mine)
         os.replace(mine, target)
     except OSError as error:
         kept = "" if not mine.is_file() else f"; {mine.stat().st_size / 1e6:.1f} MB are kept for the next attempt"
@@ -219,6 +222,29 @@ def _downloaded(target: Path) -> Path:
         if mine.is_file():
             os.replace(mine, partial)
     return target
+
+
+def download(url: str, target: Path) -> None:
+    """Download a file. What `target` already contains is kept, and only the rest is requested (HTTP Range, RFC 9110).
+
+    A server that does not support this sends the whole file again.
+
+    Raises:
+        OSError: The address cannot be reached, or the transfer ends before the announced length.
+    """
+    received = target.stat().st_size if target.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={received}-"} if received else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        # 416 means that the file is no longer than what we have, so what we have is not its beginning.
+        if error.code != 416 or not received:
+            raise
+        target.unlink()
+        return download(url, target)
+    with response:
+        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
+        receive(response, target, received if resumed else 0)
 
 
 def _explain(problem: str) -> str:

@@ -147,13 +147,10 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
             bare = color(gray, points, rng) if rng.random() < COLORED else tint(gray, rng)
             masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             for label, photo in (("with_mask", masked), ("without_mask", bare)):
-                name = f"{label}/{person}_{number:02d}.jpg"
-                _save(soften(photo, rng), staging / name)
-                groups.append({"path": name, "group": person})
+                path = staging / label / f"{person}_{number:02d}.jpg"
+                path.parent.mkdir(exist_ok=True)
+                photo = cv2.cvtColor(soften(photo, rng), cv2.COLOR_RGB2BGR)
+                cv2.imwrite(str(path), photo, [cv2.IMWRITE_JPEG_QUALITY, 95])
+                groups.append({"path": f"{label}/{path.name}", "group": person})
         pd.DataFrame(groups).to_csv(staging / GROUPS_FILE, index=False)
         (staging / "version.txt").write_text(stamp)
-
-
-def _save(photo: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])

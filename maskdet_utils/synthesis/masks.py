@@ -151,39 +151,36 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
     """
     if style.wearing != "right":
         raise ValueError(f"This mask is worn {style.wearing!r}. Use wearing.draw_mask to draw it.")
-    (_, down, _), width = face_axes(mesh)
     rows = mesh[ANCHORS].astype(float)
     top = 1.6 * (1 - style.height)
     above = int(top)
     top_edge = rows[above] * (above + 1 - top) + rows[above + 1] * (top - above)
-    grid = stretched(np.concatenate([top_edge[None], rows[2:]]), mesh, style)
-    if style.kind != "gaiter":
-        grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
-    return smooth_surface(grid, width, rng)
+    return smooth_surface(stretched(np.concatenate([top_edge[None], rows[2:]]), mesh, style), mesh, rng)
 
 
 def stretched(grid: np.ndarray, mesh: np.ndarray, style: Style) -> np.ndarray:
     """Make a grid of points on the skin (4, 5, 3) as wide as the mask, and move it off the skin.
 
-    A gaiter gets a fifth row, on the neck.
+    A gaiter gets a fifth row, on the neck. Other masks that are worn correctly reach below the chin.
     """
     (_, down, forward), width = face_axes(mesh)
     middle = grid[:, 2:3]
     grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
     stand_off = [[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]]
     grid += np.array(stand_off)[..., None] * style.bulge * width * forward
-    if style.kind != "gaiter":
-        return grid
-    # The neck is lower, farther back, narrower.
-    neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
-    return np.concatenate([grid, neck[None]])
+    if style.kind == "gaiter":  # the neck is lower, farther back, narrower
+        neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
+        return np.concatenate([grid, neck[None]])
+    if style.wearing == "right":
+        grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
+    return grid
 
 
-def smooth_surface(grid: np.ndarray, width: float, rng: np.random.Generator) -> np.ndarray:
+def smooth_surface(grid: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the surface (32, 32, 3) that passes smoothly through a grid of points, a bit crooked as real masks are."""
     from scipy.interpolate import RectBivariateSpline
 
-    grid = grid + rng.normal(0, 0.01 * width, grid.shape) * [1, 1, 0]
+    grid = grid + rng.normal(0, 0.01 * face_axes(mesh)[1], grid.shape) * [1, 1, 0]
     lengths = [np.linalg.norm(np.diff(grid, axis=i), axis=-1).mean(axis=1 - i) for i in (0, 1)]
     row, column = (np.concatenate([[0], np.cumsum(length)]) / length.sum() for length in lengths)
     fine = np.linspace(0, 1, 32)

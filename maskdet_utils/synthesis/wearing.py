@@ -66,7 +66,7 @@ def surface_of(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np.n
         (highest, lowest), bottom = WEARING[style.wearing]
         top = lowest - (lowest - highest) * style.height
         grid = masks.stretched(face_rows(mesh, np.linspace(top, rng.uniform(*bottom), 4)), mesh, style)
-    return masks.smooth_surface(grid, face_axes(mesh)[1], rng)
+    return masks.smooth_surface(grid, mesh, rng)
 
 
 def face_rows(mesh: np.ndarray, rows: np.ndarray) -> np.ndarray:
