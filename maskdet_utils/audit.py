@@ -81,19 +81,3 @@ def leak(table: pd.DataFrame, seeds=range(5)) -> dict[str, float]:
         train, test = train_test_split(looked_at.index, test_size=0.2, stratify=looked_at["label"], random_state=seed)
         fractions.append({name: float(key[test].isin(key[train]).mean()) for name, key in keys.items()})
     return pd.DataFrame(fractions).mean().to_dict()
-
-
-def exclusions(table: pd.DataFrame) -> pd.DataFrame:
-    """Count the files of each class that are not used, by reason.
-
-    Args:
-        table: The manifest, see `public.read_table`.
-
-    Returns:
-        One row per reason, then the rows "used" and "all files", with a column for each class and a column `both`.
-    """
-    counts = pd.crosstab(table["exclude"].replace("", "used"), table["label"])
-    counts = counts.reindex([*sorted(set(counts.index) - {"used"}), "used"])
-    counts.loc["all files"] = counts.sum()
-    counts["both"] = counts.sum(axis=1)
-    return counts.rename_axis(index=None, columns=None)

@@ -185,7 +185,7 @@ def _existing(path) -> Path:
 
 
 class LiteNetwork:
-    """A LiteRT network with one input and one output, as a function from `(batch, …)` to float32 `(batch, …)`.
+    """A LiteRT network with one input, as a function from `(batch, …)` to its first output, float32 `(batch, …)`.
 
     Args:
         content: the bytes of a .tflite file.
@@ -199,17 +199,21 @@ class LiteNetwork:
             self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]["index"]
+        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
         self._batch: int | None = None
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
+        return self.outputs(values)[0]
+
+    def outputs(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return all outputs of the network."""
         if len(values) != self._batch:
             self._interpreter.resize_tensor_input(self._input["index"], values.shape)
             self._interpreter.allocate_tensors()
             self._batch = len(values)
         self._interpreter.set_tensor(self._input["index"], values.astype(np.float32, copy=False))
         self._interpreter.invoke()
-        return self._interpreter.get_tensor(self._output)
+        return [self._interpreter.get_tensor(output) for output in self._outputs]
 
 
 class LiteClassifier(LiteNetwork):

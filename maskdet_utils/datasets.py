@@ -127,16 +127,14 @@ def list_photos(folder: Path, known=(*MASK_CLASSES, WORN_WRONG)) -> tuple[list[d
             left_out.append({"path": name, "reason": "in no class folder"})
     others = [path.relative_to(folder).as_posix() for path in others if homes.keys() & set(path.parents)]
     left_out += [{"path": name, "reason": "not a photo"} for name in others]
+    rows, excluded = _follow_groups_file(folder, rows)
+    return rows, left_out + excluded, notes
+
+
+def _follow_groups_file(folder: Path, rows: list[dict]) -> tuple[list[dict], list[dict]]:
+    """Apply the columns `split` and `exclude` of the folder's `groups.csv`, if any, to the rows of `list_photos`."""
     file = groups_file(folder)
-    if file:
-        rows, excluded = _follow_groups_file(file, folder, rows)
-        left_out += excluded
-    return rows, left_out, notes
-
-
-def _follow_groups_file(file: Path, folder: Path, rows: list[dict]) -> tuple[list[dict], list[dict]]:
-    """Apply the columns `split` and `exclude` of a `groups.csv` to the rows of `list_photos`."""
-    table = read_csv(file, dtype=str).fillna("")
+    table = read_csv(file, dtype=str).fillna("") if file else pd.DataFrame()
     if "path" not in table or not {"split", "exclude"} & set(table):
         return rows, []
     said = {_place(file.parent, row["path"]): row for row in table.to_dict("records")}
@@ -261,9 +259,8 @@ def read_groups(file: str | Path, folder: str | Path, paths) -> tuple[pd.DataFra
     column = next((name for name in ("group", "source_photo") if name in table), None)
     if "path" not in table or column is None:
         raise DataError(f"{file} needs the columns path and group (or source_photo), but it has {', '.join(table)}.")
-    row_of = {}
-    for base in (file.parent, folder):
-        row_of |= {_place(base, path): row for row, path in enumerate(table["path"].astype(str))}
+    listed = table["path"].astype(str)
+    row_of = {_place(base, path): row for base in (file.parent, folder) for row, path in enumerate(listed)}
     rows = [row_of.get(_place(folder, path)) for path in paths]
     missing = [path for path, row in zip(paths, rows, strict=True) if row is None]
     if missing:
@@ -300,9 +297,8 @@ def read_csv(file: str | Path, **options) -> pd.DataFrame:
         raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
     table.columns = table.columns.map(lambda name: str(name).strip())
     if "path" in table:
-        table["path"] = (
-            table["path"].astype("string").str.strip().str.replace("\\", "/")
-        )  # Windows separates folders by \
+        # Windows separates folders by \
+        table["path"] = table["path"].astype("string").str.strip().str.replace("\\", "/")
     return table
 
 

@@ -214,9 +214,8 @@ class MaskDetector:
         _check(frame)
         if self.full_look and tracker.frame >= tracker.next_look:
             tracker.next_look = tracker.frame + tracker.look_every
-            tracks = tracker.follow(*self._find(frame, self.full_look), gap=tracker.look_every) + tracker.guess(
-                searched=True
-            )
+            found = tracker.follow(*self._find(frame, self.full_look), gap=tracker.look_every)
+            tracks = found + tracker.guess(searched=True)
         elif tracker.frame % self.detect_every == 0:
             tracks = tracker.follow(*self._find(frame, self.face_detector)) + tracker.guess(searched=True)
         else:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from . import assets
-from .environment import quiet_stderr
+from .classifier import LiteNetwork
 from .photos import letterbox, resize_fast
 
 
@@ -287,13 +287,8 @@ class FaceMesh:
     margin = 1.5  # the crop's side in face sizes, as in MediaPipe
 
     def __init__(self, min_presence: float = 0.5, num_threads: int = 2):
-        from ai_edge_litert.interpreter import Interpreter
-
         self.min_presence = min_presence
-        path = assets.fetch("face_mesh")
-        with quiet_stderr():
-            self.interpreter = Interpreter(str(path), num_threads=num_threads)
-            self.interpreter.allocate_tensors()
+        self.network = LiteNetwork(assets.fetch("face_mesh").read_bytes(), num_threads)
 
     def find(self, frame: np.ndarray, face: Face) -> np.ndarray | None:
         """Find the mesh of a detected face.
@@ -320,9 +315,8 @@ class FaceMesh:
         # A second run on a crop that follows the first mesh depends less on how exact the detector's box is.
         center = (points[:, :2].min(axis=0) + points[:, :2].max(axis=0)) / 2
         extent = np.ptp(points[:, :2], axis=0).max()
-        points, presence = self.run(
-            frame, self.crop_matrix(center, points[263, :2] - points[33, :2], self.margin * extent)
-        )
+        crop = self.crop_matrix(center, points[263, :2] - points[33, :2], self.margin * extent)
+        points, presence = self.run(frame, crop)
         return points if presence >= self.min_presence else None
 
     def crop_matrix(self, center: Sequence[float], eye_line: Sequence[float], size: float) -> np.ndarray:
@@ -350,11 +344,7 @@ class FaceMesh:
             The mesh (468, 3) float32 in frame pixels, and the probability that there is a face, 0 to 1.
         """
         image = cv2.warpAffine(frame, crop, (self.side, self.side), borderMode=cv2.BORDER_REPLICATE)
-        self.interpreter.set_tensor(
-            self.interpreter.get_input_details()[0]["index"], image[np.newaxis].astype(np.float32) / 255
-        )
-        self.interpreter.invoke()
-        mesh, logit = (self.interpreter.get_tensor(o["index"]) for o in self.interpreter.get_output_details())
+        mesh, logit = self.network.outputs(image[np.newaxis].astype(np.float32) / 255)
         points = mesh.reshape(468, 3)
         inverse = cv2.invertAffineTransform(crop)
         scale = np.hypot(*inverse[:, 0])  # depth is in crop pixels too; this is frame pixels per crop pixel

@@ -1,4 +1,4 @@
-"""Fine-tune the upper part of the base: cut the base in two, keep feature maps, train on them, correct the prior."""
+"""For fine-tuning the upper part of the base: cut the base in two, keep feature maps, batch them, correct the prior."""
 
 import numpy as np
 
@@ -74,52 +74,6 @@ def features_of_feature_maps(upper: keras.Model, feature_maps: np.ndarray, batch
     lite = export.as_litert(upper)
     starts = range(0, len(feature_maps), batch_size)
     return np.concatenate([lite(feature_maps[start : start + batch_size]).mean(axis=(1, 2)) for start in starts])
-
-
-def fine_tune(
-    upper, head, feature_maps, targets, epochs: int, *, learning_rate: float = 3e-4, validation=None, callbacks=()
-) -> keras.callbacks.History:
-    """Train the upper part of the base together with the head, on feature maps that were computed once.
-
-    Batch normalization stays frozen: its statistics come from a million photos, ours would come from a few. The
-    learning rate rises during the first 5% of the steps and then falls to 0 along a cosine, so the last steps change
-    little, and there is no early stopping. The model ends up with the moving average of its weights over about the last
-    quarter of the steps, which varies less from run to run.
-
-    Args:
-        upper: the upper part of the base, see `split_base`. It is trained in place.
-        head: the model from `model.build_head`. It is trained in place.
-        feature_maps: `(n, height, width, channels)`, see `feature_maps_of_views`.
-        targets: `(n, classes)`.
-        epochs: the number of epochs.
-        learning_rate: Adam's largest step size.
-        validation: a pair (feature maps, targets) to measure progress on, or None.
-        callbacks: Keras callbacks, such as `EpochPrinter`.
-
-    Returns:
-        Keras's `History`.
-    """
-    for layer in upper.layers:
-        layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
-    inputs = keras.Input(upper.input_shape[1:])
-    model = keras.Model(inputs, head(upper(inputs)))
-    batches = Batches(feature_maps, targets, seed=0)
-    steps = epochs * len(batches)
-    warmup = max(1, steps // 20)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warmup), warmup_target=learning_rate, warmup_steps=warmup
-    )
-    adam = keras.optimizers.Adam(schedule, use_ema=True, ema_momentum=max(0, 1 - 4 / steps))
-    model.compile(adam, loss="categorical_crossentropy", metrics=["accuracy"])
-    validation_data = Batches(*validation) if validation is not None else None
-    return model.fit(
-        batches,
-        validation_data=validation_data,
-        epochs=epochs,
-        verbose=0,
-        shuffle=False,  # the batches shuffle themselves
-        callbacks=list(callbacks),
-    )
 
 
 def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:

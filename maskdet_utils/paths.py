@@ -1,9 +1,10 @@
 """Paths of the repository, its folders, and the cache, and ways to write files and folders in one step."""
 
+import contextlib
 import os
 import shutil
 import tempfile
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -67,31 +68,22 @@ def one_at_a_time(target: Path):
     return FileLock(target.with_name(f".{target.name}.lock"))
 
 
-def swap_in(staging: Path, target: Path) -> None:
-    """Replace a folder with a finished one in two quick moves.
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Provide a staging folder inside a `with` block, and put it in the place of `target` in two quick moves at the end.
 
     Args:
-        staging: The finished folder, on the same disk as `target`. It is moved.
-        target: The folder to replace. It stays unchanged until then, and it doesn't have to exist.
+        target: The folder to make or to replace. It stays as it is until then, and if the block raises an error.
     """
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
     old = target.parent / f".{target.name}.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        os.replace(target, old)
-    os.replace(staging, target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def remove_leftovers(target: Path, older_than: float = 24 * 3600) -> None:
-    """Remove what killed processes left behind: their staging folders `.<name of target>.*`, and a half-finished swap.
-
-    Args:
-        target: The folder that the processes wanted to make.
-        older_than: Minimum age in seconds. A younger folder stays, because its process may still be running.
-    """
-    old = target.parent / f".{target.name}.old"
-    if old.exists() and not target.exists():  # the process was killed between the two moves of `swap_in`
-        os.replace(old, target)
-    for folder in target.parent.glob(f".{target.name}.*"):
-        if time.time() - folder.stat().st_mtime > older_than:
-            shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield staging
+        shutil.rmtree(old, ignore_errors=True)
+        if target.exists():
+            os.replace(target, old)
+        os.replace(staging, target)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 SUFFIXES = set(
     ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .pgm .ppm .tif .tiff .heic .heif .hif .avif .jp2 .j2k".split()
@@ -95,8 +96,6 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
 
     Introduced in notebook 00.
     """
-    from PIL import Image
-
     try:
         Image.MAX_IMAGE_PIXELS = None  # our own limit is stricter, and it comes before anything is decoded
         with _open(path) as image:
@@ -120,8 +119,6 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
 
 
 def _open(path):
-    from PIL import Image, UnidentifiedImageError
-
     with contextlib.suppress(UnidentifiedImageError):
         return Image.open(path)
     # The decoder for phones' HEIC photos is imported only when a file may need it.
@@ -141,9 +138,8 @@ def _open(path):
 
 def _reason(path, error: Exception) -> str:
     """Why a file is not a photo, in words for people."""
-    if not isinstance(path, str | Path) or getattr(
-        error, "errno", None
-    ):  # for example a folder, or no right to read it
+    # A number means that the system said no: for example, it is a folder, or there is no right to read it.
+    if not isinstance(path, str | Path) or getattr(error, "errno", None):
         return f"not a readable photo ({getattr(error, 'strerror', None) or error})"
     with open(path, "rb") as file:
         start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -179,8 +175,6 @@ def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:
 
 
 def _to_rgb(image) -> np.ndarray:
-    from PIL import Image, ImageOps
-
     profile = image.info.get("icc_profile") if image.mode != "CMYK" else None
     image = ImageOps.exif_transpose(_to_8_bits(image))
     if "A" in image.getbands() or "transparency" in image.info:
@@ -207,8 +201,6 @@ def _to_8_bits(image):
 
 
 def _scaled(values: np.ndarray):
-    from PIL import Image
-
     values = values.astype(values.dtype.newbyteorder("="), copy=False)
     top = np.nanmax(values[:, :, :3] if values.ndim == 3 else values)
     # Floating-point photos go up to 1, with highlights above that, or they hold the levels of integers.
@@ -230,8 +222,6 @@ def _read_deep(file) -> np.ndarray | None:
 
 def _to_srgb(image, profile: bytes | None):
     """Convert a photo with a larger color space, such as the Display P3 of phones, to sRGB."""
-    from PIL import ImageCms
-
     if not profile:
         return image
     try:

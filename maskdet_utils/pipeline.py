@@ -8,9 +8,23 @@ import time
 from pathlib import Path
 
 from .environment import quiet_stderr
-from .paths import remove_leftovers, repository_root, swap_in
+from .leftovers import remove_leftovers
+from .paths import new_folder, repository_root
 from .run_page import write_page
-from .runs import KERNEL_ARGUMENTS, PIPELINE, RunError, update_metrics
+from .runs import RunError, update_metrics
+
+PIPELINE = (
+    "00_check_your_setup",
+    "01_load_the_data",
+    "02_augment_the_data",
+    "03_mobilenetv2_head_surgery",
+    "04_train_the_classifier",
+    "05_evaluate_the_classifier",
+    "06_live_webcam_demo",
+    "07_make_it_better",
+)
+# The kernel's own log is about its sockets and does not help a learner. What cells print does not go through it.
+KERNEL_ARGUMENTS = ["--log-level=CRITICAL"]
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
@@ -40,18 +54,13 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
     target = root / "runs" / profile
     remove_leftovers(target)
     target.parent.mkdir(exist_ok=True)
-    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{profile}."))
-    staging.chmod(0o755)
-    try:
-        seconds = {}
+    seconds = {}
+    with new_folder(target) as staging:
         for name in PIPELINE:
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
             seconds[name] = _execute(root / "notebooks" / f"{name}.ipynb", staging, chosen)
         update_metrics(staging, seconds={name: round(value, 1) for name, value in seconds.items()}, **_peak_memory())
         write_page(staging)
-        swap_in(staging, target)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return target
 
 

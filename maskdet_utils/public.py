@@ -12,17 +12,19 @@ import os
 import re
 import shutil
 import sys
-import tempfile
 import time
+import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
 
 import pandas as pd
 
-from .assets import AssetError, download
+from .assets import AssetError, receive
 from .datasets import GROUPS_FILE
-from .paths import cache_folder, one_at_a_time, remove_leftovers, resolve, swap_in, write_file
+from .leftovers import remove_leftovers
+from .paths import cache_folder, new_folder, one_at_a_time, resolve, write_file
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside
@@ -209,7 +211,7 @@ def _downloaded(target: Path) -> Path:
                 os.replace(leftover, mine)
                 break
     try:
-        download(URL, mine, TIMEOUT, resume=True)
+        download(URL, mine)
         os.replace(mine, target)
     except OSError as error:
         kept = "" if not mine.is_file() else f"; {mine.stat().st_size / 1e6:.1f} MB are kept for the next attempt"
@@ -220,6 +222,29 @@ def _downloaded(target: Path) -> Path:
         if mine.is_file():
             os.replace(mine, partial)
     return target
+
+
+def download(url: str, target: Path) -> None:
+    """Download a file. What `target` already contains is kept, and only the rest is requested (HTTP Range, RFC 9110).
+
+    A server that does not support this sends the whole file again.
+
+    Raises:
+        OSError: The address cannot be reached, or the transfer ends before the announced length.
+    """
+    received = target.stat().st_size if target.is_file() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={received}-"} if received else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except urllib.error.HTTPError as error:
+        # 416 means that the file is no longer than what we have, so what we have is not its beginning.
+        if error.code != 416 or not received:
+            raise
+        target.unlink()
+        return download(url, target)
+    with response:
+        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
+        receive(response, target, received if resumed else 0)
 
 
 def _explain(problem: str) -> str:
@@ -242,10 +267,9 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
     """
     from tqdm.auto import tqdm
 
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     absent, changed, reused = [], [], 0
     try:
-        with _open(source) as read:
+        with new_folder(folder) as staging, _open(source) as read:
             for row in tqdm(list(table.itertuples()), desc="public data set", unit="photo", leave=False):
                 content = read(row.path, row.bytes)
                 if content is not None and not _is_correct(content, row):
@@ -260,24 +284,20 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
                 target = staging / row.path
                 target.parent.mkdir(exist_ok=True)
                 target.write_bytes(content)
-        if changed:
-            raise BadSource(
-                f"{source}: refused because {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
-                f"{_short(changed)}. Download the archive from {URL}"
-            )
-        if len(absent) + reused == len(table):
-            raise BadSource(f"{source} contains no file from the public data set. Download the archive from {URL}")
-        _keep_added_files(folder, staging, set(table["path"]))
-        (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
-        staging.chmod(0o755)  # mkdtemp's 0700 would lock other users out
-        swap_in(staging, folder)
+            if changed:
+                raise BadSource(
+                    f"{source}: refused because {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
+                    f"{_short(changed)}. Download the archive from {URL}"
+                )
+            if len(absent) + reused == len(table):
+                raise BadSource(f"{source} contains no file from the public data set. Download the archive from {URL}")
+            _keep_added_files(folder, staging, set(table["path"]))
+            (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise AssetError(_disk_full(folder.parent, str(error))) from None
         if _absent(folder, table) is None:  # otherwise another process was faster, and its folder is the same
             raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return absent
 
 

@@ -6,19 +6,7 @@ from pathlib import Path
 from .paths import resolve, write_file
 
 SCHEMA_VERSION = 2
-PIPELINE = (
-    "00_check_your_setup",
-    "01_load_the_data",
-    "02_augment_the_data",
-    "03_mobilenetv2_head_surgery",
-    "04_train_the_classifier",
-    "05_evaluate_the_classifier",
-    "06_live_webcam_demo",
-    "07_make_it_better",
-)
 FIGURES = "figures"
-# The kernel's own log is about its sockets and does not help a learner. What cells print does not go through it.
-KERNEL_ARGUMENTS = ["--log-level=CRITICAL"]
 
 
 class RunError(RuntimeError):

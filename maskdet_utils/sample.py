@@ -1,9 +1,6 @@
 """The built-in sample: 400 photos of 40 people, and a copy of each with a drawn mask."""
 
 import io
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +11,7 @@ import numpy as np
 from . import assets
 from .augment import soften
 from .faces import CenterFace, FaceMesh
-from .paths import one_at_a_time, resolve
+from .paths import new_folder, one_at_a_time, resolve
 from .photos import read_photo
 from .synthesis import masks
 
@@ -138,9 +135,8 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
 
     from .datasets import GROUPS_FILE
 
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
-    try:
-        groups = []
+    groups = []
+    with new_folder(folder) as staging:
         detector, mesh = CenterFace(), FaceMesh()
         for person, number, gray in tqdm(att_photos(), total=400, desc="building the sample", leave=False):
             rng = np.random.default_rng([seed, int(person[1:]), number])
@@ -151,19 +147,10 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
             bare = color(gray, points, rng) if rng.random() < COLORED else tint(gray, rng)
             masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             for label, photo in (("with_mask", masked), ("without_mask", bare)):
-                name = f"{label}/{person}_{number:02d}.jpg"
-                _save(soften(photo, rng), staging / name)
-                groups.append({"path": name, "group": person})
+                path = staging / label / f"{person}_{number:02d}.jpg"
+                path.parent.mkdir(exist_ok=True)
+                photo = cv2.cvtColor(soften(photo, rng), cv2.COLOR_RGB2BGR)
+                cv2.imwrite(str(path), photo, [cv2.IMWRITE_JPEG_QUALITY, 95])
+                groups.append({"path": f"{label}/{path.name}", "group": person})
         pd.DataFrame(groups).to_csv(staging / GROUPS_FILE, index=False)
         (staging / "version.txt").write_text(stamp)
-        staging.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(staging, folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _save(photo: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(path), cv2.cvtColor(photo, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 95])

@@ -19,11 +19,6 @@ class EpochPrinter(keras.callbacks.Callback):
         print(f"epoch {epoch + 1:2d}:  " + "  ".join(f"{name} {value:.3f}" for name, value in logs.items()))
 
 
-def early_stopping(patience: int = 5) -> keras.callbacks.EarlyStopping:
-    """Stop when the validation loss has not improved for `patience` epochs, and restore the best epoch's weights."""
-    return keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-
-
 def run_views(network, paths: list, n_views: int, seed: int, *, change=None, move=None, batch_size: int = 16):
     """Run `n_views` augmented views of each photo through a frozen network once.
 
@@ -100,9 +95,10 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
     Args:
         head: the model from `model.build_head`. It is trained in place.
         train: the pair (features, targets) of the training set.
-        validation: the same pair for the validation set, or None. With None, there is no early stopping.
+        validation: the same pair for the validation set. Training stops when its loss no longer falls, and the best
+            epoch's weights are restored. With None, there is no early stopping.
         epochs: the largest number of epochs.
-        patience: see `early_stopping`.
+        patience: for how many epochs the validation loss may fail to improve.
         learning_rate: Adam's step size.
         callbacks: more Keras callbacks, such as `EpochPrinter`.
 
@@ -114,7 +110,9 @@ def train_head(head, train, validation, epochs: int, *, patience: int = 5, learn
     after_pooling = keras.Sequential([keras.Input((train[0].shape[1],)), *head.layers[1:]])
     adam = keras.optimizers.Adam(learning_rate)
     after_pooling.compile(adam, loss="categorical_crossentropy", metrics=["accuracy"])
-    stopping = [early_stopping(patience)] if validation is not None else []
+    if validation is not None:
+        stopping = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
+        callbacks = [stopping, *callbacks]
     return after_pooling.fit(
-        *train, validation_data=validation, epochs=epochs, batch_size=32, verbose=0, callbacks=[*stopping, *callbacks]
+        *train, validation_data=validation, epochs=epochs, batch_size=32, verbose=0, callbacks=list(callbacks)
     )

@@ -5,7 +5,7 @@ import pandas as pd
 
 from . import datasets, public, sample
 from .datasets import MASK_CLASSES, WORN_WRONG
-from .synthesis import masks, synthesize
+from .synthesis import synthesize, wearing
 
 # The target of "with mask" for a mask that ends just below the tip of the nose, when there are two classes. A mask that
 # ends just above it looks nearly the same, so a target of 0 would make the network doubt masks that are worn correctly.
@@ -105,7 +105,7 @@ def pictures(photos: pd.DataFrame, drawn: pd.DataFrame, classes, n_drawn: int) -
         bare = bare * (1 + n_drawn)
     altered = drawn.query("drawn != 'nothing'")
     altered_targets = altered["drawn"].map({"right": 1.0, "under_nose": UNDER_NOSE}).fillna(0.0).to_numpy()
-    worn_wrong = altered["drawn"].isin(masks.WRONG_WAYS).to_numpy()
+    worn_wrong = altered["drawn"].isin(wearing.WRONG_WAYS).to_numpy()
 
     mask_targets = np.concatenate([np.ones(len(masked)), np.zeros(len(bare)), altered_targets])
     targets = np.zeros((len(mask_targets), len(classes)), np.float32)

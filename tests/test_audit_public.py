@@ -225,7 +225,7 @@ def test_exclusions_have_a_reason_that_the_datasheet_names_and_counts():
     assert reasons == {"exact copy", "ready-made augmentation", "wrong label", "no human face", "not looked at"}
     for counts, corner in (
         (audit.findings(TABLE), "files"),
-        (audit.exclusions(TABLE), "not used, because"),
+        (audit_public.exclusions(TABLE), "not used, because"),
         (audit.overview(TABLE), "set"),
     ):
         assert audit_public.markdown(counts, corner) in datasheet, "python -m tools.audit_public prints the tables"

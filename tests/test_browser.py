@@ -87,7 +87,7 @@ def clips(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("clips")
     bare = cast_actors([23], [()])[0]
-    actors = {"without_mask": bare, "with_mask": replace(bare, starts_masked=True)}
+    actors = {"without_mask": bare, "with_mask": replace(bare, switches=(0,))}
     return {
         label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))
         for label, actor in actors.items()

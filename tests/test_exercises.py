@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import runs
+from maskdet_utils import pipeline, runs
 from tools import exercises, notebooks
 from tools.notebooks import NotebookError
 
@@ -175,7 +175,7 @@ def test_two_classes_of_ones_own_go_through_the_whole_course(checkout, run_maskd
     assert metrics["classes"] == ["circle", "square"]
     assert metrics["n_train"] + metrics["n_validation"] + metrics["n_test"] == 80
     page = (run / "index.html").read_text(encoding="utf-8")
-    assert all(f"{name}.ipynb" in page for name in runs.PIPELINE)
+    assert all(f"{name}.ipynb" in page for name in pipeline.PIPELINE)
 
 
 # The tool that makes the exercises

@@ -168,7 +168,7 @@ def test_an_unknown_detector_is_named():
 def test_auto_falls_back_without_waiting_twice(tmp_path, monkeypatch, capsys):
     attempts = []
 
-    def refuse(url, *_):
+    def refuse(url, **_):
         attempts.append(url)
         raise OSError("no route")
 
@@ -176,7 +176,7 @@ def test_auto_falls_back_without_waiting_twice(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MASKDET_CACHE", str(tmp_path))
     monkeypatch.delenv("MASKDET_ASSET_DIR", raising=False)
     monkeypatch.delenv("MASKDET_OFFLINE", raising=False)
-    monkeypatch.setattr(assets, "download", refuse)
+    monkeypatch.setattr(assets.urllib.request, "urlopen", refuse)
     monkeypatch.setattr(faces, "_announced", set())
     assert isinstance(faces.face_detector("auto"), CenterFace) and len(attempts) == 1
     assert isinstance(faces.face_detector("auto"), CenterFace) and len(attempts) == 1

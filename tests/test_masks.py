@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from maskdet_utils.photos import blur_sigma, noise_sigma
-from maskdet_utils.synthesis.masks import STYLES, WRONG_WAYS, Style, draw_mask, random_style
+from maskdet_utils.synthesis.masks import STYLES, Style, mask_surface
+from maskdet_utils.synthesis.wearing import WRONG_WAYS, draw_mask, random_style
 
 BLUE = Style("surgical", "pleats", color=(60, 120, 220), loops=False)
 
@@ -53,6 +54,11 @@ def test_a_mask_worn_incorrectly_leaves_at_least_the_nose_bare(photo, points, we
         assert seen == covered_parts or (wearing == "chin" and seen == {"chin"})
         assert description["wearing"] == wearing
         assert (result != photo).any(axis=2).mean() > 0.005
+
+
+def test_a_notebook_that_asks_for_a_surface_gets_only_masks_worn_correctly(points):
+    with pytest.raises(ValueError, match="worn 'chin'. Use wearing.draw_mask"):
+        mask_surface(points, replace(BLUE, wearing="chin"), rng())
 
 
 def test_a_mask_on_one_ear_hangs_beside_the_face(photo, points):

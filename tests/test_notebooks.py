@@ -10,7 +10,7 @@ import papermill
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import pipeline, runs
+from maskdet_utils import pipeline
 from tools import notebooks
 from tools.notebooks import ABSOLUTE_PATH, NotebookError, as_stored
 
@@ -62,7 +62,7 @@ def outputs(notebook):
 
 
 def test_the_pipelines_notebooks_are_all_here():
-    assert [path.stem for path in FILES][: len(runs.PIPELINE)] == list(runs.PIPELINE)
+    assert [path.stem for path in FILES][: len(pipeline.PIPELINE)] == list(pipeline.PIPELINE)
 
 
 def test_it_is_valid_and_was_executed_from_top_to_bottom(notebook):

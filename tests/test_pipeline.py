@@ -10,7 +10,7 @@ import papermill
 import pytest
 from conftest import ROOT, loaded_from_elsewhere
 
-from maskdet_utils import datasets, evaluation, pipeline, run_page, runs
+from maskdet_utils import datasets, evaluation, pipeline, run_page
 from maskdet_utils.classifier import LiteClassifier, read_config
 from maskdet_utils.model import keras
 
@@ -38,7 +38,7 @@ def test_metrics_keep_their_contract(metrics):
         assert 0 <= people["low"] <= people["value"] == people["count"] / people["of"] <= people["high"] <= 1
         assert people["low"] < 1, "eight people make nobody certain"
     assert metrics["left_out"] == {"count": 0, "photos": []}
-    assert list(metrics["seconds"]) == list(runs.PIPELINE) and min(metrics["seconds"].values()) > 0
+    assert list(metrics["seconds"]) == list(pipeline.PIPELINE) and min(metrics["seconds"].values()) > 0
     folds = metrics["cross_validation"]
     assert set(folds) == {"by_group", "naive", "degraded"} and set(folds["degraded"]) == {"by_group", "naive"}
     assert folds["degraded"]["by_group"] <= folds["by_group"]
@@ -81,7 +81,7 @@ def test_the_split_is_by_person_and_its_manifest_says_so(quick_run):
 
 
 def test_every_notebook_was_executed_into_the_run_folder(quick_run):
-    for name in runs.PIPELINE:
+    for name in pipeline.PIPELINE:
         notebook = nbformat.read(quick_run / f"{name}.ipynb", as_version=4)
         code = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert all(cell.execution_count for cell in code), name
@@ -111,7 +111,7 @@ def test_the_page_shows_every_figure_in_words_too_and_leads_to_files_that_exist(
     figures = {f"figures/{path.name}" for path in (quick_run / "figures").glob("*.png")}
     assert {image["src"] for image in page.images} == figures and len(figures) >= 5
     assert all(len(image["alt"]) > 15 for image in page.images)
-    assert {f"{name}{ending}" for name in runs.PIPELINE for ending in (".ipynb", ".html")} <= set(page.references)
+    assert {f"{name}{ending}" for name in pipeline.PIPELINE for ending in (".ipynb", ".html")} <= set(page.references)
     for scores in (metrics, metrics["degraded"]):
         for name in ("accuracy", "balanced_accuracy", "roc_auc"):
             assert all(f"{value:.4f}" in text for value in scores[name].values() if value is not None)
@@ -128,7 +128,7 @@ def test_at_the_top_of_the_page_stand_accuracy_confusion_and_two_figures(quick_r
     assert [image["src"] for image in Page(top).images] == [f"figures/{name}.png" for name in run_page.TOP_FIGURES]
 
 
-@pytest.mark.parametrize("name", ["index", *runs.PIPELINE])
+@pytest.mark.parametrize("name", ["index", *pipeline.PIPELINE])
 def test_a_page_of_the_run_needs_no_network_and_leads_to_files_of_the_folder(quick_run, name):
     text = (quick_run / f"{name}.html").read_text(encoding="utf-8")
     assert not loaded_from_elsewhere(text)
@@ -137,7 +137,7 @@ def test_a_page_of_the_run_needs_no_network_and_leads_to_files_of_the_folder(qui
 
 
 NEEDING_OTHERS = [
-    name for name in runs.PIPELINE if "runs.require(" in (ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8")
+    name for name in pipeline.PIPELINE if "runs.require(" in (ROOT / "notebooks" / f"{name}.ipynb").read_text("utf-8")
 ]
 
 

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from maskdet_utils import paths, pipeline, runs
+from maskdet_utils import leftovers, paths, pipeline, runs
 from maskdet_utils.runs import RunError
 
-PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in runs.PIPELINE}
+PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in pipeline.PIPELINE}
 KNOWN = {parameter for parameters in PARAMETERS.values() for parameter in parameters}
 
 
@@ -108,8 +108,7 @@ def small_repository(tmp_path, monkeypatch):
         cells = [cell(f'run_dir = "runs/lab"\n{defaults}', "parameters"), cell("import os, pathlib, time\n" + source)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), root / "notebooks" / f"{name}.ipynb")
     monkeypatch.chdir(root)
-    for module in (runs, pipeline):
-        monkeypatch.setattr(module, "PIPELINE", ("00_first", "01_second"))
+    monkeypatch.setattr(pipeline, "PIPELINE", ("00_first", "01_second"))
     return root
 
 
@@ -197,13 +196,13 @@ def test_the_next_run_removes_what_a_killed_run_left_behind(good_run):
     for folder in (old, young, lost):
         folder.mkdir()
     os.utime(old, (time.time() - 48 * 3600,) * 2)
-    paths.remove_leftovers(good_run)
+    leftovers.remove_leftovers(good_run)
     assert not old.exists() and young.exists() and lost.exists() and is_intact(good_run)
 
 
 def test_a_run_killed_between_the_two_moves_of_the_swap_is_restored(good_run):
     good_run.rename(good_run.parent / ".tiny.old")
-    paths.remove_leftovers(good_run)
+    leftovers.remove_leftovers(good_run)
     assert is_intact(good_run)
 
 

@@ -15,9 +15,10 @@ import pytest
 from maskdet_utils.photos import read_photo
 from maskdet_utils.synthesis import masks, synthesize
 from maskdet_utils.synthesis.folder import RECORDS, synthesize_folder
-from maskdet_utils.synthesis.masks import STYLES, WRONG_WAYS
+from maskdet_utils.synthesis.masks import STYLES
 from maskdet_utils.synthesis.occluders import KINDS
 from maskdet_utils.synthesis.synthesize import synthesize_photo
+from maskdet_utils.synthesis.wearing import WRONG_WAYS
 
 
 def rng(seed=0):
@@ -84,7 +85,7 @@ def test_folder_does_not_depend_on_the_other_photos(folder, tmp_path):
 
 def test_finished_photos_are_not_drawn_again(folder, tmp_path, monkeypatch):
     synthesize_folder(folder, tmp_path / "out")
-    monkeypatch.setattr(masks, "draw_mask", lambda *_: pytest.fail("drawn twice"))
+    monkeypatch.setattr(masks, "draw_mask", lambda *_, **__: pytest.fail("drawn twice"))
     assert synthesize_folder(folder, tmp_path / "out")["faces"] == 3
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.recipe import fine_tune
 from maskdet_utils import augment, datasets, fine_tuning, model, training
 from maskdet_utils.checks import same_arrays
 from maskdet_utils.model import keras
@@ -122,7 +123,7 @@ def test_fine_tuning_moves_the_upper_part_and_the_head_and_nothing_else(base, tm
     before = classifier.predict(pixels, verbose=0)
     maps, found = fine_tuning.feature_maps_of_views(lower, paths, targets, 0, seed=0)
     assert maps.dtype == np.float16 and maps.shape == (8, *lower.output_shape[1:])
-    fine_tuning.fine_tune(upper, head, maps, found, epochs=30, learning_rate=1e-4)
+    fine_tune(upper, head, maps, found, epochs=30, learning_rate=1e-4)
     after = classifier.predict(pixels, verbose=0)
     assert (after.argmax(axis=1) == targets.argmax(axis=1)).all()
     assert not np.allclose(before, after, atol=0.05), "the classifier shares the layers that were trained"

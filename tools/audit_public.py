@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from maskdet_utils import datasets, public
-from maskdet_utils.audit import NAMED, READY_MADE, exclusions, findings, leak, overview
+from maskdet_utils.audit import NAMED, READY_MADE, findings, leak, overview
 from maskdet_utils.faces import CenterFace
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import PhotoError, read_photo
@@ -233,6 +233,22 @@ def markdown(counts: pd.DataFrame, corner: str = "") -> str:
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     lines.insert(1, "|" + "---|" * len(rows[0]))
     return "\n".join(lines)
+
+
+def exclusions(table: pd.DataFrame) -> pd.DataFrame:
+    """Count the files of each class that are not used, by reason.
+
+    Args:
+        table: The manifest, see `public.read_table`.
+
+    Returns:
+        One row per reason, then the rows "used" and "all files", with a column for each class and a column `both`.
+    """
+    counts = pd.crosstab(table["exclude"].replace("", "used"), table["label"])
+    counts = counts.reindex([*sorted(set(counts.index) - {"used"}), "used"])
+    counts.loc["all files"] = counts.sum()
+    counts["both"] = counts.sum(axis=1)
+    return counts.rename_axis(index=None, columns=None)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,9 +9,10 @@ import cv2
 from maskdet_utils.cli import default_run
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.drawing import FONT
-from maskdet_utils.live.clips import CREDIT, cast_actors, play
+from maskdet_utils.live.clips import cast_actors, play
 from maskdet_utils.live.labels import Labels
 from maskdet_utils.live.output import write_clip
+from maskdet_utils.plots import CREDIT
 
 SIZE = 480, 270
 PEOPLE = (28, 16, 23)  # all from clips.TEST_PEOPLE

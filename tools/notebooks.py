@@ -10,7 +10,8 @@ from pathlib import Path
 import nbformat
 
 from maskdet_utils.paths import repository_root
-from maskdet_utils.runs import KERNEL_ARGUMENTS, write_text
+from maskdet_utils.pipeline import KERNEL_ARGUMENTS
+from maskdet_utils.runs import write_text
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},

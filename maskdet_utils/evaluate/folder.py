@@ -147,11 +147,7 @@ def predict_crops(classifier, config: dict, folder: Path, *, groups=None, margin
     detector = faces.DETECTORS["centerface"]() if turn else None
     read = partial(_read_crop, folder, config=config, margin=margin, turn=turn)
     rows, batch, probabilities = [], [], []
-    for name, result in _with_progress(read, list(labels), 2 * BATCH, "classifying"):
-        if isinstance(result, str):
-            left_out.append({"path": name, "reason": result})
-            continue
-        pixels, measures, small = result
+    for name, (pixels, measures, small) in _read_all(read, list(labels), 2 * BATCH, "classifying", left_out):
         if detector:
             found = detector.detect(small)
             measures["turn"] = subgroups.head_turn(found[0].landmarks if found else None)
@@ -198,11 +194,8 @@ def predict_photos(
         root = folder
         names, left_out, notes = class_photos(folder, detector.classes)
     rows, probabilities, photos, counts = [], [], [], []
-    for name, result in _with_progress(partial(_read_whole, root), list(names), 4, "looking for faces"):
-        if isinstance(result, str):
-            left_out.append({"path": name, "reason": result})
-            continue
-        photo, photo_hash = result
+    read = partial(_read_whole, root)
+    for name, (photo, photo_hash) in _read_all(read, list(names), 4, "looking for faces", left_out):
         found, measures = _faces_of(photo, detector)
         probabilities_of_photo, _ = detector.classify(photo, found)
         if boxes is not None:
@@ -309,10 +302,22 @@ def find_groups(file: str | Path | None, folder: Path, paths, hashes) -> tuple[l
     return table["group"].tolist(), f"{file.name}: {column}", sizes
 
 
-def _with_progress(read, paths: list, depth: int, title: str):
+def _read_all(read, names: list, depth: int, title: str, left_out: list[dict]):
+    """Yield each photo's name with `read(name)`, see `read_ahead`. What cannot be read is added to `left_out`."""
     from tqdm.auto import tqdm
 
-    return tqdm(read_ahead(read, paths, depth), total=len(paths), desc=title, unit="photo", leave=False)
+    def read_or_tell_why(name: str):
+        try:
+            return read(name)
+        except (PhotoError, OSError) as error:
+            return str(error)
+
+    results = read_ahead(read_or_tell_why, names, depth)
+    for name, result in tqdm(results, total=len(names), desc=title, unit="photo", leave=False):
+        if isinstance(result, str):
+            left_out.append({"path": name, "reason": result})
+        else:
+            yield name, result
 
 
 def _require_photos(rows: list, left_out: list[dict]) -> None:
@@ -322,13 +327,10 @@ def _require_photos(rows: list, left_out: list[dict]) -> None:
 
 
 def _read_crop(folder: Path, name: str, config: dict, margin: float, turn: bool):
-    """The classifier's input, the measures, and a small copy for the face detector; a reason if it cannot be read."""
+    """The classifier's input, the measures, and a small copy for the face detector."""
     # Decoding at a reduced size must not move the face into another bin of sizes.
     at_least = math.ceil(max(config["input_size"], subgroups.BINS["face_size"][-1]) * (1 + 2 * margin))
-    try:
-        photo = read_photo(folder / name, at_least=at_least)
-    except (PhotoError, OSError) as error:
-        return str(error)
+    photo = read_photo(folder / name, at_least=at_least)
     pixels = fit_to_input(subgroups.crop_center(photo, margin, config["crop_margin"]), config["input_size"])
     measures = {"face_size": min(photo.shape[:2]) / (1 + 2 * margin), **subgroups.measure(photo, margin)}
     small = letterbox(photo, 320)[0] if turn else None
@@ -336,11 +338,8 @@ def _read_crop(folder: Path, name: str, config: dict, margin: float, turn: bool)
 
 
 def _read_whole(folder: Path, name: str):
-    """The photo and its hash; a reason if it cannot be read."""
-    try:
-        photo = read_photo(folder / name)
-    except (PhotoError, OSError) as error:
-        return str(error)
+    """The photo and its hash."""
+    photo = read_photo(folder / name)
     return photo, datasets.difference_hash(photo)
 
 

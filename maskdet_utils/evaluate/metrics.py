@@ -178,18 +178,13 @@ def _with_intervals(metrics: dict, truth, probabilities, groups) -> dict:
 def _box_scores(counts: np.ndarray, groups) -> dict:
     """Scores from the counts of correct, found, and ground-truth boxes, `(photos, 3)`."""
     total = counts.sum(axis=0)
-    resampled = np.array([counts[rows].sum(axis=0) for rows in evaluation.resamples(groups)])
-    low, high = np.percentile(precision_recall_f1(resampled), [2.5, 97.5], axis=0)
-    has_interval = len(set(groups)) > 1
-    scores = {
-        name: {
-            "value": float(value),
-            "low": float(low[n]) if has_interval else None,
-            "high": float(high[n]) if has_interval else None,
-        }
-        for n, (name, value) in enumerate(zip(("precision", "recall", "f1"), precision_recall_f1(total), strict=True))
-    }
-    return {"marked": int(total[2]), "found": int(total[1]), **scores}
+    table = [precision_recall_f1(total).tolist(), [None] * 3, [None] * 3]
+    if len(set(groups)) > 1:  # every resample of a single group is the same
+        resampled = np.array([counts[rows].sum(axis=0) for rows in evaluation.resamples(groups)])
+        table[1:] = np.percentile(precision_recall_f1(resampled), [2.5, 97.5], axis=0).tolist()
+    scores = [dict(zip(("value", "low", "high"), column, strict=True)) for column in zip(*table, strict=True)]
+    named = dict(zip(("precision", "recall", "f1"), scores, strict=True))
+    return {"marked": int(total[2]), "found": int(total[1]), **named}
 
 
 def _worse_than_chance(report: dict, n_classes: int) -> str | None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-CREDIT = "Photos: The Database of Faces, AT&T Laboratories Cambridge"
 # Nobody should be surprised that a classifier knows the people it was trained on, so clips to be looked at show others.
 # With seed 0, these people of the sample are in the test set (notebook 01). In the training of the released classifier,
 # they are in the validation set (`training_set.with_sample`).
@@ -20,29 +19,25 @@ class Actor:
     Attributes:
         bare: Photo without a mask, RGB uint8 (height, width, 3).
         masked: The same photo with a mask.
-        switches: The frames at which the mask goes on, off, on, and so on.
-        starts_masked: Whether the mask is on at the beginning; then the first switch takes it off.
+        switches: The frames at which the mask goes on, off, on, and so on. 0 puts it on at the beginning.
     """
 
     bare: np.ndarray
     masked: np.ndarray
     switches: tuple[int, ...] = ()
-    starts_masked: bool = False
 
     def label(self, number: int) -> str:
         """Return the ground truth for frame `number`: "with_mask" or "without_mask"."""
-        switched = sum(number >= switch for switch in self.switches) % 2 == 1
-        return "with_mask" if switched != self.starts_masked else "without_mask"
+        is_on = sum(number >= switch for switch in self.switches) % 2 == 1
+        return "with_mask" if is_on else "without_mask"
 
 
-def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: int = 1, seed: int = 0) -> list[Actor]:
-    """Make actors from people of the AT&T database, and draw a mask for each of them.
+def cast_actors(people: Sequence[int], switches: Sequence[tuple]) -> list[Actor]:
+    """Make actors from the first photos of people of the AT&T database, and draw a mask for each of them.
 
     Args:
         people: Numbers of the people, 1 to 40.
         switches: For each person, the frames at which the mask goes on or off, see `Actor`.
-        photo_number: Which of a person's photos to use, 1 to 10.
-        seed: Seed of the photo's tint and of the mask.
 
     Returns:
         One actor per person, in the order of `people`.
@@ -58,15 +53,13 @@ def cast_actors(people: Sequence[int], switches: Sequence[tuple], photo_number: 
     detector, mesh = CenterFace(), FaceMesh()
     actors = {}
     for person, number, gray in sample.att_photos():
-        if person in frames_of and number == photo_number:
-            bare = sample.tint(gray, np.random.default_rng([seed, int(person[1:])]))
+        if person in frames_of and number == 1:
+            bare = sample.tint(gray, np.random.default_rng([0, int(person[1:])]))
             faces = detector.detect(bare)
             points = mesh.find(bare, faces[0]) if faces else None
             if points is None:
-                raise ValueError(
-                    f"No mask can be drawn on photo {photo_number} of person {person}. Choose another photo."
-                )
-            rng = np.random.default_rng([seed, int(person[1:])])
+                raise ValueError(f"No mask can be drawn on the first photo of {person}. Choose another person.")
+            rng = np.random.default_rng([0, int(person[1:])])
             masked, _ = masks.draw_mask(bare, points, masks.random_style(rng), rng)
             actors[person] = Actor(bare, masked, frames_of[person])
     return [actors[f"s{person:02d}"] for person in people]
@@ -114,9 +107,8 @@ def _paste(frame, photo, center, size, degrees) -> None:
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, size / width)
     matrix[:, 2] += np.array(center) - (width / 2, height / 2)
     oval = np.zeros((height, width), np.float32)
-    cv2.ellipse(
-        oval, (width // 2, height // 2), (round(0.55 * width), round(0.58 * height)), 0, 0, 360, 1.0, cv2.FILLED
-    )
+    middle, half_axes = (width // 2, height // 2), (round(0.55 * width), round(0.58 * height))
+    cv2.ellipse(oval, middle, half_axes, 0, 0, 360, 1.0, cv2.FILLED)
     oval = cv2.GaussianBlur(oval, (0, 0), 2)
     shape = frame.shape[1::-1]
     opacity = cv2.warpAffine(oval, matrix, shape)[..., None]

@@ -1,4 +1,4 @@
-"""Draw a face mask onto a photo of a bare face.
+"""Draw a face mask, worn correctly, onto a photo of a bare face. For other ways to wear it, see `wearing`.
 
     mesh ──► mask_surface ──► surface_light ┐
     style ─► draw_texture ──────────────────┴─► render ──► blend ──► photo with a mask
@@ -28,23 +28,7 @@ ANCHORS = np.array(
         [172, 149, 152, 378, 397],  # jaw and chin
     ]
 )
-FOREHEAD = np.array([[54, 104, 151, 333, 284], [127, 105, 9, 334, 356]])  # above the eyes: forehead, eyebrows
 TEXTURE_SIZE = 192  # pixels
-
-# (smallest, largest) row of ANCHORS for the top edge, then the same for the bottom edge. Row 4 is the chin, row 5 is on
-# the neck, and rows -1 and -2 are those of FOREHEAD.
-WEARING = {
-    "right": ((0.0, 1.6), (4.0, 4.0)),  # real masks often end just above the tip of the nose
-    "under_nose": ((2.45, 2.7), (4.1, 4.3)),  # just below its tip
-    "on_lip": ((2.8, 3.3), (4.1, 4.5)),  # the whole nose is visible
-    "under_mouth": ((3.4, 3.6), (4.3, 4.7)),
-    "chin": ((3.75, 4.0), (4.5, 5.0)),
-    "neck": ((4.02, 4.3), (4.8, 5.2)),  # not a mask but a scarf, see `occluders`
-    "over_eyes": ((-2.0, -1.2), (0.5, 1.4)),
-    "one_ear": ((0, 0), (0, 0)),  # the mask hangs beside the face
-}
-# How likely each way is; the probabilities add up to 1.
-WRONG_WAYS = {"under_nose": 0.25, "on_lip": 0.25, "under_mouth": 0.1, "chin": 0.2, "one_ear": 0.12, "over_eyes": 0.08}
 
 # colors: RGB from 0 to 255; None stands for any color. bulge, width: smallest and largest value, see `Style`.
 STYLES: dict[str, dict[str, Any]] = {
@@ -85,12 +69,12 @@ class Style:
         color: RGB, 0 to 255.
         second_color: The color of the pattern: RGB, 0 to 255.
         height: Where the top edge is, from 0 (as low as `wearing` allows) to 1 (as high as it allows). For a mask worn
-            correctly, 0 is just above the tip of the nose and 1 is just below the eyes.
+            correctly, 0 is just above the tip of the nose, where real masks often end, and 1 is just below the eyes.
         width: How wide the mask is; 1 reaches the edge of the face.
         bulge: How far the cloth sticks out from the face, in face widths.
         chin: How far the cloth reaches below the chin, in face widths.
         loops: Whether ear loops are drawn.
-        wearing: How the mask is worn: a key of `WEARING`.
+        wearing: How the mask is worn: a key of `wearing.WEARING`.
     """
 
     kind: str
@@ -111,23 +95,17 @@ def random_color(rng: np.random.Generator) -> tuple:
     return tuple(cv2.cvtColor(pixel, cv2.COLOR_HSV2RGB)[0, 0].tolist())
 
 
-def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str = "right") -> Style:
-    """Pick a random style.
+def random_style(rng: np.random.Generator, kind: str | None = None) -> Style:
+    """Pick a random style of a mask worn correctly.
 
     Args:
         rng: Random generator.
         kind: A key of `STYLES`; by default any of them.
-        wearing: A key of `WEARING`, or "wrong" for any key of `WRONG_WAYS`.
 
     Raises:
         KeyError: If `STYLES` has no such kind.
     """
-    if wearing == "wrong":
-        wearing = str(rng.choice(list(WRONG_WAYS), p=list(WRONG_WAYS.values())))
-    kind_probabilities = (
-        [0.5, 0.2, 0.3, 0.0] if wearing in ("one_ear", "over_eyes") else [0.4, 0.2, 0.3, 0.1]
-    )  # a gaiter has no ear loop to hang from
-    kind = kind or str(rng.choice(list(STYLES), p=kind_probabilities))
+    kind = kind or str(rng.choice(list(STYLES), p=[0.4, 0.2, 0.3, 0.1]))
     choices = STYLES[kind]
     color = choices["colors"][rng.integers(len(choices["colors"]))] or random_color(rng)
     color = np.clip(np.array(color) + rng.normal(0, 6, 3), 8, 250).astype(int)
@@ -141,7 +119,6 @@ def random_style(rng: np.random.Generator, kind: str | None = None, wearing: str
         bulge=rng.uniform(*choices["bulge"]),
         chin=rng.uniform(0.35, 0.6) if kind == "gaiter" else rng.uniform(0.02, 0.18),
         loops=kind != "gaiter" and rng.random() < 0.7,
-        wearing=wearing,
     )
 
 
@@ -168,66 +145,47 @@ def mask_surface(mesh: np.ndarray, style: Style, rng: np.random.Generator) -> np
 
     Returns:
         (32, 32, 3) float32 points in photo pixels, from top to bottom and from left to right.
+
+    Raises:
+        ValueError: The mask is not worn correctly, see `wearing.surface_of`.
     """
+    if style.wearing != "right":
+        raise ValueError(f"This mask is worn {style.wearing!r}. Use wearing.draw_mask to draw it.")
+    rows = mesh[ANCHORS].astype(float)
+    top = 1.6 * (1 - style.height)
+    above = int(top)
+    top_edge = rows[above] * (above + 1 - top) + rows[above + 1] * (top - above)
+    return smooth_surface(stretched(np.concatenate([top_edge[None], rows[2:]]), mesh, style), mesh, rng)
+
+
+def stretched(grid: np.ndarray, mesh: np.ndarray, style: Style) -> np.ndarray:
+    """Make a grid of points on the skin (4, 5, 3) as wide as the mask, and move it off the skin.
+
+    A gaiter gets a fifth row, on the neck. Other masks that are worn correctly reach below the chin.
+    """
+    (_, down, forward), width = face_axes(mesh)
+    middle = grid[:, 2:3]
+    grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
+    stand_off = [[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]]
+    grid += np.array(stand_off)[..., None] * style.bulge * width * forward
+    if style.kind == "gaiter":  # the neck is lower, farther back, narrower
+        neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
+        return np.concatenate([grid, neck[None]])
+    if style.wearing == "right":
+        grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
+    return grid
+
+
+def smooth_surface(grid: np.ndarray, mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the surface (32, 32, 3) that passes smoothly through a grid of points, a bit crooked as real masks are."""
     from scipy.interpolate import RectBivariateSpline
 
-    (_, down, forward), width = face_axes(mesh)
-    if style.wearing == "one_ear":
-        grid = hanging_grid(mesh, rng)
-    else:
-        (highest, lowest), bottom = WEARING[style.wearing]
-        top = lowest - (lowest - highest) * style.height
-        worn_correctly = style.wearing == "right"
-        grid = face_rows(mesh, [top, 2, 3, 4] if worn_correctly else np.linspace(top, rng.uniform(*bottom), 4))
-        middle = grid[:, 2:3]
-        grid = middle + (grid - middle) * np.array([style.width, 1, 1, 1, style.width])[:, None]
-        stand_off = [[0.1, 0.1, 0.1, 0.1, 0.1], [0, 0.7, 1, 0.7, 0], [0, 1, 1.6, 1, 0], [0, 0.3, 0.6, 0.3, 0]]
-        grid += np.array(stand_off)[..., None] * style.bulge * width * forward
-        if style.kind == "gaiter":  # one more row, on the neck: lower, farther back, narrower
-            neck = middle[-1] + (grid[-1] - middle[-1]) * 0.9 + (style.chin * down - 0.1 * forward) * width
-            grid = np.concatenate([grid, neck[None]])
-        elif worn_correctly:
-            grid[-1] += np.array([0.3, 1, 1, 1, 0.3])[:, None] * style.chin * width * down
-    grid += rng.normal(0, 0.01 * width, grid.shape) * [1, 1, 0]
-
+    grid = grid + rng.normal(0, 0.01 * face_axes(mesh)[1], grid.shape) * [1, 1, 0]
     lengths = [np.linalg.norm(np.diff(grid, axis=i), axis=-1).mean(axis=1 - i) for i in (0, 1)]
     row, column = (np.concatenate([[0], np.cumsum(length)]) / length.sum() for length in lengths)
     fine = np.linspace(0, 1, 32)
     surface = [RectBivariateSpline(row, column, grid[..., k], kx=3, ky=3)(fine, fine) for k in range(3)]
     return np.stack(surface, axis=-1).astype(np.float32)
-
-
-def face_rows(mesh: np.ndarray, rows) -> np.ndarray:
-    """Interpolate points of the face between the rows of `ANCHORS`.
-
-    Args:
-        mesh: The face mesh.
-        rows: Row numbers, whole or fractional. Rows above 4 are on the neck; -1 is the eyebrows, -2 the forehead.
-
-    Returns:
-        The points, (len(rows), 5, 3).
-    """
-    (_, down, forward), width = face_axes(mesh)
-    points = mesh[np.concatenate([FOREHEAD, ANCHORS])].astype(float)
-    middle = points[-1, 2]  # the neck is lower, farther back, narrower
-    neck = middle + (points[-1] - middle) * 0.9 + (0.5 * down - 0.1 * forward) * width
-    points = np.concatenate([points, neck[None]])
-    rows = np.asarray(rows, float) + len(FOREHEAD)
-    above = np.clip(rows.astype(int), 0, len(points) - 2)
-    fraction = (rows - above)[:, None, None]
-    return points[above] * (1 - fraction) + points[above + 1] * fraction
-
-
-def hanging_grid(mesh: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the grid (4, 5, 3) of a mask that hangs from one visible ear, with its long side vertical."""
-    (across, down, forward), width = face_axes(mesh)
-    ear, outward = ears_in_sight(mesh)[0 if rng.random() < 0.5 else -1]
-    turn = rng.uniform(-0.3, 0.3)
-    along, beside = down * np.cos(turn) + across * np.sin(turn), across * np.cos(turn) - down * np.sin(turn)
-    top_corner = mesh[ear] + (rng.uniform(0.1, 0.2) * down + 0.1 * forward) * width
-    length, breadth = np.linspace(0, rng.uniform(0.5, 0.65), 5), np.linspace(-0.12, rng.uniform(0.1, 0.25), 4)
-    bend = 0.06 * np.sin(np.linspace(0, np.pi, 4))[:, None, None] * forward  # cloth is never quite flat
-    return top_corner + width * (breadth[:, None, None] * -outward * beside + length[None, :, None] * along + bend)
 
 
 def ears_in_sight(mesh: np.ndarray) -> list[tuple[int, int]]:
@@ -319,24 +277,30 @@ def surface_light(photo: np.ndarray, mesh: np.ndarray, surface: np.ndarray) -> t
     return (light * white).astype(np.float32), white
 
 
-def ear_loops(mesh: np.ndarray, surface: np.ndarray, wearing: str = "right") -> list[np.ndarray]:
+def ear_loops(mesh: np.ndarray, surface: np.ndarray) -> list[np.ndarray]:
     """Return the ear loops as lines (n, 2) in photo pixels, from the mask's corners to the visible ears."""
-    (across, down, _), width = face_axes(mesh)
-    if wearing == "one_ear":
-        nearest = min(ears_in_sight(mesh), key=lambda ear: np.linalg.norm(mesh[ear[0]] - surface[:, 0].mean(axis=0)))
-        ends = [(*nearest, surface[1, 0], 0.02), (*nearest, surface[-2, 0], 0.04)]
-    else:
-        ends = []
-        for ear, outward in ears_in_sight(mesh):
-            column = 0 if outward < 0 else -1
-            ends += [(ear, outward, surface[1, column], -0.10), (ear, outward, surface[-2, column], 0.14)]
     lines = []
-    for ear, outward, corner, level in ends:
-        end = mesh[ear] + (outward * 0.04 * across + level * down) * width
-        t = np.linspace(0, 1, 12)[:, None]
-        sag = 0.04 * width * np.sign(level) * t * (1 - t) * down
-        lines.append((corner + t * (end - corner) + sag)[:, :2])
+    for ear, outward in ears_in_sight(mesh):
+        column = 0 if outward < 0 else -1
+        lines += [ear_loop(mesh, ear, outward, surface[row, column], level) for row, level in ((1, -0.10), (-2, 0.14))]
     return lines
+
+
+def ear_loop(mesh: np.ndarray, ear: int, outward: int, corner: np.ndarray, level: float) -> np.ndarray:
+    """Return half a loop, a line (12, 2), from a corner of the mask to an ear.
+
+    Args:
+        mesh: The face's mesh.
+        ear: The ear's index in the mesh.
+        outward: -1 for an ear on the picture's left side, or 1 for its right.
+        corner: A point of the mask's surface.
+        level: Where the line ends: how far below the ear's middle, in face widths.
+    """
+    (across, down, _), width = face_axes(mesh)
+    end = mesh[ear] + (outward * 0.04 * across + level * down) * width
+    t = np.linspace(0, 1, 12)[:, None]
+    sag = 0.04 * width * np.sign(level) * t * (1 - t) * down
+    return (corner + t * (end - corner) + sag)[:, :2]
 
 
 def render(surface: np.ndarray, cloth: np.ndarray, loops: list, *, loop_color, loop_width, shape) -> np.ndarray:
@@ -401,7 +365,9 @@ def blend(patch: np.ndarray, layer: np.ndarray, rng: np.random.Generator) -> np.
     return np.where(opacity > 1 / 255, np.clip(mixed, 0, 255).round(), patch).astype(np.uint8)
 
 
-def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
+def draw_mask(
+    photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.Generator, *, surface=None, loops=None
+) -> tuple[np.ndarray, dict]:
     """Draw a mask onto one face of a photo; the photo itself stays unchanged.
 
     Args:
@@ -409,13 +375,17 @@ def draw_mask(photo: np.ndarray, mesh: np.ndarray, style: Style, rng: np.random.
         mesh: The face's mesh.
         style: What the mask looks like.
         rng: Random generator.
+        surface: Where the mask is. By default, it is worn correctly, see `mask_surface`.
+        loops: Its ear loops. By default, they follow from the style, see `ear_loops`.
 
     Returns:
         The new photo and a description that JSON can store: the style's fields, `box` [x, y, width, height], and
         `outline`, a list of [x, y]. Both are in photo pixels.
     """
-    surface, face_width = mask_surface(mesh, style, rng), face_axes(mesh)[1]
-    loops = ear_loops(mesh, surface, style.wearing) if style.loops or style.wearing == "one_ear" else []
+    surface = mask_surface(mesh, style, rng) if surface is None else surface
+    if loops is None:
+        loops = ear_loops(mesh, surface) if style.loops else []
+    face_width = face_axes(mesh)[1]
     edge = outline(surface)
     description = {**asdict(style), "box": surrounding_box(edge, photo.shape), "outline": edge.round(1).tolist()}
     # We work only on the region around the face, so a large photo costs no more than a small one.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from . import masks
+from . import masks, wearing
 
 # Indices into the face mesh. SKIN: cheeks and forehead, where the skin is bare. BEARD: the lower face from ear to ear.
 SKIN = [50, 280, 151, 9, 205, 425]
@@ -37,8 +37,8 @@ def draw_occluder(photo: np.ndarray, mesh: np.ndarray, kind: str, rng: np.random
     if kind not in KINDS:
         raise ValueError(f"Unknown occluder {kind!r}. Choose one of: {', '.join(KINDS)}.")
     if kind == "scarf":
-        style = masks.random_style(rng, "gaiter", "neck")
-        photo, description = masks.draw_mask(photo, mesh, style, rng)
+        style = wearing.random_style(rng, "gaiter", "neck")
+        photo, description = wearing.draw_mask(photo, mesh, style, rng)
         return photo, {"kind": kind, "box": description["box"]}
     axes, width = masks.face_axes(mesh)
     reach = mesh[[13, 13], :2] + np.array([[-1.0], [1.0]]) * width  # one face width to each side of the mouth

@@ -1,6 +1,6 @@
 """Draw masks, worn correctly or incorrectly, or other things on every face of a photo, or on many photos in parallel.
 
-photo ──► CenterFace ──► faces ──► FaceMesh ──► masks.draw_mask or occluders.draw_occluder ──► photo
+photo ──► CenterFace ──► faces ──► FaceMesh ──► wearing.draw_mask or occluders.draw_occluder ──► photo
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..boxes import clip_box
 from ..faces import CenterFace, FaceMesh
 from ..paths import write_file
 from ..photos import read_photo
-from . import masks, occluders
+from . import occluders, wearing
 
 DRAW = ("masks", "worn-wrong", "occluders")
 FEW = 12  # photos; up to this many, starting a process on each core takes longer than the work
@@ -41,7 +41,7 @@ def synthesize_photo(
         draw: "masks", "worn-wrong" (masks worn incorrectly), or "occluders" (hands, microphones, beards, scarves).
 
     Returns:
-        The new photo and a description of each thing drawn, see `masks.draw_mask` and `occluders.draw_occluder`.
+        The new photo and a description of each thing drawn, see `wearing.draw_mask` and `occluders.draw_occluder`.
 
     Raises:
         ValueError: If `draw` is something else.
@@ -56,8 +56,8 @@ def synthesize_photo(
         if draw == "occluders":
             photo, description = occluders.random_occluder(photo, points, rng)
         else:
-            style = masks.random_style(rng, wearing="right" if draw == "masks" else "wrong")
-            photo, description = masks.draw_mask(photo, points, style, rng)
+            style = wearing.random_style(rng, wearing="right" if draw == "masks" else "wrong")
+            photo, description = wearing.draw_mask(photo, points, style, rng)
         descriptions.append(description)
     return photo, descriptions
 
@@ -71,15 +71,15 @@ def draw_variants(paths, folder, plan: dict[str, int], seed: int = 0, processes:
     Args:
         paths: Paths of photos.
         folder: The pictures are written here as JPEG.
-        plan: How many pictures to draw for each photo, by what is drawn: a key of `masks.WEARING`, "wrong" (any of
-            `masks.WRONG_WAYS`), "occluder", or "nothing" (the bare face cut out of a wide photo; no picture if the
+        plan: How many pictures to draw for each photo, by what is drawn: a key of `wearing.WEARING`, "wrong" (any of
+            `wearing.WRONG_WAYS`), "occluder", or "nothing" (the bare face cut out of a wide photo; no picture if the
             photo is not much larger than the face).
         seed: Seed of the random generator. What a photo gets depends only on the seed and its file name.
         processes: How many processes share the work, see `run_in_parallel`.
 
     Returns:
         A `pandas.DataFrame` with one row per picture, in the order of `paths`: `file` (the picture), `drawn_on` (the
-        photo), and `drawn` (a key of `masks.WEARING`, one of `occluders.KINDS`, or "nothing"). A photo without a face
+        photo), and `drawn` (a key of `wearing.WEARING`, one of `occluders.KINDS`, or "nothing"). A photo without a face
         has no rows.
     """
     import pandas as pd
@@ -126,8 +126,8 @@ def _draw_plan(job, models) -> list[dict]:
             picture, description = occluders.random_occluder(photo, points, rng)
             drawn = description["kind"]
         else:
-            style = masks.random_style(rng, wearing=kind)
-            picture, drawn = masks.draw_mask(photo, points, style, rng)[0], style.wearing
+            style = wearing.random_style(rng, wearing=kind)
+            picture, drawn = wearing.draw_mask(photo, points, style, rng)[0], style.wearing
         name = f"{stem}_{len(rows)}_{drawn}.jpg"
         write_file(name, cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
         rows.append({"file": name, "drawn_on": path, "drawn": drawn})
