@@ -16,7 +16,7 @@ from .photos import read_photo
 from .synthesis import masks
 
 FOLDER = "data/sample"  # where a learner can look at it (git ignores this folder)
-VERSION = 3  # raised whenever the photos change, so that an old sample is rebuilt
+VERSION = 4  # raised whenever the photos change, so that an old sample is rebuilt
 COLORED = 0.6  # the fraction of photos in natural colors; the others are tinted like old prints
 
 

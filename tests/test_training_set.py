@@ -73,7 +73,7 @@ def test_three_classes_are_trained_from_photos_to_a_classifier(sample_folder, tm
         for number, file in enumerate(sorted((sample_folder / label).glob("*.jpg"))[:80:5])
     ]
     photos = pd.DataFrame(rows)
-    classifier = recipe.train(photos, CLASSES, tmp_path, image_size=64, n_views=1, epochs=8, fine_tune_epochs=6)
+    classifier = recipe.train(photos, CLASSES, tmp_path, image_size=64, n_views=2, epochs=12, fine_tune_epochs=10)
     assert classifier.output_shape == (None, 3)
     worn_wrong = [path for path in tmp_path.rglob("*_chin.jpg")] + [path for path in tmp_path.rglob("*_one_ear.jpg")]
     assert worn_wrong, "masks worn wrong were drawn"

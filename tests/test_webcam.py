@@ -27,7 +27,7 @@ class OneFace:
     threshold = 0.5
     milliseconds = {"faces": 1.0, "classifier": 2.0, "whole": 3.0}
     pause = 0.0
-    full_look = None
+    full_look, upright = None, "turns faces upright"
 
     def __init__(self):
         self.seen, self.trackers = [], []
