@@ -130,7 +130,7 @@ def test_what_cannot_be_read_is_named(tmp_path, clip):
 @pytest.mark.parametrize(
     ["number", "there", "advice"],
     [
-        ("97", {}, "There is none on this computer. Plug one in"),
+        ("97", {}, "No camera was found on this computer. Plug one in"),
         ("1", {0: "Front", 2: ""}, "There are these cameras: 0 (Front), 2."),
         ("97", {97: "Front"}, "Close other programs that use it."),
         ("9" * 20, {0: ""}, "There are these cameras: 0."),

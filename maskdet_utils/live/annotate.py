@@ -74,12 +74,16 @@ def annotate(
                 left_out.add(one.name, "interrupted before its turn")
                 continue
             try:
-                source = open_source(one.name)
-                prepare(source)
+                with tqdm.external_write_mode(file=sys.stderr):  # what they say gets a line of its own
+                    source = open_source(one.name)
+                    prepare(source)
                 if document:
                     document.start(source, None if is_one_file else one.place if is_one_folder else one.name)
                 path = copies.path_for(one, source) if copies else None
-                _mark(source, path, detector, document=document, stop_requests=stop_requests, done=done)
+                frames = _mark(source, path, detector, document=document, stop_requests=stop_requests, done=done)
+                if source.kind == "video" and not stop_requests and source.count and frames < 0.9 * source.count:
+                    words = f"{one.name} ends after {frames} of {source.count} frames: it is cut off or damaged."
+                    tqdm.write(words, file=sys.stderr)
             except BrokenPipeError:  # nobody reads the document anymore
                 raise
             except Exception as error:  # whatever is wrong with one file, the others are fine
@@ -90,8 +94,8 @@ def annotate(
     return done
 
 
-def _mark(source: Source, path: str | None, detector: MaskDetector, *, document, stop_requests, done: dict) -> None:
-    """Mark one photo, video, or stream, and add what was found to `done`."""
+def _mark(source: Source, path: str | None, detector: MaskDetector, *, document, stop_requests, done: dict) -> int:
+    """Mark one photo, video, or stream, and add what was found to `done`. Returns the number of frames."""
     from tqdm.auto import tqdm
 
     tracker = Tracker(seconds=1 / source.rate)
@@ -119,12 +123,11 @@ def _mark(source: Source, path: str | None, detector: MaskDetector, *, document,
             frames, faces = frames + 1, faces + len(detections)
             bar.update()
     done["interrupted"] = bool(stop_requests) and source.kind != "live"
-    if source.kind == "video" and not stop_requests and source.count and frames < 0.9 * source.count:
-        print(f"It ends after {frames} of {source.count} frames: it is cut off or damaged.", file=sys.stderr)
     done["files"], done["frames"], done["faces"] = done["files"] + 1, done["frames"] + frames, done["faces"] + faces
-    done["outputs"] += [path] if path else []
+    done["outputs"] += [path] if path and frames else []
     if source.kind != "photos" and detector.full_look:
         done["looks"] = _looks(tracker)
+    return frames
 
 
 def _looks(tracker: Tracker) -> str:

@@ -68,7 +68,7 @@ def _open_camera(number: int) -> Source:
     except (VideoError, OverflowError, cv2.error):
         found = cameras()
         if not found:
-            advice = "There is none on this computer. Plug one in, or allow this program to use it."
+            advice = "No camera was found on this computer. Plug one in, or allow this program to use it."
         elif number in found:
             advice = "Close other programs that use it."
         else:
