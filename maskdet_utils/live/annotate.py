@@ -27,7 +27,7 @@ def annotate(
     detector: MaskDetector,
     boxes_to=None,
     *,
-    prepare: Callable[[Source], None] = lambda source: None,
+    prepare: Callable | None = None,
 ) -> dict:
     """Mark every face in everything that is named, and write marked copies.
 
@@ -76,7 +76,8 @@ def annotate(
             try:
                 with tqdm.external_write_mode(file=sys.stderr):  # what they say gets a line of its own
                     source = open_source(one.name)
-                    prepare(source)
+                    if prepare:
+                        prepare(source)
                 if document:
                     document.start(source, None if is_one_file else one.place if is_one_folder else one.name)
                 path = copies.path_for(one, source) if copies else None

@@ -65,7 +65,7 @@ def find_inputs(names: list[str], output: str | None = None) -> tuple[list[Input
     """Find everything that can be marked: the files in folders, too, and in the folders that these link to.
 
     Args:
-        names: Files, folders, patterns such as "photos/*.jpg", numbers of cameras, and addresses. Only if there is no
+        names: Files, folders, patterns such as `photos/*.jpg`, numbers of cameras, and addresses. Only if there is no
             file of that name is a name taken for a pattern or number.
         output: The output. If it's a folder inside one of the inputs, what's in it is not marked again.
 
