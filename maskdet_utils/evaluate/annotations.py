@@ -41,19 +41,19 @@ class Annotations:
 
     Attributes:
         root: The folder that the photos' paths are relative to.
-        boxes: The marked faces of each photo, by its path. A photo may have none.
+        boxes: The marked faces (`Box`) of each photo, by its path. A photo may have none.
         in_fractions: Whether the boxes are in fractions of the photo instead of pixels.
         left_out: `path` and `reason` of photos and files that cannot be used.
         notes: Sentences about how the labels were read.
     """
 
     root: Path
-    boxes: dict[str, list[Box]]
+    boxes: dict[str, list]
     in_fractions: bool = False
     left_out: list[dict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def add(self, name: str, boxes: list[Box], photos: list[Path]) -> None:
+    def add(self, name: str, boxes: list, photos: list[Path]) -> None:
         """Add the boxes of the photo that is called `name` in a file, if just one photo can be meant."""
         if len(photos) == 1:
             self.boxes.setdefault(Path(os.path.relpath(photos[0], self.root)).as_posix(), []).extend(boxes)

@@ -52,7 +52,7 @@ class Source:
     """
 
     kind: str
-    frames: Generator[tuple[str | Moment, np.ndarray], None, None]
+    frames: Generator
     rate: float = USUAL_RATE
     count: int | None = None
     ending: str = ".mp4"
