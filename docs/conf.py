@@ -59,6 +59,7 @@ templates_path = [str(ROOT / "docs" / "_templates")]
 
 # Every name of ours that a docstring mentions must exist; those of other packages are not looked up: that needs a network.
 nitpicky = True
+suppress_warnings = ["ref.python"]  # "(width, height)" in a description: several classes have attributes of these names
 nitpick_ignore_regex = [("py:.*", r"(?!maskdet_utils).*")]
 
 nb_execution_mode = "off"

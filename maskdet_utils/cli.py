@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -190,17 +191,18 @@ def _add_annotate(commands) -> None:
     command = commands.add_parser(
         "annotate",
         help="mark masks in photos, videos, and streams",
-        description="Mark every face in a photo, a folder of photos, a video file, an animation (GIF, WebP, PNG, "
-        "AVIF), a camera (0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be "
-        "behind an http address. A video keeps its size, sound, and time stamps. Press Ctrl-C to stop early; the video "
-        "up to that point is saved.",
+        description="Mark every face in photos, video files, animations (GIF, WebP, PNG, AVIF), folders of these, a camera "
+        "(0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be behind an http "
+        "address. A video keeps its size, sound, and time stamps. Press Ctrl-C to stop early; the video up to that point "
+        "is saved. Files that cannot be marked are named at the end, and the exit code is 1.",
     )
-    command.add_argument("input", metavar="INPUT")
+    command.add_argument("input", nargs="+", metavar="INPUT", help="also a pattern in quotes, such as 'photos/*.jpg'")
     command.add_argument(
         "-o",
         "--output",
-        help=".mp4, .gif, .webp, .png, or .avif (the last four for short clips), .jpg or .png (one photo), or a folder "
-        "(default: INPUT's name plus -marked, in the current folder; no output file with --json)",
+        help="a folder for copies that are called like their INPUT plus -marked (default: the current folder; no output "
+        "with --json). For one INPUT also a file: .jpg or .png for a photo; .mp4, .gif, .webp, .png, or .avif for a video "
+        "(the last four for short clips)",
     )
     command.add_argument(
         "--model",
@@ -342,26 +344,40 @@ def _evaluate(options) -> int:
 def _annotate(options) -> int:
     from .detector import MaskDetector
     from .live.annotate import annotate
-    from .live.video import open_source
 
     if options.detect_every is not None and options.detect_every < 1:
         print("maskdet: --detect-every must be a number of frames, at least 1.", file=sys.stderr)
         return 2
-    source = open_source(options.input)
-    faces = "careful" if source.kind == "photos" and options.faces == "auto" else options.faces
     # The user's path is relative to the current folder; `load` would resolve it against the repository's root.
     model = Path(options.model).resolve() if options.model else default_run()
+    is_auto = options.faces == "auto"
     with contextlib.redirect_stdout(sys.stderr):  # standard output is for JSON
-        detector = MaskDetector.load(model, faces, mask_class=options.mask_class)
-    detector.detect_every = options.detect_every or detector.detect_every
-    done = annotate(options.input, options.output, detector, sys.stdout if options.json else None, source=source)
-    if done["output"]:
-        print(f"{done['frames']} frames with {done['faces']} faces in {done['output']}", file=sys.stderr)
-    if done["looks"]:
-        print(done["looks"], file=sys.stderr)
+        detector = MaskDetector.load(model, "careful" if is_auto else options.faces, mask_class=options.mask_class)
+
+    def prepare(source):
+        with contextlib.redirect_stdout(sys.stderr):
+            if is_auto and source.kind != "photos" and not detector.full_look:
+                detector.choose_faces("auto")  # photos get the careful one from it, too
+        detector.detect_every = options.detect_every or detector.detect_every
+
+    boxes_to = sys.stdout if options.json else None
+    done = annotate(options.input, options.output, detector, boxes_to, prepare=prepare)
+    _report(done)
+    return 1 if done["interrupted"] or done["left_out"].failed else 0
+
+
+def _report(done: dict) -> None:
+    outputs, counts = done["outputs"], f"{done['frames']} frames with {done['faces']} faces in"
+    if len(outputs) == 1:
+        print(f"{counts} {outputs[0]}", file=sys.stderr)
+    elif outputs:
+        where = os.path.commonpath([os.path.dirname(path) or "." for path in outputs]) or "."
+        print(f"{counts} {len(outputs)} files in {'the current folder' if where == '.' else where}", file=sys.stderr)
+    for words in (done["looks"], str(done["left_out"]) if done["left_out"].files else ""):
+        if words:
+            print(words, file=sys.stderr)
     if done["interrupted"]:
         print("Interrupted: the output ends here.", file=sys.stderr)
-    return 1 if done["interrupted"] else 0
 
 
 def default_run() -> Path:

@@ -59,18 +59,22 @@ def sort_files(folder: str | Path) -> tuple[list[Path], list[Path]]:
 
     Returns:
         The photos and the other files, each sorted by path, because file systems list files in different orders. Folders
-        that must not be opened count as other files.
+        that must not be opened count as other files, and so do links to a folder that is listed elsewhere or contains this
+        one.
     """
-    photos, others, seen = [], [], set()
+    photos, others, seen = [], [], set(map(str, Path(folder).resolve().parents))
     for where, folders, files in os.walk(folder, onerror=lambda e: others.append(Path(e.filename)), followlinks=True):
         real = os.path.realpath(where)
-        folders[:] = [] if real in seen else sorted(name for name in folders if not is_clutter(name))
-        for name in files if real not in seen else ():
-            path = Path(where, name)
-            if not is_clutter(name):
-                # A named pipe is not a file: reading from it would never end.
-                (photos if path.is_file() and is_photo(path) else others).append(path)
+        if real in seen:
+            others.append(Path(where))
+            folders[:], files = [], []
         seen.add(real)
+        # Links come last, so that photos are listed where they are.
+        ordered = sorted((os.path.islink(os.path.join(where, name)), name) for name in folders if not is_clutter(name))
+        folders[:] = [name for _, name in ordered]
+        for path in (Path(where, name) for name in files if not is_clutter(name)):
+            # A named pipe is not a file: reading from it would never end.
+            (photos if path.is_file() and is_photo(path) else others).append(path)
     return sorted(photos), sorted(others)
 
 

@@ -96,12 +96,22 @@ def test_json_alone_writes_no_file(tmp_path, detector, sample_folder):
     assert 0.5 <= face["probability"] <= 1 and "track" not in face
 
 
-def test_a_folder_is_written_to_a_folder_and_the_broken_photo_is_named(tmp_path, detector, write_photo, capsys):
-    write_photo(tmp_path / "in" / "a.png")
+def test_photos_and_a_video_at_once_load_the_classifier_once(tmp_path, clip, quick_run, sample_folder):
+    (tmp_path / "in").mkdir()
+    for path in (*find_photos(sample_folder / "with_mask")[:2], clip):
+        (tmp_path / "in" / path.name).write_bytes(path.read_bytes())
     (tmp_path / "in" / "broken.jpg").write_bytes(b"")
-    done = annotate(str(tmp_path / "in"), str(tmp_path / "out"), detector)
-    assert done["frames"] == 1 and (tmp_path / "out" / "a.png").is_file()
-    assert "broken.jpg" in capsys.readouterr().err
+    (tmp_path / "in" / "notes.txt").write_text("about the photos")
+    done = maskdet("in", "nothing.jpg", "--model", quick_run, "--json", "-o", "out", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    document = json.loads(done.stdout)
+    assert document["input"] == ["in", "nothing.jpg"] and document["frames_per_second"] is None
+    videos = [frame["video"] for frame in document["frames"] if "video" in frame]
+    assert videos == ["in/clip.mp4"] * 100 and len(document["frames"]) == 102
+    assert [one["path"] for one in document["left_out"]] == ["in/broken.jpg", "nothing.jpg", "in/notes.txt"]
+    assert "102 frames with 302 faces in 3 files in out/in" in done.stderr
+    assert "Full look at 1 of 10 frames" in done.stderr, "a video after photos is searched as usual"
+    assert "Left out: 3 files, 2 of them because of an error." in done.stderr and "broken.jpg: empty" in done.stderr
 
 
 def test_a_gif_stays_a_gif(tmp_path, detector):
@@ -112,14 +122,11 @@ def test_a_gif_stays_a_gif(tmp_path, detector):
     assert source.count == 5 and source.rate == 10
 
 
-def test_the_input_is_never_written_to(tmp_path, detector, clip, write_photo):
+def test_the_input_is_never_written_to(detector, clip):
     before = clip.read_bytes()
     with pytest.raises(ValueError, match="To protect the originals, choose another place"):
         annotate(str(clip), str(clip), detector)
-    photo = write_photo(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="To protect the originals, choose another place"):
-        annotate(str(tmp_path), str(tmp_path / "marked"), detector)
-    assert clip.read_bytes() == before and photo.is_file()
+    assert clip.read_bytes() == before
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C another way")

@@ -48,10 +48,10 @@ def address(tmp_path_factory, serve):
 
 @pytest.fixture
 def open_panel(chromium, address):
-    """A function that opens the panel at a given width and color scheme, with Chromium's own test camera."""
+    """A function that opens the panel at a given width and color scheme, with Chromium's own two test cameras."""
     from playwright.sync_api import sync_playwright
 
-    camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream=device-count=2"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--no-proxy-server", *camera]
@@ -102,15 +102,36 @@ def test_everything_can_be_done_without_a_mouse(open_panel):
     wait_for_status(page, "Running")
     video = page.locator("video")
     video.evaluate("video => { window.track = video.srcObject.getTracks()[0] }")
-    for name in ("Snapshot", "Open a photo", "Source", "Face detector", "Mask threshold", "Mirror"):
+    for name in ("Snapshot", "Open a photo", "Source", "Camera", "Face detector", "Mask threshold", "Mirror"):
         page.keyboard.press("Tab")
         assert focused(page) == [name, "solid", 3]
     page.keyboard.press("Space")  # the last one: Mirror
     assert page.locator(".stage").get_attribute("data-mirrored") == "false"
-    for _ in range(6):
+    for _ in range(7):
         page.keyboard.press("Shift+Tab")
     assert focused(page)[0] == "Stop", "the same button, which keeps the focus when its label changes"
     page.keyboard.press("Space")
     wait_for_status(page, "Stopped")
     assert page.evaluate("() => window.track.readyState") == "ended"
     assert focused(page)[0] == "Start"
+
+
+def test_another_camera_can_be_chosen_by_name_from_the_keyboard(open_panel):
+    page = open_panel()
+    menu = page.get_by_label("Camera", exact=True)
+    assert not menu.is_visible(), "the browser keeps the names to itself until it may use a camera"
+    page.get_by_role("button", name="Start").click()
+    menu.wait_for()
+    first, second = menu.locator("option").all_inner_texts()
+    assert first and second and first != second
+    used = "() => document.querySelector('video').srcObject?.getVideoTracks()[0].label"
+    assert page.evaluate(used) == first
+    menu.focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function(f"label => ({used})() === label", arg=second)
+    wait_for_status(page, "Running")
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Start").click()
+    page.wait_for_function(f"label => ({used})() === label", arg=second)
+    page.get_by_label("Source", exact=True).select_option("sample")
+    assert not menu.is_visible()

@@ -84,23 +84,16 @@ def test_odd_sizes_lose_nothing(tmp_path, size):
     assert np.abs(frame[-1, -1].astype(int) - 60).max() < 12  # the last row and column again, not black
 
 
-def test_a_photo_and_a_folder(tmp_path, write_photo):
-    write_photo(tmp_path / "in" / "a.png")
-    write_photo(tmp_path / "in" / "deeper" / "b.jpg")
-    (tmp_path / "in" / "c.jpg").write_bytes(b"not a photo")
-    source = open_source(str(tmp_path / "in"))
-    frames = dict(source.frames)
-    assert source.kind == "photos" and source.count == 3 and list(frames) == ["a.png", "c.jpg", "deeper/b.jpg"]
-    assert frames["c.jpg"] is None  # reported on stderr
-    with open_sink(str(tmp_path / "out"), source) as sink:
-        for name, frame in frames.items():
-            if frame is not None:
-                sink.write(frame, name)
-    assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["a.png", "b.jpg"]
-    assert (open_source(str(tmp_path / "out" / "a.png")).frames.__next__()[1] == frames["a.png"]).all()
+def test_a_photo_is_written_as_it_is(tmp_path, write_photo):
+    source = open_source(str(write_photo(tmp_path / "a.png")))
+    ((place, frame),) = source.frames
+    assert (source.kind, source.count, source.ending, place) == ("photos", 1, ".jpg", "a.png")
+    with open_sink(str(tmp_path / "out" / "b.png"), source) as sink:
+        sink.write(frame, place)
+    assert (next(open_source(str(tmp_path / "out" / "b.png")).frames)[1] == frame).all()
 
 
-@pytest.mark.parametrize("output", ["x.avi", "x.jpg", "x.txt"])
+@pytest.mark.parametrize("output", ["x.avi", "x.jpg", "x.txt", "x"])
 def test_an_output_that_does_not_fit_is_refused(clip, output):
     with pytest.raises(ValueError, match="does not fit: write video to .mp4, .gif, .webp, .png, .avif, or a folder"):
         open_sink(str(clip.parent / output), open_source(str(clip)))
@@ -133,16 +126,55 @@ def test_what_cannot_be_read_is_named(tmp_path, clip):
         ("song.mp3", "not a video"),
         ("cover.mp3", "not a video"),
         ("text.txt", "not a video"),
-        ("folder", "holds no photos. They must end in: "),
+        ("folder", "is not a file"),
         ("nothing.mp4", "There is no file"),
     ]:
         with pytest.raises(VideoError, match=words):
             open_source(str(tmp_path / name))
 
 
-def test_a_missing_camera():
-    with pytest.raises(VideoError, match="There is no picture from camera 97"):
-        open_source("97")
+@pytest.mark.parametrize(
+    ["number", "there", "advice"],
+    [
+        ("97", {}, "No camera was found on this computer. Plug one in"),
+        ("1", {0: "Front", 2: ""}, "There are these cameras: 0 (Front), 2."),
+        ("97", {97: "Front"}, "Close other programs that use it."),
+        ("9" * 20, {0: ""}, "There are these cameras: 0."),
+    ],
+)
+def test_a_missing_camera(monkeypatch, number, there, advice):
+    monkeypatch.setattr(video_module, "cameras", lambda: there)
+    with pytest.raises(VideoError) as error:
+        open_source(number)
+    assert str(error.value).startswith(f"There is no picture from camera {number}. {advice}")
+
+
+def test_linux_knows_the_names_of_cameras(tmp_path, monkeypatch):
+    for node, index, name in [("video10", "0", "USB"), ("video0", "0", "Front"), ("video1", "1", "Front")]:
+        (tmp_path / node).mkdir()
+        (tmp_path / node / "index").write_text(f"{index}\n")
+        (tmp_path / node / "name").write_text(f"{name}\n")
+    monkeypatch.setattr(video_module, "LINUX_CAMERAS", tmp_path)
+    assert list(video_module.cameras().items()) == [
+        (0, "Front"),
+        (10, "USB"),
+    ]  # video1 has no picture, only its settings
+
+
+def test_elsewhere_cameras_are_tried(monkeypatch, tmp_path):
+    class Capture:
+        def __init__(self, number):
+            self.number = number
+
+        def isOpened(self):  # noqa: N802  OpenCV's name
+            return self.number in (0, 3)
+
+        def release(self):
+            pass
+
+    monkeypatch.setattr(video_module, "LINUX_CAMERAS", tmp_path / "nowhere")
+    monkeypatch.setattr(video_module.cv2, "VideoCapture", Capture)
+    assert video_module.cameras() == {0: "", 3: ""}
 
 
 def test_an_unreachable_stream():
@@ -519,15 +551,13 @@ def test_animations_too_large_for_memory_are_refused(tmp_path, monkeypatch):
 class OneFace:
     """Stands in for `MaskDetector`: a face in the upper left corner of every frame."""
 
-    classes = ("with_mask", "without_mask")
+    classes, mask_class, full_look = ["with_mask", "without_mask"], "with_mask", None
 
     def detect(self, frame):
         return [Detection((2, 2, 24, 20), "with_mask", 0.97, 0.9)]
 
-    track = detect
-
-    def reset(self):
-        pass
+    def track(self, frame, tracker):
+        return self.detect(frame)
 
 
 def test_the_seconds_in_json_are_the_files_own(tmp_path):
@@ -543,7 +573,7 @@ def test_boxes_on_transparent_parts_are_opaque(tmp_path):
     clear.save(tmp_path / "a.gif", save_all=True, append_images=[Image.new("RGBA", (64, 48), (200, 0, 0, 0))])
     annotate(str(tmp_path / "a.gif"), str(tmp_path / "out.gif"), OneFace())
     moment, frame = next(open_source(str(tmp_path / "out.gif")).frames)
-    assert (moment.opacity[12, 2] == 255) and (moment.opacity[40, 40:] == 0).all()
+    assert (moment.opacity[12, 0] == 255) and (moment.opacity[40, 40:] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -554,7 +584,7 @@ def test_boxes_on_transparent_parts_are_opaque(tmp_path):
         ("a.webp", "a-marked.webp"),
         ("really a PNG.gif", "really a PNG-marked.png"),
         ("photo.png", "photo-marked.jpg"),
-        ("folder", "folder-marked"),
+        ("folder", "folder-marked/a-marked.jpg"),
         ("address/b.php?size=9", "b-marked.jpg"),
         ("address/c.mp4", "c-marked.mp4"),
         ("address", "address-marked.jpg"),
@@ -574,7 +604,7 @@ def test_marked_copies_are_named_for_what_they_are(tmp_path, monkeypatch, answer
         (tmp_path / name / "a.jpg").write_bytes(still)
     else:
         (tmp_path / name).write_bytes(content)
-    assert annotate(name, None, OneFace())["output"] == marked and (tmp_path / marked).exists()
+    assert annotate(name, None, OneFace())["outputs"] == [marked] and (tmp_path / marked).exists()
 
 
 # Outputs

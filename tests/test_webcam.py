@@ -27,7 +27,8 @@ class OneFace:
     threshold = 0.5
     milliseconds = {"faces": 1.0, "classifier": 2.0, "whole": 3.0}
     pause = 0.0
-    full_look, upright = None, "turns faces upright"
+    upright = True
+    full_look = None
 
     def __init__(self):
         self.seen, self.trackers = [], []
@@ -263,10 +264,11 @@ def test_the_sample_clip_comes_with_its_pictures(panel):
 class FakeCapture:
     """A stand-in for `cv2.VideoCapture`: three frames, then nothing."""
 
-    released = 0
+    released, opened = 0, []
 
-    def __init__(self, *_):
+    def __init__(self, number):
         self.left = 3
+        self.opened.append(number)
 
     def read(self):
         self.left -= 1
@@ -293,6 +295,15 @@ def test_the_kernels_camera(panel, monkeypatch):
     answer, _ = send(panel, type="next", source="opencv")
     assert answer["final"] == "no camera" and "plugged in" in answer["error"]
     assert FakeCapture.released == 2, "an unplugged camera is released"
+
+
+def test_another_camera_of_the_kernel(monkeypatch):
+    monkeypatch.setattr(capture.cv2, "VideoCapture", FakeCapture)
+    panel = webcam.CameraPanel(source="opencv", detector=OneFace(), camera=2)
+    panel.send = lambda *_: None
+    panel._handle_custom_msg({"view": "a", "number": 1, "type": "next", "source": "opencv"}, [])
+    panel.close()
+    assert FakeCapture.opened[-1] == 2
 
 
 def test_the_kernels_camera_goes_off_when_its_tab_disappears(panel, monkeypatch):

@@ -26,6 +26,7 @@ class Element {
     this.children.push(...children);
     this.textContent ||= children.filter((child) => typeof child === "string").join("");
   }
+  replaceChildren(...children) { this.children = children; }
   addEventListener(name, callback) { this.listeners[name] = callback; }
   fire(name) { return this.listeners[name](); }
   getContext() {
@@ -57,14 +58,14 @@ function makeModel(traits) {
   };
 }
 
-function makeCamera() {
-  const track = { stopped: false, stop() { this.stopped = true; }, addEventListener(_, callback) { this.end = callback; } };
+function makeCamera(id = "front") {
+  const track = { stopped: false, getSettings: () => ({ deviceId: id }), stop() { this.stopped = true; }, addEventListener(_, callback) { this.end = callback; } };
   cameraTracks.push(track);
-  return { getTracks: () => [track] };
+  return { getTracks: () => [track], getVideoTracks: () => [track] };
 }
 
-function useCamera(getUserMedia) {
-  const value = getUserMedia ? { mediaDevices: { getUserMedia } } : {};
+function useCamera(getUserMedia, more = {}) {
+  const value = getUserMedia ? { mediaDevices: { getUserMedia, ...more } } : {};
   Object.defineProperty(globalThis, "navigator", { value, configurable: true });
 }
 
@@ -184,6 +185,96 @@ test("on an insecure page there is no camera to ask for", async () => {
   await press("Start");
   assert.equal(model.get("status"), "insecure page");
   assert.match(status(), /https/);
+});
+
+/** Plug in these cameras, {id: name}; what was asked for is in `wishes`. */
+function plugIn(cameras, wishes = []) {
+  const list = Object.entries(cameras).map(([deviceId, label]) => ({ kind: "videoinput", deviceId, label }));
+  const listeners = {};
+  useCamera(async ({ video }) => {
+    wishes.push(video);
+    const id = video.deviceId?.exact ?? "front";
+    if (!(id in cameras)) throw Object.assign(new Error(), { name: "OverconstrainedError" });
+    return makeCamera(id);
+  }, {
+    enumerateDevices: async () => [{ kind: "audioinput", deviceId: "a", label: "Microphone" }, ...list],
+    addEventListener: (name, callback) => (listeners[name] = callback),
+    removeEventListener: (name) => delete listeners[name],
+  });
+  return listeners;
+}
+const cameraMenu = () => panel.root.find(({ tag, attributes }) => tag === "select" && attributes.id.endsWith("-camera"));
+const cameraRow = () => panel.root.find(({ tag, children }) => tag === "span" && children.includes(cameraMenu()));
+const cameraNames = () => cameraMenu().children.map((option) => option.textContent);
+
+test("the cameras are listed by name once the browser allows them, the one in front first", async () => {
+  const wishes = [];
+  plugIn({ back: "Rear camera", front: "Front camera", usb: "" }, wishes);
+  assert.ok(cameraRow().hidden);
+  await press("Start");
+  assert.ok(!cameraRow().hidden);
+  assert.deepEqual(cameraNames(), ["Front camera", "Rear camera", "Camera 3"]);
+  assert.equal(cameraMenu().value, "front");
+  assert.deepEqual(wishes[0].facingMode, { ideal: "user" });
+});
+
+test("another camera takes over at once and is remembered", async () => {
+  const wishes = [];
+  plugIn({ front: "Front", usb: "USB" }, wishes);
+  await press("Start");
+  cameraMenu().value = "usb";
+  cameraMenu().fire("change");
+  await settle();
+  assert.ok(cameraTracks[0].stopped && !cameraTracks[1].stopped);
+  assert.equal(model.get("status"), "running");
+  await press("Stop");
+  await press("Start");
+  assert.deepEqual(wishes.map((video) => video.deviceId?.exact), [undefined, "usb", "usb"]);
+  assert.deepEqual([cameraMenu().value, cameraNames()[0]], ["usb", "Front"]);
+});
+
+test("a choice while the camera is off does not turn it on", async () => {
+  plugIn({ front: "Front", usb: "USB" });
+  await press("Start");
+  await press("Stop");
+  cameraMenu().value = "usb";
+  cameraMenu().fire("change");
+  await settle();
+  assert.equal(model.get("status"), "stopped");
+  assert.equal(cameraTracks.length, 1);
+});
+
+test("one camera needs no list, and neither do other sources", async () => {
+  plugIn({ front: "Front" });
+  await press("Start");
+  assert.ok(cameraRow().hidden);
+  plugIn({ front: "Front", usb: "USB" });
+  await press("Stop");
+  await press("Start");
+  assert.ok(!cameraRow().hidden);
+  model.set("source", "sample");
+  await settle();
+  assert.ok(cameraRow().hidden);
+});
+
+test("the list follows what is plugged in, and shows the camera that is really on", async () => {
+  panel.end();
+  const listeners = plugIn({ front: "Front", usb: "USB" });
+  open();
+  await press("Start");
+  cameraMenu().value = "usb";
+  cameraMenu().fire("change");
+  await settle();
+  await press("Stop");
+  plugIn({ front: "Front", other: "Other" });
+  await press("Start");
+  assert.equal(cameraMenu().value, "front", "not the one that is gone");
+  plugIn({ front: "Front", other: "Other", third: "Third" });
+  listeners.devicechange();
+  await settle();
+  assert.deepEqual(cameraNames(), ["Front", "Other", "Third"]);
+  panel.end();
+  assert.deepEqual(listeners, {});
 });
 
 test("a camera that is unplugged is lost", async () => {

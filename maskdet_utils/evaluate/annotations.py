@@ -41,7 +41,7 @@ class Annotations:
 
     Attributes:
         root: The folder that the photos' paths are relative to.
-        boxes: The marked faces of each photo, by its path: tuples of label, x, y, width, and height. A photo may have none.
+        boxes: The marked faces (`Box`) of each photo, by its path. A photo may have none.
         in_fractions: Whether the boxes are in fractions of the photo instead of pixels.
         left_out: `path` and `reason` of photos and files that cannot be used.
         notes: Sentences about how the labels were read.

@@ -1,101 +1,134 @@
 """Mark the faces in photos, videos, and streams: the work of `maskdet annotate`.
 
-open_source ──► frames ──► MaskDetector ──► Labels ──► open_sink
-                                └──► JSON
+find_inputs ──► open_source ──► frames ──► MaskDetector ──► Labels ──► open_sink
+                                                └──► JSON
 """
 
 import json
+import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..detector import MaskDetector
 from ..tracking import Tracker
+from .inputs import Copies, LeftOut, find_inputs
 from .labels import Labels
 from .output import open_sink
 from .video import Source, VideoError, open_source
 
 
-def default_output(name: str, source: Source) -> str:
-    """Return the name of the marked copy, in the current folder, for a user who gives none."""
-    if source.kind == "live":
-        stem = "camera" + name if name.isdecimal() else "stream"
-    else:
-        stem = Path(name if Path(name).exists() else urlsplit(name).path).stem
-    return f"{stem or 'address'}-marked{source.ending}"
+def annotate(
+    names: str | list[str],
+    output: str | None,
+    detector: MaskDetector,
+    boxes_to=None,
+    *,
+    prepare: Callable | None = None,
+) -> dict:
+    """Mark every face in everything that is named, and write marked copies.
 
-
-def annotate(name: str, output: str | None, detector: MaskDetector, boxes_to=None, *, source: Source = None) -> dict:
-    """Mark every face of a source and write a marked copy.
-
-    Ctrl-C has the same effect as the end of the video: what is written so far is kept.
+    An input that cannot be read, or whose copy cannot be written, does not end the rest. Ctrl-C has the same effect as the
+    end of the video: what is written so far is kept.
 
     Args:
-        name: The source, see `video.open_source`.
-        output: Where the copy goes, see `output.open_sink`. If it is None, `default_output` chooses a name; but with
-            `boxes_to` no copy is written.
+        names: The inputs, see `inputs.find_inputs`.
+        output: Where the copies go, see `inputs.Copies`. If it is None, they go to the current folder; but with `boxes_to`
+            no copy is written.
         detector: The detector that finds and labels the faces.
         boxes_to: Open text file for one JSON document with the boxes of each frame.
-        source: What `video.open_source` gave for `name`, if it is already open.
+        prepare: Called with each source before its first frame.
 
     Returns:
-        `frames` and `faces` (counts), `output`, `interrupted` (always False for a live source, which only Ctrl-C ends),
-        and `looks` (words about full looks; empty if there are none).
+        `files`, `frames`, and `faces` (counts), `outputs` (the paths of the copies), `interrupted` (always False for a live
+        source, which only Ctrl-C ends), `looks` (words about full looks; empty if there are none), and `left_out` (see
+        `inputs.LeftOut`).
 
     Raises:
-        VideoError: If the source cannot be read or the copy cannot be written.
-        PhotoError: If `name` is a photo that cannot be read.
-        ValueError: If the output does not fit the source, or would overwrite it.
+        VideoError: If the only input cannot be read or its copy cannot be written.
+        PhotoError: If the only input is a photo that cannot be read.
+        ValueError: If the output does not fit the inputs, or would overwrite the only one.
     """
     from tqdm.auto import tqdm
 
-    source = source or open_source(name)
-    if output is None and boxes_to is None:
-        output = default_output(name, source)
-    _refuse_to_overwrite_input(name, output)
+    names = [names] if isinstance(names, str) else names
+    inputs, left_out = find_inputs(names, output)
+    if not inputs and len(left_out.files) == 1:
+        raise VideoError(f"{names[0] or 'INPUT'}: {left_out.files[0]['reason']}.")
+    is_one_folder = len(names) == 1 and os.path.isdir(names[0])
+    is_one_file = len(names) == len(inputs) == 1 and not is_one_folder
+    copies = Copies(output, inputs, is_one_folder) if output is not None or boxes_to is None else None
+    done = {"files": 0, "frames": 0, "faces": 0, "outputs": [], "interrupted": False, "looks": "", "left_out": left_out}
+    with ExitStack() as stack:
+        document = stack.enter_context(_Document(boxes_to, names, left_out)) if boxes_to else None
+        if document and not is_one_file:
+            document.begin(rate=None)
+        stop_requests = stack.enter_context(_delayed_ctrl_c())
+        bar = stack.enter_context(tqdm(total=len(inputs), unit=" files", disable=is_one_file, file=sys.stderr))
+        for one in inputs:
+            if stop_requests:
+                done["interrupted"] = True
+                left_out.add(one.name, "interrupted before its turn")
+                continue
+            try:
+                with tqdm.external_write_mode(file=sys.stderr):  # what they say gets a line of its own
+                    source = open_source(one.name)
+                    if prepare:
+                        prepare(source)
+                if document:
+                    document.start(source, None if is_one_file else one.place if is_one_folder else one.name)
+                path = copies.path_for(one, source) if copies else None
+                frames = _mark(source, path, detector, document=document, stop_requests=stop_requests, done=done)
+                if source.kind == "video" and not stop_requests and source.count and frames < 0.9 * source.count:
+                    words = f"{one.name} ends after {frames} of {source.count} frames: it is cut off or damaged."
+                    tqdm.write(words, file=sys.stderr)
+            except BrokenPipeError:  # nobody reads the document anymore
+                raise
+            except Exception as error:  # whatever is wrong with one file, the others are fine
+                if is_one_file:
+                    raise
+                left_out.add(one.name, str(error) or type(error).__name__)
+            bar.update()
+    return done
+
+
+def _mark(source: Source, path: str | None, detector: MaskDetector, *, document, stop_requests, done: dict) -> int:
+    """Mark one photo, video, or stream, and add what was found to `done`. Returns the number of frames."""
+    from tqdm.auto import tqdm
+
     tracker = Tracker(seconds=1 / source.rate)
     detect = detector.detect if source.kind == "photos" else partial(detector.track, tracker=tracker)
     frames = faces = 0
-    interrupted = False
     with ExitStack() as stack:
         stack.callback(getattr(source.frames, "close", lambda: None))
-        sink = stack.enter_context(open_sink(output, source)) if output else None
+        sink = stack.enter_context(open_sink(path, source)) if path else None
         if sink is None:
             source.sound = None
-        if boxes_to:
-            stack.enter_context(_document(boxes_to, name, source))
-        bar = stack.enter_context(tqdm(total=source.count, unit=" frames", smoothing=0.1, file=sys.stderr))
-        stop_requests = stack.enter_context(_delayed_ctrl_c())
+        is_photo = source.kind == "photos"
+        bar = stack.enter_context(
+            tqdm(total=source.count, unit=" frames", smoothing=0.1, leave=False, disable=is_photo, file=sys.stderr)
+        )
         for place, frame in source.frames:
             if stop_requests:
-                interrupted = True
                 break
-            if frame is None:
-                continue
             detections = detect(frame)
             if sink:
-                if source.kind == "photos" or not frames:  # otherwise, the last frame's labels matter
+                if not frames:  # in a video, the last frame's labels matter
                     labels = Labels(detector.classes, detector.mask_class)
                 sink.write(_marked(frame, place, labels.draw(frame, detections)), place)
-            if boxes_to:
-                _write_boxes(boxes_to, frames, place, detections)
+            if document:
+                document.write(frames, place, detections)
             frames, faces = frames + 1, faces + len(detections)
             bar.update()
-    if not frames and not interrupted:
-        raise VideoError(f"None of the photos in {name} can be read. Save them again as JPEG or PNG.")
-    if source.kind == "video" and not interrupted and source.count and frames < 0.9 * source.count:
-        print(f"{name} ends after {frames} of {source.count} frames: it is cut off or damaged.", file=sys.stderr)
-    return {
-        "frames": frames,
-        "faces": faces,
-        "output": output,
-        "interrupted": interrupted and source.kind != "live",
-        "looks": _looks(tracker) if source.kind != "photos" and detector.full_look else "",
-    }
+    done["interrupted"] = bool(stop_requests) and source.kind != "live"
+    done["files"], done["frames"], done["faces"] = done["files"] + 1, done["frames"] + frames, done["faces"] + faces
+    done["outputs"] += [path] if path and frames else []
+    if source.kind != "photos" and detector.full_look:
+        done["looks"] = _looks(tracker)
+    return frames
 
 
 def _looks(tracker: Tracker) -> str:
@@ -108,14 +141,6 @@ def _marked(frame, place, marked):
     if getattr(place, "opacity", None) is not None:
         place.opacity[(marked != frame).any(axis=2)] = 255
     return marked
-
-
-def _refuse_to_overwrite_input(name: str, output: str | None) -> None:
-    source, target = Path(name), Path(output or "")
-    if output is None or not source.exists():
-        return
-    if source.resolve() == target.resolve() or (source.is_dir() and target.resolve().is_relative_to(source.resolve())):
-        raise ValueError(f"{output} is the input or lies inside it. To protect the originals, choose another place.")
 
 
 @contextmanager
@@ -138,30 +163,49 @@ def _delayed_ctrl_c():
         signal.signal(signal.SIGINT, previous_handler)
 
 
-@contextmanager
-def _document(file, name, source):
-    """Write one JSON document around the frames' lines, which is complete however the video ends."""
-    rate = json.dumps(None if source.kind == "photos" else source.rate)
-    file.write(f'{{"input": {json.dumps(name)}, "frames_per_second": {rate}, "frames": [')
-    try:
-        yield
-    finally:
-        file.write("\n]}\n")
-        file.flush()
+class _Document:
+    """One JSON document around the frames' lines, which is complete however the last video ends."""
 
+    def __init__(self, file, names: list[str], left_out: LeftOut):
+        self.file, self.names, self.left_out = file, names, left_out
+        self.name: str | None = None
+        self.separator = ""
 
-def _write_boxes(file, number: int, place, detections) -> None:
-    is_photo = isinstance(place, str)
-    position = {"photo": place} if is_photo else {"frame": number, "seconds": round(place.seconds, 3)}
-    faces = [
-        {
-            "box": list(face.box),
-            "label": face.label,
-            "probability": round(face.probability, 4),
-            "face_score": round(face.face_score, 4),
-            **({} if face.track is None else {"track": face.track}),
-        }
-        for face in detections
-    ]
-    file.write((",\n" if number else "\n") + json.dumps({**position, "faces": faces}))
-    file.flush()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.separator:  # if it has begun
+            self.file.write(f'\n], "left_out": {json.dumps(self.left_out.files)}}}\n')
+            self.file.flush()
+
+    def begin(self, rate: float | None) -> None:
+        name = json.dumps(self.names[0] if len(self.names) == 1 else self.names)
+        self.file.write(f'{{"input": {name}, "frames_per_second": {json.dumps(rate)}, "frames": [')
+        self.separator = "\n"
+
+    def start(self, source: Source, name: str | None) -> None:
+        """Start with the frames of a source. In a document about one file, they need no name."""
+        self.name = name
+        if not self.separator:
+            self.begin(None if source.kind == "photos" else source.rate)
+
+    def write(self, number: int, place, detections) -> None:
+        if isinstance(place, str):
+            position = {"photo": self.name or place}
+        else:
+            video = {"video": self.name} if self.name else {}
+            position = {**video, "frame": number, "seconds": round(place.seconds, 3)}
+        faces = [
+            {
+                "box": list(face.box),
+                "label": face.label,
+                "probability": round(face.probability, 4),
+                "face_score": round(face.face_score, 4),
+                **({} if face.track is None else {"track": face.track}),
+            }
+            for face in detections
+        ]
+        self.file.write(self.separator + json.dumps({**position, "faces": faces}))
+        self.file.flush()
+        self.separator = ",\n"

@@ -42,8 +42,7 @@ class Source:
 
     Attributes:
         kind: "photos", "video", or "live".
-        frames: Yields (place, frame). The place of a photo is its path below the folder, and that of a video's frame is
-            its `Moment`. The frame is None if the photo cannot be read.
+        frames: Yields (place, frame). The place of a photo is its name, and that of a video's frame is its `Moment`.
         rate: Frames per second, on average.
         count: Number of frames; None if unknown.
         ending: The extension of a marked copy that a player of the original can play, too.
@@ -53,7 +52,7 @@ class Source:
     """
 
     kind: str
-    frames: Generator[tuple[str | Moment, np.ndarray | None], None, None]
+    frames: Generator
     rate: float = USUAL_RATE
     count: int | None = None
     ending: str = ".mp4"
@@ -68,20 +67,18 @@ def usable_rate(rate) -> float:
     return rate if math.isfinite(rate) and 0 < rate <= 1000 else USUAL_RATE
 
 
-def open_camera(number: str) -> Source:
-    """Open a camera of this computer: "0" is the first one.
+def open_camera(number: int) -> Source:
+    """Open a camera of this computer; 0 is the first one.
 
     Raises:
         VideoError: If it gives no frame.
     """
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    capture = cv2.VideoCapture(int(number))
+    capture = cv2.VideoCapture(number)
     was_read, first = capture.read()
     if not was_read:
         capture.release()
-        raise VideoError(
-            f"There is no picture from camera {number}. Plug it in, and close other programs that use it. The first camera is 0."
-        )
+        raise VideoError(f"There is no picture from camera {number}. Plug it in, or close other programs that use it.")
     rate = usable_rate(capture.get(cv2.CAP_PROP_FPS))
     return Source("live", _captured(capture, first, 1 / rate), rate)
 

@@ -1,4 +1,4 @@
-"""Write marked frames to a photo, a folder of photos, an MP4 file, or an animation.
+"""Write marked frames to a photo, an MP4 file, or an animation.
 
 Every file is written by way of `open_output`. Every sink has `write(frame, place)`, and `with` finishes its file. Frames
 are RGB uint8 (height, width, 3), and places are those of `capture.Source`.
@@ -19,6 +19,7 @@ from .capture import Moment, Source, VideoError
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png"}
 ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".avif": "AVIF"}  # extension: Pillow's format
+FILE_ENDINGS = {".mp4", *PHOTO_ENDINGS, *ANIMATIONS}
 TICKS = 90_000  # per second: the clock of MPEG, in which every usual frame rate is a whole number of ticks
 EVERYWHERE = ("aac", "mp3")  # the sound that all players of MP4 know: VS Code and QuickTime have no Opus
 MOST_PIXELS = 2_000_000_000  # in all frames of an animation, which stay in memory: 2 GB for a GIF
@@ -49,23 +50,17 @@ def open_output(path: str | Path) -> Iterator[Path]:
 
 
 class PhotoSink:
-    """Write each frame as a photo: to one file, or below a folder under its own name."""
+    """Write a frame as a photo."""
 
-    def __init__(self, path: Path, into_folder: bool):
-        self.path, self.into_folder, self.count = path, into_folder, 0
+    def __init__(self, path: Path):
+        self.path = path
 
-    def write(self, frame: np.ndarray, place: str | Moment) -> None:
-        self.count += 1
-        target = self.path
-        if self.into_folder:
-            target = self.path / (place if isinstance(place, str) else f"frame_{self.count:06d}.jpg")
-            if target.suffix.lower() not in PHOTO_ENDINGS:
-                target = target.with_name(target.name + ".png")
+    def write(self, frame: np.ndarray, _place: str | Moment) -> None:
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
-        was_encoded, content = cv2.imencode(target.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        was_encoded, content = cv2.imencode(self.path.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not was_encoded:
-            raise VideoError(f"OpenCV cannot write {target} as {target.suffix}. Choose .jpg or .png.")
-        with open_output(target) as staging:
+            raise VideoError(f"OpenCV cannot write {self.path} as {self.path.suffix}. Choose .jpg or .png.")
+        with open_output(self.path) as staging:
             staging.write_bytes(content.tobytes())
 
 
@@ -214,11 +209,10 @@ def _open_animation(path: Path, source: Source):
 
 
 def open_sink(output: str, source: Source):
-    """Open the sink for an output, chosen by its file name extension; without one the output is a folder.
+    """Open the sink for an output, chosen by its file name extension.
 
     Args:
-        output: A file (.jpg or .png for one photo; .mp4, .gif, .webp, .png, or .avif for video), or a folder for any
-            source.
+        output: A file: .jpg or .png for a photo; .mp4, .gif, .webp, .png, or .avif for video.
         source: Where the frames come from.
 
     Returns:
@@ -231,15 +225,12 @@ def open_sink(output: str, source: Source):
     if ending == ".mp4" and source.kind != "photos":
         return _open_video(path, source)
     source.sound = None
-    if path.is_dir() or not ending:
-        return nullcontext(PhotoSink(path, into_folder=True))
-    if ending in PHOTO_ENDINGS and source.kind == "photos" and source.count == 1:
-        return nullcontext(PhotoSink(path, into_folder=False))
+    if ending in PHOTO_ENDINGS and source.kind == "photos":
+        return nullcontext(PhotoSink(path))
     if ending in ANIMATIONS and source.kind != "photos":
         return _open_animation(path, source)
-    endings = f"{', '.join(['.mp4', *ANIMATIONS])}, or a folder"
-    fits = "a folder, or one photo to .jpg or .png" if source.kind == "photos" else endings
-    raise ValueError(f"{output} does not fit: write {'photos' if source.kind == 'photos' else 'video'} to {fits}.")
+    what, endings = ("photos", ".jpg, .png") if source.kind == "photos" else ("video", ", ".join([".mp4", *ANIMATIONS]))
+    raise ValueError(f"{output} does not fit: write {what} to {endings}, or a folder (its name may end in /).")
 
 
 def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.0) -> Path:

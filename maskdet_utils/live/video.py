@@ -1,10 +1,11 @@
-"""Read frames from a photo, a folder of photos, a video, an animation, a camera, or a network stream.
+"""Read frames from a photo, a video, an animation, a camera, or a network stream.
 
 What a file is, its first bytes say, not its name. Frames are RGB uint8 (height, width, 3), upright, with square pixels.
 """
 
 import http.client
 import io
+import os
 import sys
 import time
 import urllib.request
@@ -16,7 +17,7 @@ import av
 import cv2
 import numpy as np
 
-from ..photos import MAX_PIXELS, SUFFIXES, PhotoError, find_photos, read_photo
+from ..photos import MAX_PIXELS, SUFFIXES, read_photo
 from .capture import Moment, Source, VideoError, open_camera, usable_rate
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
@@ -28,11 +29,12 @@ LARGEST_DOWNLOAD = 200_000_000  # bytes; a JPEG of MAX_PIXELS in the best qualit
 # The first bytes of JPEG, PNG, GIF, BMP, TIFF (two byte orders), PGM and PPM, and JPEG 2000.
 PICTURES = b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"P5", b"P6", b"\0\0\0\x0cjP  "
 BRANDS = b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"  # AVIF, HEIC: bytes 8 to 11
+LINUX_CAMERAS = Path("/sys/class/video4linux")
 ANIMATIONS = {"GIF": ".gif", "WEBP": ".webp", "PNG": ".png", "AVIF": ".avif"}  # Pillow's format: extension
 
 
 def open_source(name: str) -> Source:
-    """Open a photo, a folder of photos, a video file, an animation, a camera ("0", "1", …), or a network stream.
+    """Open a photo, a video file, an animation, a camera ("0", "1", …), or a network stream.
 
     A photo or animation may also be behind an http or https address.
 
@@ -44,16 +46,12 @@ def open_source(name: str) -> Source:
     if name.lower().startswith(STREAMS):
         content = _download_picture(name) if name.lower().startswith("http") else None
         return _open_picture(name, io.BytesIO(content)) if content else _open_video(name, is_address=True)
-    if path.is_dir():
-        photos = find_photos(path)
-        if not photos:
-            raise VideoError(f"{name} holds no photos. They must end in: {', '.join(sorted(SUFFIXES))}.")
-        frames = ((photo.relative_to(path).as_posix(), _photo(photo)) for photo in photos)
-        return Source("photos", frames, count=len(photos), ending="")
-    if not path.exists():
+    if not os.path.exists(name):
         if name.isdecimal():
-            return open_camera(name)
+            return _open_camera(int(name))
         raise VideoError(f"There is no file, folder, camera, or stream {name}. Check the name.")
+    if not path.is_file():  # opening a named pipe would never end
+        raise VideoError(f"{name} is not a file. For a camera, use its number: maskdet annotate 0.")
     with open(path, "rb") as file:
         head = file.read(16)
     is_film = path.suffix.lower() in (".mjpeg", ".mjpg")  # JPEGs in a row begin like a single one
@@ -62,6 +60,37 @@ def open_source(name: str) -> Source:
     if not head:
         raise VideoError(f"{name} is empty. Copy or record it again.")
     return _open_video(name, is_address=False)
+
+
+def _open_camera(number: int) -> Source:
+    try:
+        return open_camera(number)
+    except (VideoError, OverflowError, cv2.error):
+        found = cameras()
+        if not found:
+            advice = "No camera was found on this computer. Plug one in, or allow this program to use it."
+        elif number in found:
+            advice = "Close other programs that use it."
+        else:
+            names = (f"{camera} ({name})" if name else str(camera) for camera, name in found.items())
+            advice = f"There are these cameras: {', '.join(names)}."
+        raise VideoError(f"There is no picture from camera {number}. {advice}") from None
+
+
+def cameras() -> dict[int, str]:
+    """The cameras of this computer: {number: name}. Only Linux says the names without another package."""
+    if LINUX_CAMERAS.is_dir():
+        # The other nodes of a camera give no pictures.
+        nodes = [node for node in LINUX_CAMERAS.glob("video*") if (node / "index").read_text().strip() == "0"]
+        names = {int(node.name.removeprefix("video")): (node / "name").read_text().strip() for node in nodes}
+        return dict(sorted(names.items()))
+    found = {}
+    for number in range(10):
+        capture = cv2.VideoCapture(number)
+        if capture.isOpened():
+            found[number] = ""
+        capture.release()
+    return found
 
 
 def _is_picture(head: bytes) -> bool:
@@ -84,14 +113,6 @@ def _download_picture(address: str) -> bytes | None:
             return head + answer.read(LARGEST_DOWNLOAD)
     except (OSError, ValueError, http.client.HTTPException):
         return None  # FFmpeg tries next: it also speaks dialects of HTTP that only cameras use
-
-
-def _photo(path: Path) -> np.ndarray | None:
-    try:
-        return read_photo(path)
-    except PhotoError as error:
-        print(f"{path} is skipped: {error}.", file=sys.stderr)
-        return None
 
 
 def _open_picture(name: str, file: Path | io.BytesIO) -> Source:

@@ -259,6 +259,13 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** The browser's cameras as [id, name]. Their names are empty until the browser allows the camera. */
+async function listCameras() {
+  const devices = (await navigator.mediaDevices?.enumerateDevices?.().catch(() => [])) ?? [];
+  const cameras = devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId);
+  return cameras.map(({ deviceId, label }, number) => [deviceId, label || `Camera ${number + 1}`]);
+}
+
 function render({ model, el }) {
   const view = Math.random().toString(36).slice(2); // several views and tabs may share one kernel
   const undo = []; // clean-up for the end of this view
@@ -267,6 +274,8 @@ function render({ model, el }) {
   let picture = null; // a photo, or a frame from the kernel
   let faces = [];
   let memory = newMemory(); // where the labels of this video are
+  let chosen = null; // id of the camera that the user chose: for this page only, because ids do not belong in a notebook
+  let preferred = null; // id of the camera that the browser takes by itself: on a phone, the one in front
   let number = 0; // of the one message that waits for its answer; answers to other numbers are too late
   let [sentAt, answeredAt, faceAt, hiddenAt] = [0, 0, 0, 0]; // time of the last message, answer, face, and hidden page
   let means = {}; // milliseconds from answer to answer and of each stage, smoothed because they differ between frames
@@ -286,6 +295,8 @@ function render({ model, el }) {
   const level = make("output");
   const about = model.get("threshold_of") ?? "mask"; // the name of a class if no class is known to mean "mask"
   const thresholdWords = about === "mask" ? "Mask threshold" : `Threshold of “${about}”`;
+  const cameraMenu = make("select", { id: `${view}-camera` });
+  const cameraRow = make("span", { hidden: "" }, make("label", { for: `${view}-camera` }, "Camera"), cameraMenu);
   const settings = [
     ["Source", "source", make("select", {}, ...options(Object.entries(sources)))],
     ["Face detector", "face_detector", make("select", {}, ...options(model.get("face_detectors").map((name) => [name, name])))],
@@ -313,7 +324,7 @@ function render({ model, el }) {
   el.append(
     make("div", { class: "maskdet", role: "group", "aria-label": "Live mask detection" },
       make("div", { class: "row" }, start, capture, openPhoto), stage, status, description, timing,
-      make("div", { class: "row" }, ...settings), snapshot),
+      make("div", { class: "row" }, ...settings.slice(0, 1), cameraRow, ...settings.slice(1)), snapshot),
   );
 
   function listen(event, callback) {
@@ -332,6 +343,15 @@ function render({ model, el }) {
     stage.dataset.mirrored = String(isMirrored());
     model.set("status", state);
     model.save_changes();
+  }
+
+  /** List the cameras, with the browser's own choice first, if there is more than one to choose from. */
+  async function showCameras() {
+    const cameras = await listCameras();
+    cameras.sort(([one], [other]) => (other === preferred) - (one === preferred));
+    cameraMenu.replaceChildren(...options(cameras));
+    cameraMenu.value = stream?.getVideoTracks()[0].getSettings().deviceId ?? chosen ?? preferred;
+    cameraRow.hidden = cameras.length < 2 || !preferred || model.get("source") !== "browser";
   }
 
   /** Draw the boxes and, under them, the picture. The camera's video plays by itself, so it is drawn only on request. */
@@ -420,6 +440,18 @@ function render({ model, el }) {
     show(newState, sentence);
   }
 
+  /** Open the camera that the user chose. If there is no choice, or it was unplugged, the one in front is preferred. */
+  async function openCamera() {
+    const ask = (which) => navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480, ...which } });
+    try {
+      if (chosen) return await ask({ deviceId: { exact: chosen } }); // Chromium ignores the wish for an "ideal" one
+    } catch (error) {
+      if (!["OverconstrainedError", "NotFoundError"].includes(error.name)) throw error;
+      chosen = null;
+    }
+    return ask({ facingMode: { ideal: "user" } });
+  }
+
   async function begin() {
     stop();
     const numberBefore = number;
@@ -427,11 +459,13 @@ function render({ model, el }) {
       if (!navigator.mediaDevices?.getUserMedia) return show("insecure page");
       show("asking");
       try {
-        const camera = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+        const camera = await openCamera();
         if (number !== numberBefore) return camera.getTracks().forEach((track) => track.stop()); // Stop was pressed
         stream = video.srcObject = camera;
         camera.getTracks().forEach((track) => track.addEventListener("ended", () => stream === camera && stop("lost", UNPLUGGED)));
+        preferred ??= camera.getVideoTracks()[0].getSettings().deviceId;
         await video.play();
+        showCameras();
       } catch (error) {
         if (number === numberBefore) stop(...explain(error));
       }
@@ -477,8 +511,18 @@ function render({ model, el }) {
     if (!snapshot.hidden) draw(snapshot, true); // the snapshot stays on this page: it is neither sent nor stored
   });
   file.addEventListener("change", open);
+  cameraMenu.addEventListener("change", () => {
+    chosen = cameraMenu.value;
+    if (isOn()) begin();
+  });
+  const devices = globalThis.navigator?.mediaDevices;
+  devices?.addEventListener?.("devicechange", showCameras); // plugged in or out
+  undo.push(() => devices?.removeEventListener?.("devicechange", showCameras));
   listen("msg:custom", receive);
-  listen("change:source", () => stop());
+  listen("change:source", () => {
+    stop();
+    showCameras();
+  });
   const watching = setInterval(watch, 1000);
   status.textContent = SENTENCES.stopped;
 

@@ -76,6 +76,7 @@ class CameraPanel(anywidget.AnyWidget):
             kernel runs on).
         face_detector: Name of the face detector, see `faces.face_detector`.
         detector: A `MaskDetector` to use instead of loading one from `run_dir` and `face_detector`.
+        camera: For "opencv", the number of the camera; 0 is the first one. (The panel lists the browser's cameras itself.)
 
     Raises:
         ClassifierError: If the run has no usable classifier.
@@ -93,7 +94,10 @@ class CameraPanel(anywidget.AnyWidget):
     idle_seconds = traitlets.Int(120, min=1).tag(sync=True)  # the camera goes off after this long without a face
     status = traitlets.Unicode("stopped").tag(sync=True)  # set by the browser
 
-    def __init__(self, run_dir="runs/lab", source: str = "browser", face_detector: str = "auto", detector=None):
+    def __init__(
+        self, run_dir="runs/lab", source: str = "browser", face_detector: str = "auto", detector=None, *, camera=0
+    ):
+        self.camera = camera
         self.detector = detector or MaskDetector.load(run_dir, face_detector)
         self._views: dict[str, View] = {}
         self._lock = threading.RLock()
@@ -197,7 +201,7 @@ class CameraPanel(anywidget.AnyWidget):
         """Return the next picture of the kernel's own source, which opens when a view first asks."""
         view = self._view(name)
         if view.pictures is None:
-            view.pictures = kernel_frames(source)
+            view.pictures = kernel_frames(source, self.camera)
         else:
             view.timer.cancel()
         view.timer = threading.Timer(CAMERA_SECONDS, self._forget, [name])
@@ -257,9 +261,9 @@ def to_jpeg(frame: np.ndarray) -> bytes:
     return cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
-def kernel_frames(source) -> Generator[bytes, None, None]:
-    """Yield JPEGs from the kernel's side: of this computer's camera for "opencv", else of the sample clip in a loop."""
-    return _kernel_camera() if source == "opencv" else _sample_clip()
+def kernel_frames(source, camera: int = 0) -> Generator[bytes, None, None]:
+    """Yield JPEGs from the kernel's side: of a camera of this computer for "opencv", else of the sample clip in a loop."""
+    return _kernel_camera(camera) if source == "opencv" else _sample_clip()
 
 
 def _sample_clip() -> Generator[bytes, None, None]:
@@ -267,8 +271,8 @@ def _sample_clip() -> Generator[bytes, None, None]:
     yield from itertools.cycle(to_jpeg(frame) for frame, _ in clips.play(actors, 180))
 
 
-def _kernel_camera() -> Generator[bytes, None, None]:
-    with contextlib.closing(open_camera("0").frames) as frames:
+def _kernel_camera(number: int) -> Generator[bytes, None, None]:
+    with contextlib.closing(open_camera(number).frames) as frames:
         for _, frame in frames:
             yield to_jpeg(frame)
     raise VideoError("The camera on the kernel's computer stopped sending pictures. Check that it is plugged in.")
