@@ -114,7 +114,7 @@ def turn(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def in_front(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Slide a round thing of any color in front, from below or from one side, as in a crowd. The mouth nearly always stays visible."""
+    """Slide a round thing of any color in front of the face, from below or from one side, as in a crowd. The mouth nearly always stays visible."""
     height, width = photo.shape[:2]
     if rng.random() < 0.6:
         center = rng.uniform(0, width), rng.uniform(1, 1.2) * height

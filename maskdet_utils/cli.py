@@ -135,7 +135,9 @@ def _add_evaluate(commands) -> None:
         metavar="RUN_OR_FILE",
         help="run folder, or a .tflite or .keras file with labels.json in the same folder (default: as in annotate)",
     )
-    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
+    command.add_argument(
+        "--mask-class", metavar="NAME", help='which class means "mask", if the names do not make it clear'
+    )
     command.add_argument(
         "--groups",
         metavar="CSV",
@@ -183,7 +185,7 @@ def _add_options_for_whole_photos(command) -> None:
         type=float,
         default=0.5,
         metavar="FRACTION",
-        help="with marked faces: how much of the area of a found and a marked box together they must share (default: 0.5)",
+        help="with marked faces: how much of their combined area a found and a marked box must share (default: 0.5)",
     )
 
 
@@ -192,7 +194,7 @@ def _add_annotate(commands) -> None:
         "annotate",
         help="mark masks in photos, videos, and streams",
         description="Mark every face in photos, video files, animations (GIF, WebP, PNG, AVIF), folders of these, a camera "
-        "(0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be behind an http "
+        "(0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be at an http "
         "address. A video keeps its size, sound, and time stamps. Press Ctrl-C to stop early; the video up to that point "
         "is saved. Files that cannot be marked are named at the end, and the exit code is 1.",
     )
@@ -200,7 +202,7 @@ def _add_annotate(commands) -> None:
     command.add_argument(
         "-o",
         "--output",
-        help="a folder for copies that are called like their INPUT plus -marked (default: the current folder; no output "
+        help="a folder for copies that are named after their INPUT plus -marked (default: the current folder; no output "
         "with --json). For one INPUT also a file: .jpg or .png for a photo; .mp4, .gif, .webp, .png, or .avif for a video "
         "(the last four for short clips)",
     )
@@ -209,13 +211,15 @@ def _add_annotate(commands) -> None:
         metavar="RUN_OR_FILE",
         help="run folder or .tflite file (default: runs/default if it exists, then runs/lab, then the released classifier)",
     )
-    command.add_argument("--mask-class", metavar="NAME", help='which class means "mask", if the names do not tell')
+    command.add_argument(
+        "--mask-class", metavar="NAME", help='which class means "mask", if the names do not make it clear'
+    )
     command.add_argument(
         "--faces",
         default="auto",
         metavar="DETECTOR",
-        help="face detector: yunet, centerface, ssd, careful (slower, but finds more small faces), or auto, which uses "
-        "careful for photos; in a video, careful twice a second and the best available one in between (the default)",
+        help="face detector: yunet, centerface, ssd, careful (slower, but finds more small faces), or auto (the default), which uses "
+        "careful for photos; in a video, careful twice a second and the best available one in between",
     )
     command.add_argument(
         "--detect-every",

@@ -41,7 +41,7 @@ class Detection:
 
 
 class MaskDetector:
-    """Find the faces in a frame and classify whether each of them wears a mask.
+    """Find the faces in a frame and tell whether each of them wears a mask.
 
     Several threads may share one object. They wait for each other.
 
@@ -54,15 +54,15 @@ class MaskDetector:
         crop_margin: how much of a face's surroundings the classifier sees on each side, in box sizes.
         unsure: (low, high). Where the probability of the first class lies between the two, `detect` returns the label
             "unsure". With None it always decides. `track` ignores this: its `Tracker` decides what is unsure.
-        mask_class: the name of the class that means "mask". By default, the names tell (see `classifier.by_meaning`).
+        mask_class: the name of the class that means "mask". By default, it follows from the names (see `classifier.by_meaning`).
 
     Attributes:
         mask_class: None if nothing tells which class means "mask".
         full_look: a slower face detector that finds more small faces, or None. `detect` uses it instead of
             `face_detector`. `track` uses it for the first frame and then about twice a second (see
             `Tracker.look_every`), and carries the faces that only it can find from one full look to the next.
-        upright: an `upright.Upright`, which turns faces upright before they are classified, or None. Faces of which it
-            can't tell which way up they are get the label "unsure".
+        upright: an `upright.Upright`, which turns faces upright before they are classified, or None. If it
+            can't tell which way up a face is, the label is "unsure".
         detect_every: `track` runs the face detector only in every `detect_every`-th frame. In between it assumes that
             faces keep moving as before, so a new face may appear up to that many frames late. You may set this,
             `threshold`, and `unsure` at any time.
@@ -92,7 +92,7 @@ class MaskDetector:
             face_detector: a name (see `faces.face_detector`), or any object with a method
                 `detect(frame) -> list[Face]`. "auto" also sets `full_look`, and `detect_every` to 2.
             threads: how many CPU threads the classifier may use.
-            mask_class: the name of the class that means "mask", if names do not tell.
+            mask_class: the name of the class that means "mask", if the names do not make it clear.
 
         Raises:
             ClassifierError: a file is missing or damaged, or the files do not match. Or no class is called

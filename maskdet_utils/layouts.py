@@ -57,7 +57,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def unwrapped(folder: Path) -> Path:
-    """Step into a folder that holds nothing but one other folder, as unpacked archives do. Class folders stay whole."""
+    """Step into a folder that holds nothing but one other folder, as unpacked archives do. Class folders are not stepped into."""
     for _ in range(3):
         inner = subfolders(folder)
         below = [path for one in inner for child in subfolders(one) for path in (child, *subfolders(child))]

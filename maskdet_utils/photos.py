@@ -59,7 +59,7 @@ def sort_files(folder: str | Path) -> tuple[list[Path], list[Path]]:
 
     Returns:
         The photos and the other files, each sorted by path, because file systems list files in different orders. Folders
-        that must not be opened count as other files, and so do links to a folder that is listed elsewhere or contains this
+        that cannot be opened count as other files, and so do links to a folder that is listed elsewhere or contains this
         one.
     """
     photos, others, seen = [], [], set(map(str, Path(folder).resolve().parents))
@@ -79,7 +79,7 @@ def sort_files(folder: str | Path) -> tuple[list[Path], list[Path]]:
 
 
 def find_photos(folder: str | Path) -> list[Path]:
-    """Find all photos in a folder and its subfolders, sorted by path. For the files that it passes by, see `sort_files`."""
+    """Find all photos in a folder and its subfolders, sorted by path. For the files that it skips, see `sort_files`."""
     return sort_files(folder)[0]
 
 

@@ -271,8 +271,8 @@ READERS = {"voc": _read_voc, "coco": _read_coco, "yolo": _read_yolo, "csv": _rea
 def _finder(folder: Path):
     """Return a function that finds the photos that a name in a file may mean.
 
-    The folders in the name may be missing or different here, and so may its extension. Of several photos with the name,
-    the ones count whose folders agree best. If the name leaves no doubt, this is one photo.
+    The folders in the name may be missing or different here, and so may its extension. If several photos have the name,
+    the ones whose folders agree best count. If the name leaves no doubt, this is one photo.
     """
     by_stem: dict[str, list[Path]] = {}
     for path in sort_files(folder)[0]:

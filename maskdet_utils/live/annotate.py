@@ -31,7 +31,7 @@ def annotate(
 ) -> dict:
     """Mark every face in everything that is named, and write marked copies.
 
-    An input that cannot be read, or whose copy cannot be written, does not end the rest. Ctrl-C has the same effect as the
+    An input that cannot be read, or whose copy cannot be written, does not stop the rest. Ctrl-C has the same effect as the
     end of the video: what is written so far is kept.
 
     Args:

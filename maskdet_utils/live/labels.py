@@ -1,7 +1,7 @@
 """Label all faces of a frame so that no label hides a face, and keep the labels in their places in a video.
 
-Each face gets a sign in the style of its class, such as a check mark. Then the sign becomes a text where there is room
-for one. A legend at the frame's edge explains the signs that are left. The panel does the same in `webcam.js`.
+Each face gets a sign in the style of its class, such as a check mark. Then the sign becomes text where there is room
+for it. A legend at the frame's edge explains the signs that are left. The panel does the same in `webcam.js`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -120,7 +120,7 @@ def place(boxes, texts: Sequence[str], shape: Sequence[int], before: Sequence[La
 
     Args:
         boxes: (x, y, width, height) of each face in pixels.
-        texts: of each face.
+        texts: the text of each face.
         shape: the frame's (height, width).
         before: the label of each face in the last frame, or None. It stays in its place as long as that is free.
         legend: boxes that no text may hide.
@@ -190,7 +190,7 @@ def places(face, size: Sequence[int], shape: Sequence[int]) -> np.ndarray:
 
 
 def letters(face) -> list[int]:
-    """Return the heights of a capital letter in pixels that a face's text may have, the best one first."""
+    """Return how tall a capital letter in a face's text may be, in pixels, the best height first."""
     return [max(drawing.SMALLEST_LETTER, int(drawing.sizes(face[2])[1] * part)) for part in (1, 0.7, 0.5, 0)]
 
 

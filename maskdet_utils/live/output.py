@@ -33,7 +33,7 @@ def open_output(path: str | Path) -> Iterator[Path]:
     behind. Folders above the output are created if missing.
 
     Raises:
-        ValueError: If the output is there and not a file, such as a folder or device.
+        ValueError: If the output exists and is not a file, but a folder or device, for example.
     """
     path = Path(path)
     if path.exists() and not path.is_file():

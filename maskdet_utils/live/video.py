@@ -1,6 +1,6 @@
 """Read frames from a photo, a video, an animation, a camera, or a network stream.
 
-What a file is, its first bytes say, not its name. Frames are RGB uint8 (height, width, 3), upright, with square pixels.
+A file's first bytes say what it is, not its name. Frames are RGB uint8 (height, width, 3), upright, with square pixels.
 """
 
 import http.client
@@ -36,7 +36,7 @@ ANIMATIONS = {"GIF": ".gif", "WEBP": ".webp", "PNG": ".png", "AVIF": ".avif"}  #
 def open_source(name: str) -> Source:
     """Open a photo, a video file, an animation, a camera ("0", "1", …), or a network stream.
 
-    A photo or animation may also be behind an http or https address.
+    A photo or animation may also be at an http or https address.
 
     Raises:
         VideoError: If nothing has that name, or it cannot be opened.
@@ -78,7 +78,7 @@ def _open_camera(number: int) -> Source:
 
 
 def cameras() -> dict[int, str]:
-    """The cameras of this computer: {number: name}. Only Linux says the names without another package."""
+    """The cameras of this computer: {number: name}. Only Linux gives the names without another package."""
     if LINUX_CAMERAS.is_dir():
         # The other nodes of a camera give no pictures.
         nodes = [node for node in LINUX_CAMERAS.glob("video*") if (node / "index").read_text().strip() == "0"]
@@ -103,7 +103,7 @@ def _is_picture(head: bytes) -> bool:
 
 
 def _download_picture(address: str) -> bytes | None:
-    """Return what is behind an address; None if it does not answer, or not with a picture."""
+    """Return the picture at an address; None if there is no answer, or no picture."""
     request = urllib.request.Request(address, headers={"User-Agent": "maskdet"})  # some sites refuse urllib's own name
     try:
         with urllib.request.urlopen(request, timeout=STREAM_TIMEOUT) as answer:
