@@ -64,8 +64,7 @@ def sort_files(folder: str | Path) -> tuple[list[Path], list[Path]]:
     """
     photos, others, seen = [], [], set(map(str, Path(folder).resolve().parents))
     for where, folders, files in os.walk(folder, onerror=lambda e: others.append(Path(e.filename)), followlinks=True):
-        real = os.path.realpath(where)
-        if real in seen:
+        if (real := os.path.realpath(where)) in seen:
             others.append(Path(where))
             folders[:], files = [], []
         seen.add(real)

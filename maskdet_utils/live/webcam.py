@@ -94,9 +94,7 @@ class CameraPanel(anywidget.AnyWidget):
     idle_seconds = traitlets.Int(120, min=1).tag(sync=True)  # the camera goes off after this long without a face
     status = traitlets.Unicode("stopped").tag(sync=True)  # set by the browser
 
-    def __init__(
-        self, run_dir="runs/lab", source: str = "browser", face_detector: str = "auto", detector=None, *, camera=0
-    ):
+    def __init__(self, run_dir="runs/lab", source="browser", face_detector="auto", detector=None, *, camera=0):
         self.camera = camera
         self.detector = detector or MaskDetector.load(run_dir, face_detector)
         self._views: dict[str, View] = {}
