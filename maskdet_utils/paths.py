@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 
@@ -46,7 +45,7 @@ def write_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".maskdet-file-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -82,16 +81,17 @@ def swap_in(staging: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def remove_leftovers(target: Path, older_than: float = 24 * 3600) -> None:
+def remove_leftovers(target: Path) -> None:
     """Remove what killed processes left behind: their staging folders `.<name of target>.*`, and a half-finished swap.
+
+    Call it only with the lock of `one_at_a_time`: then no process is writing to these folders anymore.
 
     Args:
         target: The folder that the processes wanted to make.
-        older_than: Minimum age in seconds. A younger folder stays, because its process may still be running.
     """
     old = target.parent / f".{target.name}.old"
     if old.exists() and not target.exists():  # the process was killed between the two moves of `swap_in`
         os.replace(old, target)
     for folder in target.parent.glob(f".{target.name}.*"):
-        if time.time() - folder.stat().st_mtime > older_than:
+        if "." not in folder.name.removeprefix(f".{target.name}."):  # not that of a target with a longer name
             shutil.rmtree(folder, ignore_errors=True)

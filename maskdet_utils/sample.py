@@ -1,7 +1,6 @@
 """The built-in sample: 400 photos of 40 people, and a copy of each with a drawn mask."""
 
 import io
-import os
 import shutil
 import tempfile
 import zipfile
@@ -14,7 +13,7 @@ import numpy as np
 from . import assets
 from .augment import soften
 from .faces import CenterFace, FaceMesh
-from .paths import one_at_a_time, resolve
+from .paths import one_at_a_time, remove_leftovers, resolve, swap_in
 from .photos import read_photo
 from .synthesis import masks
 
@@ -127,6 +126,7 @@ def build(folder: str | Path | None = None, seed: int = 0) -> Path:
     if not is_current():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(folder):
+            remove_leftovers(folder)
             if not is_current():
                 _build(folder, seed, stamp)
     return folder
@@ -138,7 +138,9 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
 
     from .datasets import GROUPS_FILE
 
-    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".sample."))
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "version.txt").is_file():
+        raise FileExistsError(f"{folder} holds something else. To protect it, move it somewhere else.")
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         groups = []
         detector, mesh = CenterFace(), FaceMesh()
@@ -157,9 +159,7 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
         pd.DataFrame(groups).to_csv(staging / GROUPS_FILE, index=False)
         (staging / "version.txt").write_text(stamp)
         staging.chmod(0o755)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(staging, folder)
+        swap_in(staging, folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
