@@ -93,9 +93,10 @@ def _in_words(error: Exception) -> str:
         return ": ".join(str(part) for part in (error.filename, error.strerror) if part) + "."
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
-    where = traceback.extract_tb(error.__traceback__)[-1].filename
-    is_ours = type(error).__module__.startswith("maskdet_utils.") or Path(__file__).parent in Path(where).parents
-    if is_ours and isinstance(error, (RuntimeError, ValueError, OSError)):
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    # A library, too, raises ValueError, but then the last line that ran is no `raise` of ours.
+    is_raised_by_us = Path(__file__).parent in Path(where.filename).parents and where.line.startswith("raise")
+    if is_raised_by_us or type(error).__module__.startswith("maskdet_utils."):
         return str(error)
     handle, trace = tempfile.mkstemp(prefix="maskdet-error-", suffix=".txt")
     with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
