@@ -128,6 +128,18 @@ def test_after_a_kill_between_the_lines_and_the_picture_the_old_picture_does_not
     assert digests(out) == digests(fresh)
 
 
+def test_a_folder_whose_first_line_was_cut_off_by_a_full_disk_is_still_ours(folder, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="disk full"):
+        patched.setattr("maskdet_utils.synthesis.folder.write_file", full_disk)
+        synthesize_folder(folder, tmp_path / "out")
+    (tmp_path / "out" / RECORDS).write_text('{"photo": "0.p')
+    assert synthesize_folder(folder, tmp_path / "out")["photos"] == 3
+
+
+def full_disk(*_):
+    raise OSError("disk full")
+
+
 def test_only_one_process_writes_to_a_folder(folder, tmp_path):
     (tmp_path / "out").mkdir()
     with FileLock(tmp_path / "out" / LOCK), pytest.raises(ValueError, match="Another process is writing"):

@@ -105,7 +105,7 @@ def read_records(out_dir: Path, seed: int, draw: str) -> dict[str, list]:
         raise ValueError(refusal % RECORDS)
     written: dict[tuple, list] = {}
     lines = path.read_bytes().split(b"\n") if path.exists() else [b""]
-    if lines == [lines[-1]] != [b""]:
+    if lines == [lines[-1]] != [b""] and not (out_dir / LOCK).exists():  # or the disk was full at our first line
         raise ValueError(refusal % f"a {RECORDS}")
     for number, line in enumerate(lines[:-1], start=1):  # after the last line break, nothing is finished
         try:
