@@ -52,7 +52,8 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
         raise NotADirectoryError(f"{in_dir} is not a folder. Give a folder of photos.")
     if out_dir.resolve().is_relative_to(in_dir.resolve()):
         raise ValueError(f"{out_dir} lies inside {in_dir}. To protect the originals, choose a folder outside it.")
-    read_records(out_dir, seed, draw)  # a folder with other things in it does not get a lock either
+    if not (out_dir / LOCK).exists():
+        read_records(out_dir, seed, draw)  # a folder with other things in it does not get a lock either
     out_dir.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(out_dir / LOCK, timeout=0):
