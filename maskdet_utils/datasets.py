@@ -293,8 +293,10 @@ def read_csv(file: str | Path, **options) -> pd.DataFrame:
         table = pd.read_csv(io.StringIO(text), sep=max(",;\t", key=head.count), skipinitialspace=True, **options)
     except FileNotFoundError:
         raise DataError(f"{file} does not exist. Check the path.") from None
-    except (ValueError, OSError) as error:  # for example not a CSV, not UTF-8, or a folder
-        raise DataError(f"{file} cannot be read as a CSV file ({error}).") from None
+    except (ValueError, OSError) as error:
+        words = {UnicodeDecodeError: "it is not text in UTF-8", pd.errors.EmptyDataError: "it is empty"}
+        problem = words.get(type(error)) or getattr(error, "strerror", None) or error
+        raise DataError(f"{file} cannot be read as a CSV file ({problem}).") from None
     table.columns = table.columns.map(lambda name: str(name).strip())
     if "path" in table:
         # Windows separates folders by \

@@ -47,7 +47,7 @@ def write_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".maskdet-file-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -87,3 +87,19 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what killed processes left behind: their staging folders `.<name of target>.*`, and a half-finished swap.
+
+    Call it only with the lock of `one_at_a_time`: then no process is writing to these folders anymore.
+
+    Args:
+        target: The folder that the processes wanted to make.
+    """
+    old = target.parent / f".{target.name}.old"
+    if old.exists() and not target.exists():  # the process was killed between the two moves of `new_folder`
+        os.replace(old, target)
+    for folder in target.parent.glob(f".{target.name}.*"):
+        if "." not in folder.name.removeprefix(f".{target.name}."):  # not that of a target with a longer name
+            shutil.rmtree(folder, ignore_errors=True)

@@ -23,8 +23,7 @@ import pandas as pd
 
 from .assets import AssetError, receive
 from .datasets import GROUPS_FILE
-from .leftovers import remove_leftovers
-from .paths import cache_folder, new_folder, one_at_a_time, resolve, write_file
+from .paths import cache_folder, new_folder, one_at_a_time, remove_leftovers, resolve, write_file
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
 NAME = f"Face-Mask-Detection-{COMMIT}"  # GitHub's name for the archive and for the folder inside

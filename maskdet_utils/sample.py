@@ -11,7 +11,7 @@ import numpy as np
 from . import assets
 from .augment import soften
 from .faces import CenterFace, FaceMesh
-from .paths import new_folder, one_at_a_time, resolve
+from .paths import new_folder, one_at_a_time, remove_leftovers, resolve
 from .photos import read_photo
 from .synthesis import masks
 
@@ -124,6 +124,7 @@ def build(folder: str | Path | None = None, seed: int = 0) -> Path:
     if not is_current():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with one_at_a_time(folder):
+            remove_leftovers(folder)
             if not is_current():
                 _build(folder, seed, stamp)
     return folder
@@ -135,6 +136,8 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
 
     from .datasets import GROUPS_FILE
 
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / "version.txt").is_file():
+        raise FileExistsError(f"{folder} holds something else. To protect it, move it somewhere else.")
     groups = []
     with new_folder(folder) as staging:
         detector, mesh = CenterFace(), FaceMesh()

@@ -9,7 +9,7 @@ import tomllib
 import pytest
 from conftest import ROOT
 
-from maskdet_utils import __version__, cli
+from maskdet_utils import __main__, __version__, cli
 
 COMMANDS = ("fetch", "pipeline", "synthesize", "evaluate", "annotate")
 
@@ -99,5 +99,5 @@ def test_importing_the_package_imports_nothing_heavy():
 
 def test_the_installed_command_is_the_same_as_the_module():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["scripts"] == {"maskdet": "maskdet_utils.cli:main"} and callable(cli.main)
+    assert project["scripts"] == {"maskdet": "maskdet_utils.__main__:main"} and callable(__main__.main)
     assert project["version"] == __version__

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from maskdet_utils import leftovers, paths, pipeline, runs
+from maskdet_utils import paths, pipeline, runs
 from maskdet_utils.runs import RunError
 
 PARAMETERS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in pipeline.PIPELINE}
@@ -124,7 +124,16 @@ def test_a_run_leaves_executed_notebooks_metrics_and_a_page(small_repository, ca
     assert metrics["peak_memory_mb"] > 10
     progress = capsys.readouterr().err
     assert re.search(r"00_first +\d+ s", progress) and re.search(r"01_second +\d+ s", progress)
-    assert os.listdir(small_repository / "runs") == ["tiny"]
+    assert visible(small_repository / "runs") == ["tiny"]
+    (folder / "notes.txt").write_text("mine")
+    (folder / "notebook").mkdir()
+    assert pipeline.run_pipeline("tiny") == folder
+    assert (folder / "notes.txt").read_text() == "mine" and (folder / "notebook").is_dir()
+
+
+def visible(folder):
+    """What is in a folder of runs, without the files for locking."""
+    return [path.name for path in folder.iterdir() if path.suffix != ".lock"]
 
 
 def test_values_on_the_command_line_override_the_profile(small_repository):
@@ -132,9 +141,7 @@ def test_values_on_the_command_line_override_the_profile(small_repository):
 
 
 def test_an_unknown_parameter_or_profile_is_an_error(small_repository):
-    with pytest.raises(
-        RunError, match="No notebook has the parameter image_sise. Choose from: die, fail, pause, run_dir, seed"
-    ):
+    with pytest.raises(RunError, match="No notebook has the parameter image_sise. Choose from: die, fail, pause, seed"):
         pipeline.run_pipeline("tiny", {"image_sise": 96})
     (small_repository / "params" / "typo.yaml").write_text("sede: 1\n")
     with pytest.raises(RunError, match="sede"):
@@ -188,21 +195,52 @@ def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, s
     if sent == signal.SIGINT:
         assert process.returncode == 1, output
         assert "None of your existing files has changed" in output and "Traceback" not in output
-        assert os.listdir(good_run.parent) == ["tiny"]
+        assert visible(good_run.parent) == ["tiny"]
 
 
 def test_the_next_run_removes_what_a_killed_run_left_behind(good_run):
-    old, young, lost = (good_run.parent / name for name in (".tiny.old_one", ".tiny.young", ".other.old"))
-    for folder in (old, young, lost):
+    stale, longer, other = (good_run.parent / name for name in (".tiny.killed", ".tiny.two.running", ".other.running"))
+    for folder in (stale, longer, other):
         folder.mkdir()
-    os.utime(old, (time.time() - 48 * 3600,) * 2)
-    leftovers.remove_leftovers(good_run)
-    assert not old.exists() and young.exists() and lost.exists() and is_intact(good_run)
+    paths.remove_leftovers(good_run)
+    assert not stale.exists() and longer.exists() and other.exists() and is_intact(good_run)
+
+
+def test_a_second_run_with_the_same_profile_waits_for_the_first(good_run):
+    with paths.one_at_a_time(good_run), pytest.raises(RunError, match="Another run with the profile tiny"):
+        pipeline.run_pipeline("tiny")
+    assert is_intact(good_run)
+
+
+def test_a_folder_that_is_no_run_stays(small_repository):
+    notes = small_repository / "runs" / "tiny" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    with pytest.raises(RunError, match="tiny is not a run"):
+        pipeline.run_pipeline("tiny")
+    assert notes.read_text() == "mine" and len(list(notes.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("seed", "x", "seed must be a value such as 0, not 'x'"),
+        ("seed", None, "not None"),
+        ("seed", True, "not True"),
+        ("seed", -1, "seed must be from 0 to"),
+        ("fail", 1, "fail must be a value such as False, not 1"),
+        ("run_dir", "X", "run_dir is always runs/<profile>"),
+    ],
+)
+def test_an_impossible_value_is_an_error(small_repository, name, value, words):
+    with pytest.raises(RunError, match=re.escape(words)):
+        pipeline.run_pipeline("tiny", {name: value})
+    assert not (small_repository / "runs").exists()
 
 
 def test_a_run_killed_between_the_two_moves_of_the_swap_is_restored(good_run):
     good_run.rename(good_run.parent / ".tiny.old")
-    leftovers.remove_leftovers(good_run)
+    paths.remove_leftovers(good_run)
     assert is_intact(good_run)
 
 

@@ -11,10 +11,11 @@ import time
 import cv2
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from maskdet_utils.photos import read_photo
 from maskdet_utils.synthesis import masks, synthesize
-from maskdet_utils.synthesis.folder import RECORDS, synthesize_folder
+from maskdet_utils.synthesis.folder import LOCK, RECORDS, synthesize_folder
 from maskdet_utils.synthesis.masks import STYLES
 from maskdet_utils.synthesis.occluders import KINDS
 from maskdet_utils.synthesis.synthesize import synthesize_photo
@@ -51,7 +52,7 @@ def folder(tmp_path, pgm_files):
 
 
 def digests(folder):
-    files = (path for path in folder.rglob("*") if path.is_file())
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
     return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -64,9 +65,11 @@ def test_folder(folder, tmp_path):
     assert digests(folder) == before
     made = digests(tmp_path / "out")
     assert set(made) == {"0.pgm.png", "1.pgm.png", "deep/2.pgm.png", "masks.jsonl"}
+    photo, picture = (digests(tmp_path)[name] for name in ("in/0.pgm", "out/0.pgm.png"))
     records = [json.loads(line) for line in (tmp_path / "out" / "masks.jsonl").read_text().splitlines()]
     assert [record["photo"] for record in records] == ["0.pgm", "1.pgm", "deep/2.pgm"]
     assert records[0]["kind"] in STYLES and (records[0]["seed"], records[0]["draw"]) == (3, "masks")
+    assert (records[0]["photo_sha256"], records[0]["picture_sha256"]) == (photo, picture)
 
     # What an interrupted run leaves behind: a photo that was not written, with its line written or half written.
     (tmp_path / "out" / "1.pgm.png").unlink()
@@ -89,12 +92,59 @@ def test_finished_photos_are_not_drawn_again(folder, tmp_path, monkeypatch):
     assert synthesize_folder(folder, tmp_path / "out")["faces"] == 3
 
 
-def test_a_folder_begun_when_occluders_had_another_name_is_resumed(folder, tmp_path):
-    first = synthesize_folder(folder, tmp_path / "out", draw="occluders")
-    records = tmp_path / "out" / RECORDS
-    records.write_text(records.read_text().replace('"draw": "occluders"', '"draw": "confusers"'))
-    assert synthesize_folder(folder, tmp_path / "out", draw="occluders") == first
-    assert "confusers" not in records.read_text()
+def test_a_picture_is_made_again_if_its_photo_or_the_version_has_changed(folder, tmp_path, pgm_files, monkeypatch):
+    out = tmp_path / "out"
+    synthesize_folder(folder, out)
+    before = digests(out)
+    (folder / "0.pgm").write_bytes(pgm_files[3])
+    (folder / "1.pgm").write_bytes((folder / "wall.png").read_bytes())  # a photo without a face
+    (folder / "deep" / "2.pgm").unlink()
+    assert synthesize_folder(folder, out)["photos"] == 1
+    after = digests(out)
+    assert after["0.pgm.png"] != before["0.pgm.png"] and after["deep/2.pgm.png"] == before["deep/2.pgm.png"]
+    assert "1.pgm.png" not in after
+    fresh = tmp_path / "fresh"
+    synthesize_folder(folder, fresh)
+    assert digests(fresh)["0.pgm.png"] == after["0.pgm.png"]
+    monkeypatch.setattr(masks, "draw_mask", lambda *_: pytest.fail("drawn again"))
+    synthesize_folder(folder, out)
+    monkeypatch.setattr("maskdet_utils.synthesis.folder.__version__", "another")
+    with pytest.raises(pytest.fail.Exception, match="drawn again"):
+        synthesize_folder(folder, out)
+
+
+def test_after_a_kill_between_the_lines_and_the_picture_the_old_picture_does_not_count_as_new(
+    folder, tmp_path, pgm_files
+):
+    out = tmp_path / "out"
+    synthesize_folder(folder, out)
+    (folder / "0.pgm").write_bytes(pgm_files[3])
+    fresh = tmp_path / "fresh"
+    synthesize_folder(folder, fresh)
+    new = next(line for line in (fresh / RECORDS).read_text().splitlines(True) if '"0.pgm"' in line)
+    with open(out / RECORDS, "a") as file:
+        file.write(new)
+    (out / ".maskdet-file-killed").write_bytes(b"half a picture")
+    assert synthesize_folder(folder, out) == synthesize_folder(folder, fresh)
+    assert digests(out) == digests(fresh)
+
+
+def test_a_folder_whose_first_line_was_cut_off_by_a_full_disk_is_still_ours(folder, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="disk full"):
+        patched.setattr("maskdet_utils.synthesis.folder.write_file", full_disk)
+        synthesize_folder(folder, tmp_path / "out")
+    (tmp_path / "out" / RECORDS).write_text('{"photo": "0.p')
+    assert synthesize_folder(folder, tmp_path / "out")["photos"] == 3
+
+
+def full_disk(*_):
+    raise OSError("disk full")
+
+
+def test_only_one_process_writes_to_a_folder(folder, tmp_path):
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / LOCK), pytest.raises(ValueError, match="Another process is writing"):
+        synthesize_folder(folder, tmp_path / "out")
 
 
 def test_folder_refuses_what_would_do_harm(folder, tmp_path):
@@ -191,7 +241,7 @@ def test_an_interrupted_run_stops_soon_and_resumes_later(folder, photo, tmp_path
     summary = synthesize_folder(folder, tmp_path / "out")
     assert summary["photos"] == 63
     lines = [json.loads(line)["photo"] for line in (tmp_path / "out" / RECORDS).read_text().splitlines()]
-    assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".*"))
+    assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".maskdet-file-*"))
 
 
 def test_variants_name_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo, write_photo):

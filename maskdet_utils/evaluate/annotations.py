@@ -1,7 +1,6 @@
 """Read marked faces: our own CSV, Pascal VOC (XML), YOLO (text), and COCO (JSON). The content says which one it is."""
 
 import json
-import math
 import os
 import re
 from dataclasses import dataclass, field
@@ -86,7 +85,8 @@ def read_annotations(source: str | Path, folder: str | Path, classes) -> Annotat
     source, folder = Path(source), Path(folder)
     if not source.exists():
         raise DataError(f"{source} does not exist. Give {EXPECTED}.")
-    files = sort_files(source)[1] if source.is_dir() else [source]
+    # A named pipe would be waited for.
+    files = [file for file in sort_files(source)[1] if file.is_file()] if source.is_dir() else [source]
     of_kind = {kind: [file for file in files if _kind(file) == kind] for kind in READERS}
     found = [kind for kind in READERS if of_kind[kind]]
     if not found and source.is_file():
@@ -138,12 +138,12 @@ def _read_labels(source: Path, marked: Annotations, classes) -> None:
 
 
 def _numbers(texts) -> list[float]:
-    """The numbers in texts, with a comma or a point before the decimals. All of them are -1 if one is not a number."""
+    """The numbers in texts, with a comma or a point before the decimals. All of them are -1 if one is no pixel's."""
     try:
         numbers = [float(str(text).replace(",", ".")) for text in texts]
     except ValueError:
-        numbers = [math.nan]
-    return numbers if all(map(math.isfinite, numbers)) else [-1.0] * len(texts)
+        numbers = [float("nan")]
+    return numbers if all(abs(number) < 1e6 for number in numbers) else [-1.0] * len(texts)  # inf and NaN are not
 
 
 def _wrong(file: Path, line: int, expected: str, found) -> DataError:
@@ -179,6 +179,8 @@ def _read_voc(files: list[Path], everything: list[Path], folder: Path) -> Annota
             root = ElementTree.fromstring(text)
         except ElementTree.ParseError as error:
             raise DataError(f"{file}, line {error.position[0]}: this is not valid XML ({error}).") from None
+        except (ValueError, LookupError) as error:  # an unknown encoding
+            raise DataError(f"{file} is not valid XML ({error}).") from None
         if root.tag != "annotation":
             raise _wrong(file, 1, "<annotation>, as in Pascal VOC", f"<{root.tag}>")
         lines = [number for number, line in enumerate(text.splitlines(), 1) for _ in range(line.count(b"<object>"))]
@@ -225,12 +227,18 @@ def _yolo_names(file: Path, folder: Path) -> list[str]:
 
     for place in dict.fromkeys([*list(file.absolute().parents)[:3], folder.absolute(), folder.absolute().parent]):
         for found in (*place.glob("classes.txt"), *place.glob("*.names")):
-            return [line.strip() for line in found.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+            text = found.read_text(encoding="utf-8-sig", errors="replace")
+            return [line.strip() for line in text.splitlines() if line.strip()]
         for found in sorted((*place.glob("*.yaml"), *place.glob("*.yml"))):
-            content = yaml.safe_load(found.read_text(encoding="utf-8"))
-            names = content.get("names") if isinstance(content, dict) else None
-            if names:
-                return [str(names[key]) for key in sorted(names)] if isinstance(names, dict) else list(map(str, names))
+            try:
+                content = yaml.safe_load(found.read_text(encoding="utf-8-sig"))
+                names = content.get("names") if isinstance(content, dict) else None
+                if isinstance(names, dict):  # from numbers to names
+                    names = [names[number] for number in sorted(names, key=int)]
+            except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+                raise DataError(f"{found} should name the classes, but it is not valid YAML.") from None
+            if names and isinstance(names, list):
+                return list(map(str, names))
     raise DataError(
         f"{file.parent} holds YOLO files with class numbers, but nothing says what the numbers mean. Put a classes.txt "
         "with one class per line next to them."
@@ -242,16 +250,19 @@ def _read_coco(files: list[Path], _, folder: Path) -> Annotations:
     marked, photos_of = Annotations(folder, {}), _finder(folder)
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
-        names = {one["id"]: one["name"] for one in content["categories"]}
+        names = {one["id"]: str(one["name"]) for one in content["categories"]}
         boxes: dict = {one["id"]: [] for one in content["images"]}
-        faces = content["annotations"]
+        file_names = {one["id"]: str(one["file_name"]) for one in content["images"]}
+        faces = list(content["annotations"])
     except json.JSONDecodeError as error:
         raise DataError(f"{file}, line {error.lineno}: this is not valid JSON ({error.msg}).") from None
-    except (KeyError, TypeError):
+    except (ValueError, RecursionError):
+        raise DataError(f"{file} is not valid JSON in UTF-8.") from None
+    except (LookupError, TypeError):
         raise DataError(f"{file} needs the lists images, annotations, and categories of a COCO file.") from None
     for number, face in enumerate(faces):
         try:
-            x, y, width, height = map(float, face["bbox"])
+            x, y, width, height = _numbers(face["bbox"])
             boxes[face["image_id"]].append(_Box(names[face["category_id"]], x, y, width, height))
         except (KeyError, TypeError, ValueError):
             width = height = 0
@@ -260,8 +271,8 @@ def _read_coco(files: list[Path], _, folder: Path) -> Annotations:
                 f"{file}, annotations[{number}]: expected a bbox of x, y, width, and height, and the ids of an image and "
                 f"a category in this file, but found {json.dumps(face)[:120]}."
             )
-    for image in content["images"]:
-        marked.add(str(image.get("file_name")), boxes[image["id"]], photos_of(str(image.get("file_name"))))
+    for number, name in file_names.items():
+        marked.add(name, boxes[number], photos_of(name))
     return marked
 
 

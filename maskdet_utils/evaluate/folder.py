@@ -15,7 +15,7 @@ import pandas as pd
 
 from .. import datasets, faces
 from ..boxes import clip_box, crop_face
-from ..classifier import at_threshold, load_classifier
+from ..classifier import ClassifierError, at_threshold, load_classifier
 from ..datasets import WORN_WRONG, DataError
 from ..detector import MaskDetector
 from ..layouts import class_folders
@@ -106,6 +106,10 @@ def evaluate_folder(
         predictions = predict_photos(detector, folder, groups, boxes, min_overlap=min_overlap)
     else:
         predictions = predict_crops(classifier, config, folder, groups=groups, margin=margin, turn=turn)
+    if not np.isfinite(predictions.probabilities).all():
+        raise ClassifierError(
+            f"{model} gives NaN for some photos: it is damaged, or it was trained with too large steps."
+        )
     predicted = time.perf_counter()
     report = metrics_report(predictions, config)
     return {

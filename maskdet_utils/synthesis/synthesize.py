@@ -5,12 +5,14 @@ photo ──► CenterFace ──► faces ──► FaceMesh ──► wearing.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import threading
 import zlib
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -147,6 +149,9 @@ def run_in_parallel(work, jobs: list, processes: int | None, total: int, title: 
 
     Yields:
         The results, in the order of `jobs`.
+
+    Raises:
+        RuntimeError: If one of the processes died.
     """
     from tqdm.auto import tqdm
 
@@ -161,11 +166,15 @@ def run_in_parallel(work, jobs: list, processes: int | None, total: int, title: 
                 bar.update()
             return
         # Spawned processes, because OpenCV's threads do not survive a fork.
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), _start_worker, (side,))
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(min(processes, len(jobs)), context, _start_worker, (side,))
         try:
             for result in pool.map(partial(_in_worker, work), jobs):
                 yield result
                 bar.update()
+        except BrokenProcessPool:
+            message = f"One of {processes} processes died, most likely because memory ran out. Use fewer of them."
+            raise RuntimeError(message) from None
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -175,8 +184,14 @@ _models: list = []  # in a worker process: loaded once, not for each photo
 
 def _start_worker(side: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, which stops the workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _models[:] = CenterFace(side), FaceMesh(num_threads=1)
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()  # until it ends, even if it is killed
+    os._exit(1)
 
 
 def _in_worker(work, job):
