@@ -285,9 +285,9 @@ class KerasClassifier:
 
     def __init__(self, path: str | Path):
         path = _existing(path)
+        _refuse_huge(path)
         from .model import keras
 
-        _refuse_huge(path)
         self._model = keras.saving.load_model(path, compile=False)
         self.input_size = _side(self._model.input_shape)
         self.order: slice | list[int] = slice(None)
