@@ -26,13 +26,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from benchmarks.recipe import fine_tune
 from maskdet_utils import augment, evaluation, fine_tuning, model, public, sample, training, training_set
 from maskdet_utils.evaluate.metrics import recall
 from maskdet_utils.faces import CenterFace, FaceMesh
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.synthesis import masks, occluders, wearing
-
-from .recipe import fine_tune
 
 RESULTS = "benchmarks/results/ablation.json"
 ARMS = (
