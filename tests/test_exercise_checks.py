@@ -855,7 +855,7 @@ def test_a_folder_that_is_not_there_is_told(capsys):
 
 def test_a_giveaway_is_found(helmets, capsys):
     folder = helmets(brighter=60)
-    assert "right for 100%" in said(capsys, lesson_10.giveaway, np.mean, folder)
+    assert "right on 100%" in said(capsys, lesson_10.giveaway, np.mean, folder)
     assert "isn't measuring anything" in said(capsys, lesson_10.giveaway, lambda photo: 1, folder)
 
 

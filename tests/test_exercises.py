@@ -233,6 +233,6 @@ def test_the_tool_makes_exercises_and_notices_when_they_are_old(tmp_path, monkey
     nbformat.write(made, tmp_path / "notebooks" / "exercises" / "07_half.ipynb")
     capsys.readouterr()
     assert exercises.main(["--check"]) == 1
-    assert f"another cell {made.cells[2].id}" in capsys.readouterr().err
+    assert f"a cell {made.cells[2].id} that differs" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         exercises.main(["99"])
