@@ -89,7 +89,7 @@ site: setup
 		exit 1; }
 	@echo "Making .venv with $$($(PYTHON) --version) …"
 	@$(PYTHON) -m venv --clear .venv
-	@echo "Installing the packages in requirements.lock (about 600 MB to download, a few minutes) …"
+	@echo "Installing the packages in requirements.lock (about 1 GB to download, a few minutes) …"
 	@$(IN_VENV) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(IN_VENV) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
