@@ -106,7 +106,7 @@ def test_a_picture_is_made_again_if_its_photo_or_the_version_has_changed(folder,
     fresh = tmp_path / "fresh"
     synthesize_folder(folder, fresh)
     assert digests(fresh)["0.pgm.png"] == after["0.pgm.png"]
-    monkeypatch.setattr(masks, "draw_mask", lambda *_: pytest.fail("drawn again"))
+    monkeypatch.setattr(masks, "draw_mask", lambda *_, **__: pytest.fail("drawn again"))
     synthesize_folder(folder, out)
     monkeypatch.setattr("maskdet_utils.synthesis.folder.__version__", "another")
     with pytest.raises(pytest.fail.Exception, match="drawn again"):

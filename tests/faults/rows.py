@@ -108,7 +108,7 @@ def read_only_cache(patch):
     patch.delenv("MASKDET_ASSET_DIR", raising=False)
     patch.setenv("MASKDET_CACHE", "cache")
     patch.setattr(Path, "touch", refuse)
-    patch.setattr(assets, "_from_url", lambda asset, target, tried: False)
+    patch.setattr(assets, "_from_url", lambda *_: False)
 
 
 def repository(folder):

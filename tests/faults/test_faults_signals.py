@@ -14,11 +14,19 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 PLACES = ("argparse", "tempfile", "maskdet_utils.cli", "numpy", "cv2", "maskdet_utils.photos", "maskdet_utils.faces")
 
 
+def heed_signals():
+    """What the tests run in may ignore these signals (`nohup`, a job in the background), and children inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("module", PLACES)
 def test_ctrl_c_while_the_modules_load(module, tmp_path):
     (tmp_path / "photos").mkdir()
     command = [sys.executable, "-X", "importtime", "-m", "maskdet_utils", "synthesize", "photos", "out"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=heed_signals
+    )
     for line in process.stderr:  # one line for each module that has been imported
         if line.split("|")[-1].strip() == module:
             process.send_signal(signal.SIGINT)
@@ -58,7 +66,9 @@ def test_workers_end_with_the_process_that_started_them(sent, tmp_path, pgm_file
     for number in range(200):
         (tmp_path / "in" / f"{number:03d}.pgm").write_bytes(pgm_files[number % 5])
     command = [sys.executable, "-m", "maskdet_utils", "synthesize", "in", "out", "--processes", "2"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=heed_signals
+    )
     wait_for(lambda: list(tmp_path.glob("out/*.png")) or process.poll() is not None)
     workers = children(process.pid)
     assert len(workers) >= 2
