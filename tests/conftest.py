@@ -34,6 +34,20 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
 
 
+class OneFace:
+    """A stand-in for `MaskDetector`: a face in the upper left corner of every frame."""
+
+    classes, mask_class, full_look = ["with_mask", "without_mask"], "with_mask", None
+
+    def detect(self, frame):
+        from maskdet_utils.detector import Detection
+
+        return [Detection((2, 2, 24, 20), "with_mask", 0.97, 0.9)]
+
+    def track(self, frame, tracker):
+        return self.detect(frame)
+
+
 @pytest.fixture(scope="session")
 def chromium():
     """The path of the system's Chromium; without one, what needs it is left out, or fails with MASKDET_REQUIRE_BROWSER=1."""

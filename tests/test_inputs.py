@@ -6,26 +6,13 @@ import os
 import sys
 
 import pytest
-from conftest import film, moving_square
+from conftest import OneFace, film, moving_square
 
 from maskdet_utils import cli
-from maskdet_utils.detector import Detection
 from maskdet_utils.live import inputs, output
 from maskdet_utils.live.annotate import annotate
 
 needs_links = pytest.mark.skipif(os.name == "nt", reason="links need special rights on Windows")
-
-
-class OneFace:
-    """A stand-in for `MaskDetector`: a face in the upper left corner of every frame."""
-
-    classes, mask_class, full_look = ["with_mask", "without_mask"], "with_mask", None
-
-    def detect(self, frame):
-        return [Detection((2, 2, 24, 20), "with_mask", 0.97, 0.9)]
-
-    def track(self, frame, tracker):
-        return self.detect(frame)
 
 
 @pytest.fixture

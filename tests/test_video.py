@@ -15,11 +15,10 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from conftest import ROOT, copy, film, moving_square
+from conftest import ROOT, OneFace, copy, film, moving_square
 from PIL import Image
 
 from maskdet_utils import datasets, training_set
-from maskdet_utils.detector import Detection
 from maskdet_utils.live import capture, clips, output, webcam
 from maskdet_utils.live import video as video_module
 from maskdet_utils.live.annotate import annotate
@@ -546,18 +545,6 @@ def test_animations_too_large_for_memory_are_refused(tmp_path, monkeypatch):
 
 
 # With boxes
-
-
-class OneFace:
-    """Stands in for `MaskDetector`: a face in the upper left corner of every frame."""
-
-    classes, mask_class, full_look = ["with_mask", "without_mask"], "with_mask", None
-
-    def detect(self, frame):
-        return [Detection((2, 2, 24, 20), "with_mask", 0.97, 0.9)]
-
-    def track(self, frame, tracker):
-        return self.detect(frame)
 
 
 def test_the_seconds_in_json_are_the_files_own(tmp_path):
