@@ -268,8 +268,9 @@ def _add_annotate(commands) -> None:
         help="mark masks in photos, videos, and streams",
         description="Mark every face in photos, video files, animations (GIF, WebP, PNG, AVIF), folders of these, a camera "
         "(0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be at an http "
-        "address. A video keeps its size, sound, and time stamps. Press Ctrl-C to stop early; the video up to that point "
-        "is saved. Files that cannot be marked are named at the end, and the exit code is 1.",
+        "address. A video keeps its size, sound, and time stamps. Ctrl-C ends the recording of a camera or stream. If a "
+        "video file is damaged or you press Ctrl-C, an earlier output stays as it is, and what is marked so far is in "
+        "NAME.partial.mp4. Files that cannot be marked, or not all of them, are named, and the exit code is 1.",
     )
     command.add_argument("input", nargs="+", metavar="INPUT", help="also a pattern in quotes, such as 'photos/*.jpg'")
     command.add_argument(
@@ -444,9 +445,12 @@ def _annotate(options) -> int:
         detector.detect_every = options.detect_every or detector.detect_every
 
     boxes_to = sys.stdout if options.json else None
-    done = annotate(options.input, options.output, detector, boxes_to, prepare=prepare)
+    try:
+        done = annotate(options.input, options.output, detector, boxes_to, prepare=prepare)
+    except KeyboardInterrupt:
+        raise SaidError("Interrupted. All files that are there are complete.") from None
     _report(done)
-    return 1 if done["interrupted"] or done["left_out"].failed else 0
+    return 1 if done["partial"] or done["left_out"].failed else 0
 
 
 def _report(done: dict) -> None:
@@ -460,7 +464,7 @@ def _report(done: dict) -> None:
         if words:
             print(words, file=sys.stderr)
     if done["interrupted"]:
-        print("Interrupted: the output ends here.", file=sys.stderr)
+        print("Interrupted.", file=sys.stderr)
 
 
 def default_run() -> Path:

@@ -1,11 +1,19 @@
 """Paths of the repository, its folders, and the cache, and ways to write files and folders in one step."""
 
 import contextlib
+import functools
 import os
+import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 
 def repository_root() -> Path:
@@ -43,19 +51,79 @@ def resolve(path: str | Path) -> Path:
     return path if path.is_absolute() else repository_root() / path
 
 
+STAGING = re.compile(r"\.maskdet-[0-9a-f]{16}(\.\w+)?")
+
+
+@contextlib.contextmanager
+def staging_file(folder: Path, suffix: str = "") -> Iterator[Path]:
+    """Provide an empty file inside a `with` block, to write to. Whoever doesn't `swap_in` the file loses it at the end.
+
+    Its name says nothing about the output, which may already have a name as long as the file system allows. The folder is
+    created if missing, and what killed processes left in it is removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_dead_files(folder.resolve())
+    path = folder / f".maskdet-{secrets.token_hex(8)}{suffix}"
+    try:
+        path.touch(exist_ok=False)
+        with open(path, "rb") if fcntl else contextlib.nullcontext() as file:
+            if fcntl:  # Windows protects an open file by itself
+                with contextlib.suppress(OSError):  # some network drives know no locks
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@functools.cache  # once in each folder is enough
+def _remove_dead_files(folder: Path) -> None:
+    for path in folder.iterdir():
+        if STAGING.fullmatch(path.name):
+            with contextlib.suppress(OSError):  # a living process holds the lock, or has just finished
+                with open(path, "rb") as file:
+                    if fcntl:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+def swap_in(staging: Path, path: Path) -> None:
+    """Put a finished staging file in the place of `path`, once all of it is on the disk."""
+    with open(staging, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(staging, path)
+    if fcntl:  # Windows cannot open folders
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # some file systems cannot sync a folder
+                os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def open_output(path: str | Path) -> Iterator[Path]:
+    """Give the path of a new file beside the output, to write to. When the block ends, that file becomes the output.
+
+    Nobody ever sees half an output: if the block raises an error, what was there before stays, and nothing is left
+    behind. If the block writes nothing, there is no output.
+
+    Raises:
+        ValueError: If the output exists and is not a file, but a folder or device, for example.
+    """
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
+    with staging_file(path.parent, path.suffix) as staging:
+        yield staging
+        if staging.stat().st_size:
+            swap_in(staging, path)
+
+
 def write_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".maskdet-file-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock others out
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with staging_file(Path(path).parent) as staging:
+        staging.write_bytes(content)
+        swap_in(staging, Path(path))
 
 
 def one_at_a_time(target: Path):

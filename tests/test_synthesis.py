@@ -124,7 +124,7 @@ def test_after_a_kill_between_the_lines_and_the_picture_the_old_picture_does_not
     new = next(line for line in (fresh / RECORDS).read_text().splitlines(True) if '"0.pgm"' in line)
     with open(out / RECORDS, "a") as file:
         file.write(new)
-    (out / ".maskdet-file-killed").write_bytes(b"half a picture")
+    (out / ".maskdet-0123456789abcdef").write_bytes(b"half a picture")
     assert synthesize_folder(folder, out) == synthesize_folder(folder, fresh)
     assert digests(out) == digests(fresh)
 
@@ -241,7 +241,7 @@ def test_an_interrupted_run_stops_soon_and_resumes_later(folder, photo, tmp_path
     summary = synthesize_folder(folder, tmp_path / "out")
     assert summary["photos"] == 63
     lines = [json.loads(line)["photo"] for line in (tmp_path / "out" / RECORDS).read_text().splitlines()]
-    assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".maskdet-file-*"))
+    assert len(lines) == len(set(lines)) == 63 and not list((tmp_path / "out").rglob(".maskdet-*"))
 
 
 def test_variants_name_what_was_drawn_and_repeat_with_their_seed(tmp_path, photo, write_photo):

@@ -15,7 +15,7 @@ from functools import partial
 
 from ..detector import MaskDetector
 from ..tracking import Tracker
-from .inputs import Copies, LeftOut, find_inputs
+from .inputs import Copies, find_inputs
 from .labels import Labels
 from .output import open_sink
 from .video import Source, VideoError, open_source
@@ -31,8 +31,8 @@ def annotate(
 ) -> dict:
     """Mark every face in everything that is named, and write marked copies.
 
-    An input that cannot be read, or whose copy cannot be written, does not stop the rest. Ctrl-C has the same effect as the
-    end of the video: what is written so far is kept.
+    An input that cannot be read, or whose copy cannot be written, does not stop the rest. Ctrl-C ends the recording of a
+    live source. Of a file, what is marked so far is kept under another name, see `output`.
 
     Args:
         names: The inputs, see `inputs.find_inputs`.
@@ -43,9 +43,10 @@ def annotate(
         prepare: Called with each source before its first frame.
 
     Returns:
-        `files`, `frames`, and `faces` (counts), `outputs` (the paths of the copies), `interrupted` (always False for a live
-        source, which only Ctrl-C ends), `looks` (words about full looks; empty if there are none), and `left_out` (see
-        `inputs.LeftOut`).
+        `files`, `frames`, and `faces` (counts), `outputs` (the paths of the copies), `partial` (for each video that isn't
+        whole: its `path`, the number of `frames`, `of` how many, and `output`, the path of the copy or None),
+        `interrupted` (whether Ctrl-C left out anything), `looks` (words about full looks; empty if there are none), and
+        `left_out` (see `inputs.LeftOut`).
 
     Raises:
         VideoError: If the only input cannot be read or its copy cannot be written.
@@ -61,16 +62,15 @@ def annotate(
     is_one_folder = len(names) == 1 and os.path.isdir(names[0])
     is_one_file = len(names) == len(inputs) == 1 and not is_one_folder
     copies = Copies(output, inputs, is_one_folder) if output is not None or boxes_to is None else None
-    done = {"files": 0, "frames": 0, "faces": 0, "outputs": [], "interrupted": False, "looks": "", "left_out": left_out}
+    done = {"files": 0, "frames": 0, "faces": 0, "outputs": [], "partial": [], "looks": "", "left_out": left_out}
     with ExitStack() as stack:
-        document = stack.enter_context(_Document(boxes_to, names, left_out)) if boxes_to else None
+        document = stack.enter_context(_Document(boxes_to, names, done)) if boxes_to else None
         if document and not is_one_file:
             document.begin(rate=None)
         stop_requests = stack.enter_context(_delayed_ctrl_c())
         bar = stack.enter_context(tqdm(total=len(inputs), unit=" files", disable=is_one_file, file=sys.stderr))
         for one in inputs:
             if stop_requests:
-                done["interrupted"] = True
                 left_out.add(one.name, "interrupted before its turn")
                 continue
             try:
@@ -81,54 +81,76 @@ def annotate(
                 if document:
                     document.start(source, None if is_one_file else one.place if is_one_folder else one.name)
                 path = copies.path_for(one, source) if copies else None
-                frames = _mark(source, path, detector, document=document, stop_requests=stop_requests, done=done)
-                if source.kind == "video" and not stop_requests and source.count and frames < 0.9 * source.count:
-                    words = f"{one.name} ends after {frames} of {source.count} frames: it is cut off or damaged."
-                    tqdm.write(words, file=sys.stderr)
+                _mark(one.name, source, path, detector, document=document, stop_requests=stop_requests, done=done)
             except BrokenPipeError:  # nobody reads the document anymore
                 raise
+            except KeyboardInterrupt:  # the second one, which does not wait for the end of a frame
+                stop_requests.append(True)
             except Exception as error:  # whatever is wrong with one file, the others are fine
                 if is_one_file:
                     raise
                 left_out.add(one.name, str(error) or type(error).__name__)
             bar.update()
+        done["interrupted"] = bool(stop_requests and (done["partial"] or left_out.failed))
     return done
 
 
-def _mark(source: Source, path: str | None, detector: MaskDetector, *, document, stop_requests, done: dict) -> int:
-    """Mark one photo, video, or stream, and add what was found to `done`. Returns the number of frames."""
+def _mark(name: str, source: Source, path: str | None, detector, *, document, stop_requests: list, done: dict) -> None:
+    """Mark one photo, video, or stream, and add what was found to `done`."""
     from tqdm.auto import tqdm
 
     tracker = Tracker(seconds=1 / source.rate)
     detect = detector.detect if source.kind == "photos" else partial(detector.track, tracker=tracker)
-    frames = faces = 0
-    with ExitStack() as stack:
-        stack.callback(getattr(source.frames, "close", lambda: None))
-        sink = stack.enter_context(open_sink(path, source)) if path else None
-        if sink is None:
-            source.sound = None
-        is_photo = source.kind == "photos"
-        bar = stack.enter_context(
-            tqdm(total=source.count, unit=" frames", smoothing=0.1, leave=False, disable=is_photo, file=sys.stderr)
-        )
-        for place, frame in source.frames:
-            if stop_requests:
-                break
-            detections = detect(frame)
+    frames, sink, is_whole = 0, None, False
+    try:
+        with ExitStack() as stack:
+            stack.callback(getattr(source.frames, "close", lambda: None))
+            sink = stack.enter_context(open_sink(path, source)) if path else None
+            if sink is None:
+                source.sound = None
+            is_photo = source.kind == "photos"
+            bar = stack.enter_context(
+                tqdm(total=source.count, unit=" frames", smoothing=0.1, leave=False, disable=is_photo, file=sys.stderr)
+            )
+            for place, frame in source.frames:
+                if stop_requests:
+                    is_whole = source.kind == "live"  # nothing but Ctrl-C ends it
+                    break
+                detections = detect(frame)
+                if sink:
+                    if not frames:  # in a video, the last frame's labels matter
+                        labels = Labels(detector.classes, detector.mask_class)
+                    sink.write(_marked(frame, place, labels.draw(frame, detections)), place)
+                if document:
+                    document.write(frames, place, detections)
+                frames, done["faces"] = frames + 1, done["faces"] + len(detections)
+                bar.update()
+            else:
+                is_whole = not source.problem
             if sink:
-                if not frames:  # in a video, the last frame's labels matter
-                    labels = Labels(detector.classes, detector.mask_class)
-                sink.write(_marked(frame, place, labels.draw(frame, detections)), place)
-            if document:
-                document.write(frames, place, detections)
-            frames, faces = frames + 1, faces + len(detections)
-            bar.update()
-    done["interrupted"] = bool(stop_requests) and source.kind != "live"
-    done["files"], done["frames"], done["faces"] = done["files"] + 1, done["frames"] + frames, done["faces"] + faces
-    done["outputs"] += [path] if path and frames else []
+                sink.is_whole = is_whole
+    finally:
+        done["files"], done["frames"] = done["files"] + 1, done["frames"] + frames
+        saved = sink.saved if sink else None
+        if is_whole or source.kind == "photos":
+            done["outputs"] += [saved] if saved else []
+        elif sink or path is None:
+            done["partial"].append({"path": name, "frames": frames, "of": source.count, "output": saved})
+            _say_partial(source, path, **done["partial"][-1])
     if source.kind != "photos" and detector.full_look:
         done["looks"] = _looks(tracker)
-    return frames
+
+
+def _say_partial(
+    source: Source, target: str | None, path: str, frames: int, of: int | None, output: str | None
+) -> None:
+    """Say that only a part of a video was marked, and where that part is."""
+    from tqdm.auto import tqdm
+
+    words = f"{path}: only {frames} {f'of {of} ' if of else ''}frames. {source.problem}"
+    words += f" They are in {output}." if output else ""
+    words += f" {target} is the earlier one: it has not changed." if target and os.path.exists(target) else ""
+    tqdm.write(words.replace("  ", " "), file=sys.stderr)
 
 
 def _looks(tracker: Tracker) -> str:
@@ -145,7 +167,10 @@ def _marked(frame, place, marked):
 
 @contextmanager
 def _delayed_ctrl_c():
-    """Yield a list that is empty until Ctrl-C, so that the current frame is finished. A second Ctrl-C does not wait."""
+    """Yield a list that is empty until Ctrl-C, so that the current frame is finished. A second Ctrl-C does not wait.
+
+    Signals that ask the process to end do the same. What the parent process ignores stays ignored, as `nohup` wants it.
+    """
     stop_requests = []
 
     def request_stop(*_):
@@ -153,21 +178,25 @@ def _delayed_ctrl_c():
             raise KeyboardInterrupt
         stop_requests.append(True)
 
-    if threading.current_thread() is not threading.main_thread():  # only the main thread receives Ctrl-C
-        yield stop_requests
-        return
-    previous_handler = signal.signal(signal.SIGINT, request_stop)
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():  # only the main thread receives signals
+        numbers = []
+    previous = {number: signal.getsignal(number) for number in numbers}
+    previous = {number: handler for number, handler in previous.items() if handler not in (signal.SIG_IGN, None)}
     try:
+        for number in previous:
+            signal.signal(number, request_stop)
         yield stop_requests
     finally:
-        signal.signal(signal.SIGINT, previous_handler)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 class _Document:
     """One JSON document around the frames' lines, which is complete however the last video ends."""
 
-    def __init__(self, file, names: list[str], left_out: LeftOut):
-        self.file, self.names, self.left_out = file, names, left_out
+    def __init__(self, file, names: list[str], done: dict):
+        self.file, self.names, self.done = file, names, done
         self.name: str | None = None
         self.separator = ""
 
@@ -176,7 +205,8 @@ class _Document:
 
     def __exit__(self, *_):
         if self.separator:  # if it has begun
-            self.file.write(f'\n], "left_out": {json.dumps(self.left_out.files)}}}\n')
+            partial, left_out = json.dumps(self.done["partial"]), json.dumps(self.done["left_out"].files)
+            self.file.write(f'\n], "partial": {partial}, "left_out": {left_out}}}\n')
             self.file.flush()
 
     def begin(self, rate: float | None) -> None:

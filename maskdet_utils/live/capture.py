@@ -45,6 +45,7 @@ class Source:
         frames: Yields (place, frame). The place of a photo is its name, and that of a video's frame is its `Moment`.
         rate: Frames per second, on average.
         count: Number of frames; None if unknown.
+        problem: Why there were fewer frames than there should be; empty if all came. Known after the last one.
         ending: The extension of a marked copy that a player of the original can play, too.
         loop: How often an animation repeats, as its format counts; 0 is forever, and None is not at all.
         sound: PyAV's audio stream; None if there is no sound, or if nobody wants it.
@@ -58,6 +59,7 @@ class Source:
     ending: str = ".mp4"
     loop: int | None = 0
     sound: Any = None
+    problem: str = ""
     sound_packets: deque = field(default_factory=deque)
 
 
@@ -80,14 +82,17 @@ def open_camera(number: int) -> Source:
         capture.release()
         raise VideoError(f"There is no picture from camera {number}. Plug it in, or close other programs that use it.")
     rate = usable_rate(capture.get(cv2.CAP_PROP_FPS))
-    return Source("live", _captured(capture, first, 1 / rate), rate)
+    source = Source("live", None, rate)
+    source.frames = _captured(capture, first, source)
+    return source
 
 
-def _captured(capture, frame, lasts):
+def _captured(capture, frame, source: Source):
     try:
         start, was_read = time.monotonic(), True  # few cameras keep to the rate that they give
         while was_read:
-            yield Moment(time.monotonic() - start, lasts), cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+            yield Moment(time.monotonic() - start, 1 / source.rate), cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
             was_read, frame = capture.read()
+        source.problem = "The camera stopped sending pictures."
     finally:
         capture.release()

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..photos import SUFFIXES, is_clutter, sort_files
-from .output import FILE_ENDINGS
+from .output import FILE_ENDINGS, shorten
 from .video import STREAMS, Source
 
 # Videos by their names or, failing that, by their first bytes: MP4 and MOV (but not music), Matroska, AVI, and MPEG-TS,
@@ -19,7 +19,6 @@ VIDEO_SUFFIXES = set(
     ".mp4 .m4v .mov .avi .mkv .webm .mpg .mpeg .mts .m2ts .3gp .3g2 .wmv .flv .ogv .mjpeg .mjpg .vob .asf".split()
 )
 VIDEO_SIGNATURES = rb"(?s)....ftyp(?!M4[AB])|\x1aE\xdf\xa3|RIFF....AVI|G.{187}G|....G.{191}G"
-LONGEST_NAME = 255  # bytes, on most file systems
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ class Copies:
         base, number = Path(one.place).stem if is_alone else Path(one.place).name, 1
         while True:
             end = f"-marked{f'-{number}' if number > 1 else ''}{source.ending}"
-            path = self._target(one, _shorten(base, end) + end)
+            path = self._target(one, shorten(base, end) + end)
             if self._key(path) not in self._taken and _identity(path) not in self._inputs:
                 self._taken.add(self._key(path))
                 return str(path)
@@ -231,9 +230,3 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
-
-
-def _shorten(base: str, end: str) -> str:
-    while len(os.fsencode(base + end)) > LONGEST_NAME:
-        base = base[:-1]
-    return base

@@ -1,20 +1,24 @@
 """Write marked frames to a photo, an MP4 file, or an animation.
 
-Every file is written by way of `open_output`. Every sink has `write(frame, place)`, and `with` finishes its file. Frames
-are RGB uint8 (height, width, 3), and places are those of `capture.Source`.
+Every sink has `write(frame, place)`. At the end of its `with` block, the file is finished, read back, and only then put in
+the place of an earlier one. If the block raises an error, or somebody sets `is_whole` to False, the earlier file stays, and
+what was written gets the name `NAME.partial.EXT`. `saved` is the path of the file that was written in the end.
+
+Frames are RGB uint8 (height, width, 3), and places are those of `capture.Source`.
 """
 
 import os
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import contextmanager, nullcontext, suppress
 from fractions import Fraction
+from itertools import count
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
+from ..paths import open_output, staging_file, swap_in
 from .capture import Moment, Source, VideoError
 
 PHOTO_ENDINGS = {".jpg", ".jpeg", ".png"}
@@ -22,46 +26,30 @@ ANIMATIONS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".avif": "AVIF"}  #
 FILE_ENDINGS = {".mp4", *PHOTO_ENDINGS, *ANIMATIONS}
 TICKS = 90_000  # per second: the clock of MPEG, in which every usual frame rate is a whole number of ticks
 EVERYWHERE = ("aac", "mp3")  # the sound that all players of MP4 know: VS Code and QuickTime have no Opus
+LONGEST_NAME = 255  # bytes, on most file systems
 MOST_PIXELS = 2_000_000_000  # in all frames of an animation, which stay in memory: 2 GB for a GIF
-
-
-@contextmanager
-def open_output(path: str | Path) -> Iterator[Path]:
-    """Give the path of a new file beside the output, to write to. When the block ends, that file becomes the output.
-
-    Nobody ever sees half an output: if the block raises an error, what was there before stays, and nothing is left
-    behind. Folders above the output are created if missing.
-
-    Raises:
-        ValueError: If the output exists and is not a file, but a folder or device, for example.
-    """
-    path = Path(path)
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Its name does not contain the output's, which may already be as long as the file system allows.
-    staging = path.with_name(f".maskdet-{secrets.token_hex(8)}{path.suffix}")
-    try:
-        yield staging
-        if staging.exists():  # not if there was nothing to write
-            os.replace(staging, path)
-    finally:
-        staging.unlink(missing_ok=True)
 
 
 class PhotoSink:
     """Write a frame as a photo."""
 
+    is_whole = True
+
     def __init__(self, path: Path):
         self.path = path
+        self.saved: str | None = None
 
     def write(self, frame: np.ndarray, _place: str | Moment) -> None:
         bgr = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         was_encoded, content = cv2.imencode(self.path.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 95])
         if not was_encoded:
             raise VideoError(f"OpenCV cannot write {self.path} as {self.path.suffix}. Choose .jpg or .png.")
-        with open_output(self.path) as staging:
+        with _in_our_words(self.path), open_output(self.path) as staging:
             staging.write_bytes(content.tobytes())
+            found = cv2.imdecode(np.fromfile(staging, np.uint8), cv2.IMREAD_COLOR)
+            if found is None or found.shape != frame.shape:
+                raise VideoError(f"{self.path} was not written correctly. Check the disk.")
+        self.saved = str(self.path)
 
 
 class VideoSink:
@@ -70,8 +58,13 @@ class VideoSink:
     H.264 in yuv420p has only even widths and heights. An odd one gets one more row or column, like the last.
     """
 
-    def __init__(self, container, source: Source):
-        self.container, self.source, self.now = container, source, -1
+    is_whole = True
+
+    def __init__(self, path: Path, source: Source, staging: Path):
+        self.path, self.source, self.staging = path, source, staging
+        self.saved: str | None = None
+        self.frames, self.now = 0, -1
+        self.container: av.container.OutputContainer | None = None
         self.video: av.VideoStream | None = None
         self.sound: av.AudioStream | None = None
 
@@ -86,18 +79,32 @@ class VideoSink:
         self.now = max(round(place.seconds * TICKS), self.now + 1)
         picture.pts, picture.time_base, picture.duration = self.now, Fraction(1, TICKS), round(place.lasts * TICKS)
         self.container.mux(self.video.encode(picture))
+        self.frames += 1
         self._write_sound()
 
     def finish(self) -> None:
-        """Write what the encoders still hold."""
-        if self.video is None:
-            return
-        self._write_sound()
-        self.container.mux(self.video.encode())
-        if self.sound is not None and self.sound.codec_context.is_encoder:
-            self.container.mux(self.sound.encode())
+        """Write what the encoders still hold, and the index."""
+        try:
+            self._write_sound()
+            self.container.mux(self.video.encode())
+            if self.sound is not None and self.sound.codec_context.is_encoder:
+                self.container.mux(self.sound.encode())
+        finally:
+            self.container.close()
+
+    def is_readable(self) -> bool:
+        """Whether the file has all frames, and the last one can be decoded. Only its group of pictures is decoded."""
+        with av.open(f"file:{self.staging}") as container:
+            stream = container.streams.video[0]
+            packets = sum(packet.dts is not None for packet in container.demux(stream))
+            container.seek(stream.duration or 0, stream=stream)
+            *_, last = container.decode(stream)
+            return packets == self.frames and abs(last.time - self.now / TICKS) < 0.01
 
     def _start(self, shape) -> None:
+        # The index comes first ("faststart"), so that a browser plays the file while it is loading.
+        options = {"movflags": "+faststart"}
+        self.container = av.open(f"file:{self.staging}", "w", format="mp4", options=options)
         # "superfast" takes half the time of "veryfast", which would slow the detectors down, for a file half as large
         # again; crf 23 is the quality that x264 itself chooses. Without B-frames (bf), which are stored out of order, the
         # length of a video with a variable frame rate is right.
@@ -134,25 +141,20 @@ class VideoSink:
                     self.container.mux(packet)
 
 
-@contextmanager
-def _open_video(path: Path, source: Source):
-    try:
-        with open_output(path) as staging:
-            # The index comes first ("faststart"), so that a browser plays the file while it is loading.
-            options = {"movflags": "+faststart"}
-            with av.open(f"file:{staging}", "w", format="mp4", options=options) as container:
-                sink = VideoSink(container, source)
-                yield sink
-                sink.finish()
-    except av.FFmpegError as error:  # the disk is full, for example
-        raise VideoError(f"{path} cannot be written: {error.strerror}.") from None
-
-
 class AnimationSink:
     """Collect the frames of an animation. All of them stay in memory until the end: for short clips only."""
 
-    def __init__(self, path: Path):
-        self.path, self.images, self.moments = path, [], []
+    is_whole = True
+
+    def __init__(self, path: Path, source: Source, staging: Path):
+        self.path, self.loop, self.staging = path, source.loop, staging
+        self.saved: str | None = None
+        self.images: list = []
+        self.moments: list[Moment] = []
+
+    @property
+    def frames(self) -> int:
+        return len(self.images)
 
     def write(self, frame: np.ndarray, place: Moment) -> None:
         from PIL import Image
@@ -172,8 +174,8 @@ class AnimationSink:
         self.images.append(image)
         self.moments.append(place)
 
-    def save(self, path: Path, loop: int | None) -> None:
-        """Write the animation. `loop` is that of `Source`."""
+    def finish(self) -> None:
+        """Write the animation."""
         starts = [moment.seconds for moment in self.moments]
         ends = starts[1:] + [starts[-1] + self.moments[-1].lasts]
         # A GIF counts in hundredths of a second, and browsers take less than two of them for ten. Rounding the points in
@@ -184,12 +186,12 @@ class AnimationSink:
         for end in ends:
             durations.append(max(2 * step, step * round(1000 / step * end) - clock))
             clock += durations[-1]
-        options = {"loop": loop} if loop is not None else {} if is_gif else {"loop": 1}
+        options = {"loop": self.loop} if self.loop is not None else {} if is_gif else {"loop": 1}
         if any(moment.opacity is not None for moment in self.moments):
             # Each picture starts from nothing, or the one before would show through.
             options["disposal"] = 2 if is_gif else 1
         self.images[0].save(
-            path,
+            self.staging,
             ANIMATIONS[self.path.suffix.lower()],
             save_all=True,
             append_images=self.images[1:],
@@ -198,14 +200,66 @@ class AnimationSink:
             **options,
         )
 
+    def is_readable(self) -> bool:
+        """Whether the last picture can be decoded."""
+        from PIL import Image
+
+        with Image.open(self.staging) as image:
+            image.seek(getattr(image, "n_frames", 1) - 1)  # equal frames in a row are one
+            image.load()
+            return image.size == self.images[-1].size
+
 
 @contextmanager
-def _open_animation(path: Path, source: Source):
-    sink = AnimationSink(path)
-    yield sink
-    if sink.images:
-        with open_output(path) as staging:
-            sink.save(staging, source.loop)
+def _open_clip(kind: type[VideoSink] | type[AnimationSink], path: Path, source: Source):
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
+    with staging_file(path.parent, path.suffix) as staging:
+        sink = kind(path, source, staging)
+        try:
+            yield sink
+        except BaseException as error:
+            sink.is_whole = False
+            with suppress(Exception):  # the first error is the one to report
+                _save(sink)
+            if isinstance(error, av.FFmpegError):
+                raise VideoError(f"{path} cannot be written: {error.strerror}.") from None
+            raise
+        _save(sink)
+
+
+def _save(sink: VideoSink | AnimationSink) -> None:
+    if not sink.frames:
+        return
+    with _in_our_words(sink.path):
+        sink.finish()
+        if not sink.is_readable():
+            raise VideoError(f"{sink.path} was not written correctly. Check the disk.")
+        path = sink.path if sink.is_whole else _partial(sink.path)
+        swap_in(sink.staging, path)
+    sink.saved = str(path)
+
+
+@contextmanager
+def _in_our_words(path: Path):
+    try:
+        yield
+    except (OSError, av.FFmpegError) as error:  # the disk is full, for example
+        raise VideoError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def _partial(path: Path) -> Path:
+    """Choose a name for a file that is not whole. It is still free."""
+    ends = (f".partial{f'-{number}' if number > 1 else ''}{path.suffix}" for number in count(1))
+    names = (path.with_name(shorten(path.stem, end) + end) for end in ends)
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def shorten(base: str, end: str) -> str:
+    """Cut the base of a file name so that, with its end, it is not longer than file systems allow."""
+    while len(os.fsencode(base + end)) > LONGEST_NAME:
+        base = base[:-1]
+    return base
 
 
 def open_sink(output: str, source: Source):
@@ -216,19 +270,19 @@ def open_sink(output: str, source: Source):
         source: Where the frames come from.
 
     Returns:
-        A context manager that gives the sink. If its block raises an error, no file is written or changed.
+        A context manager that gives the sink.
 
     Raises:
         ValueError: If the output does not fit the source, or we cannot write that extension.
     """
     path, ending = Path(output), Path(output).suffix.lower()
     if ending == ".mp4" and source.kind != "photos":
-        return _open_video(path, source)
+        return _open_clip(VideoSink, path, source)
     source.sound = None
     if ending in PHOTO_ENDINGS and source.kind == "photos":
         return nullcontext(PhotoSink(path))
     if ending in ANIMATIONS and source.kind != "photos":
-        return _open_animation(path, source)
+        return _open_clip(AnimationSink, path, source)
     what, endings = ("photos", ".jpg, .png") if source.kind == "photos" else ("video", ", ".join([".mp4", *ANIMATIONS]))
     raise ValueError(f"{output} does not fit: write {what} to {endings}, or a folder (its name may end in /).")
 
@@ -254,7 +308,12 @@ def write_clip(path: str | Path, frames: Iterable[np.ndarray], rate: float = 25.
             for frame in frames:
                 file.write(cv2.imencode(".jpg", cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))[1].tobytes())
         return path
-    with open_sink(str(path), Source("video", (frame for frame in ()), rate)) as sink:
-        for number, frame in enumerate(frames):
-            sink.write(frame, Moment(number / rate, 1 / rate))
+    sink = None
+    try:
+        with open_sink(str(path), Source("video", (frame for frame in ()), rate)) as sink:
+            for number, frame in enumerate(frames):
+                sink.write(frame, Moment(number / rate, 1 / rate))
+    finally:
+        if sink and sink.saved and not sink.is_whole:  # nobody wants half a clip
+            os.unlink(sink.saved)
     return path

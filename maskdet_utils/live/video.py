@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 import warnings
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
 # PyAV 18, which Python 3.11 needs, would refuse a file whose title is not UTF-8; PyAV 19 does not, and has no such option.
 OLD_TAGS: Any = {"metadata_errors": "replace"} if av.__version__.startswith("18.") else {}
 STREAM_TIMEOUT = 10.0  # seconds to wait for an answer
+CUT = "It is cut off or damaged."
 LONGEST_GAP = 3600.0  # seconds between two frames; more is a damaged time stamp, or another recording's
 LARGEST_DOWNLOAD = 200_000_000  # bytes; a JPEG of MAX_PIXELS in the best quality has about a third of them
 # The first bytes of JPEG, PNG, GIF, BMP, TIFF (two byte orders), PGM and PPM, and JPEG 2000.
@@ -145,9 +147,10 @@ def _open_animation(name: str, image) -> Source:
     lasts = [seconds for seconds, _ in _animated(image)]
     if not lasts:
         raise VideoError(f"{name} is not a readable {image.format}. Save it again.")
-    frames = _timed(_animated(image))
     count = image.n_frames - getattr(image, "default_image", False)
-    return Source("video", frames, len(lasts) / sum(lasts), count, ANIMATIONS[image.format], loop)
+    source = Source("video", _timed(_animated(image)), len(lasts) / sum(lasts), count, ANIMATIONS[image.format], loop)
+    source.problem = CUT if len(lasts) < count else ""
+    return source
 
 
 def _animated(image):
@@ -223,15 +226,19 @@ def _decoded(container, video, source: Source):
     """Yield the moments and frames of a video, and put the packets of its sound into `source.sound_packets`."""
     has_stamps = source.kind == "video" or "jpeg" not in container.format.name  # a camera's pictures in a row have none
     start = None if container.start_time is None else container.start_time / av.time_base
-    last, size, began = None, None, time.monotonic()
+    last, size, began, come = None, None, time.monotonic(), defaultdict(float)
     # The container is not closed here, because what is left of the sound may still be decoded after the last frame.
-    for packet in _packets(container, [stream for stream in (video, source.sound) if stream]):
+    for packet in _packets(container, [stream for stream in (video, source.sound) if stream], come):
         if start is None and packet.pts is not None:
             start = float(packet.pts * packet.time_base)
+        if packet.pts is not None:
+            ends = float((packet.pts + (packet.duration or 0)) * packet.time_base) - start
+            come["seconds"] = max(come["seconds"], ends)
         if packet.stream.index != video.index:  # not stream_index, which is 0 in the empty packets at the end
             _keep_sound(packet, source, start)
             continue
-        for frame in _pictures(packet):
+        come["packets"] += packet.dts is not None
+        for frame in _pictures(packet, come):
             size = size or _square_size(video, frame)
             lasts = float(frame.duration * frame.time_base) if frame.duration else 1 / source.rate
             usual = 0.0 if last is None else last + 1 / source.rate
@@ -245,23 +252,51 @@ def _decoded(container, video, source: Source):
                     start, seconds = frame.time - usual, usual
             last = max(seconds, 0.0 if last is None else last + 0.001)
             yield Moment(last, lasts), _upright(frame, size)
+    source.problem = _what_is_missing(video, source, come)
 
 
-def _packets(container, streams):
+def _what_is_missing(video, source: Source, come: dict) -> str:
+    """Say whether a video has less than it promises, or parts that cannot be decoded.
+
+    Args:
+        video: PyAV's stream.
+        source: What the frames came from.
+        come: How many `packets` and `frames` came, how many were `damaged` or `doubtful`, how often the file or connection
+            broke (`breaks`), and the `seconds` that picture or sound reached.
+    """
+    if source.kind == "live":  # promises nothing, and a lost packet is nothing unusual
+        return "The connection broke." if come["breaks"] else ""
+    nearly = 0.98 * (source.count or 0) - 1  # cut without coding it again, a video may count frames that nobody shows
+    if video.frames:
+        return CUT if come["damaged"] or come["packets"] < nearly else ""
+    length = (source.count or 0) / source.rate  # an estimate, and so is the count
+    if come["breaks"] or come["doubtful"]:
+        is_short = come["frames"] < nearly or not source.count
+    else:
+        is_short = come["seconds"] < 0.9 * length - 1
+    return CUT if come["damaged"] or is_short else ""
+
+
+def _packets(container, streams, come: dict):
     try:
         yield from container.demux(streams)
     except av.FFmpegError:  # cut off: with an empty packet, as at the end of a whole file, decoders give what they hold
+        come["breaks"] += 1
         for stream in streams:
             packet = av.Packet()
             packet.stream, packet.time_base = stream, stream.time_base
             yield packet
 
 
-def _pictures(packet):
+def _pictures(packet, come: dict):
     try:
-        return packet.decode()
-    except av.FFmpegError:  # damaged: the next one may be fine
+        pictures = packet.decode()
+    except av.FFmpegError:  # the next one may be fine
+        come["damaged"] += come["frames"] > 0  # a recording may begin in the middle of a group of pictures
         return []
+    come["frames"] += len(pictures)
+    come["doubtful"] += sum(picture.is_corrupt for picture in pictures)
+    return pictures
 
 
 def _keep_sound(packet, source: Source, start: float) -> None:

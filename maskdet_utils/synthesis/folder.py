@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from .. import __version__
 from ..assets import digest
-from ..paths import write_file
+from ..paths import STAGING, write_file
 from ..photos import PhotoError, is_clutter, read_photo, sort_files
 from .synthesize import DRAW, run_in_parallel, synthesize_photo
 
@@ -63,8 +63,9 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
 
 
 def _synthesize(in_dir: Path, out_dir: Path, seed: int, draw: str, processes: int | None) -> dict:
-    for path in out_dir.rglob(".maskdet-file-*"):  # what a killed process was writing: nobody else has the lock
-        path.unlink()
+    for path in out_dir.rglob(".maskdet-*"):  # what a killed process was writing: nobody else has the lock
+        if STAGING.fullmatch(path.name):
+            path.unlink()
     records = read_records(out_dir, seed, draw)
     # Without the lines of unfinished pictures, so that no face is listed twice.
     write_file(out_dir / RECORDS, "".join(map(_lines, records.values())).encode())

@@ -78,4 +78,4 @@ def test_workers_end_with_the_process_that_started_them(sent, tmp_path, pgm_file
     for path in sorted((tmp_path / "in").iterdir())[5:]:
         path.unlink()
     assert synthesize_folder(tmp_path / "in", tmp_path / "out")["photos"] == 5, "the folder is still ours"
-    assert not list(tmp_path.rglob(".maskdet-file-*"))
+    assert not list(tmp_path.rglob(".maskdet-*"))
