@@ -49,7 +49,7 @@ class LeftOut:
         self.failed = 0
 
     def add(self, path: str, reason: str, has_failed: bool = True) -> None:
-        entry = {"path": path, "reason": reason.removeprefix(f"{path} ").rstrip(".")}
+        entry = {"path": path, "reason": reason.removeprefix(path).lstrip(": ").rstrip(".")}
         self.files.insert(self.failed if has_failed else len(self.files), entry)
         self.failed += has_failed
 

@@ -9,7 +9,7 @@ Frames are RGB uint8 (height, width, 3), and places are those of `capture.Source
 
 import os
 from collections.abc import Iterable
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
@@ -214,8 +214,9 @@ class AnimationSink:
 def _open_clip(kind: type[VideoSink] | type[AnimationSink], path: Path, source: Source):
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
-    with staging_file(path.parent, path.suffix) as staging:
-        sink = kind(path, source, staging)
+    with ExitStack() as stack:
+        with _in_our_words(path):
+            sink = kind(path, source, stack.enter_context(staging_file(path.parent, path.suffix)))
         try:
             yield sink
         except BaseException as error:
@@ -233,7 +234,11 @@ def _save(sink: VideoSink | AnimationSink) -> None:
         return
     with _in_our_words(sink.path):
         sink.finish()
-        if not sink.is_readable():
+        try:
+            is_readable = sink.is_readable()
+        except Exception:  # noqa: BLE001  the decoders of damaged files raise almost anything
+            is_readable = False
+        if not is_readable:
             raise VideoError(f"{sink.path} was not written correctly. Check the disk.")
         path = sink.path if sink.is_whole else _partial(sink.path)
         swap_in(sink.staging, path)
@@ -244,6 +249,8 @@ def _save(sink: VideoSink | AnimationSink) -> None:
 def _in_our_words(path: Path):
     try:
         yield
+    except (FileExistsError, NotADirectoryError):
+        raise VideoError(f"{path} cannot be written: a part of its path is a file, not a folder.") from None
     except (OSError, av.FFmpegError) as error:  # the disk is full, for example
         raise VideoError(f"{path} cannot be written: {error.strerror or error}.") from None
 

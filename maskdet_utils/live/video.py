@@ -18,7 +18,7 @@ import av
 import cv2
 import numpy as np
 
-from ..photos import MAX_PIXELS, SUFFIXES, read_photo
+from ..photos import MAX_PIXELS, SUFFIXES, PhotoError, read_photo
 from .capture import Moment, Source, VideoError, open_camera, usable_rate
 
 STREAMS = ("rtsp://", "rtsps://", "rtmp://", "http://", "https://", "udp://")
@@ -136,8 +136,11 @@ def _open_picture(name: str, file: Path | io.BytesIO) -> Source:
         print(f"{name} has {pages} pages. Only the first one is used: save the others as files.", file=sys.stderr)
     if isinstance(file, io.BytesIO):
         file.seek(0)
-    photo, place = read_photo(file), Path(name).name
-    return Source("photos", (frame for frame in [(place, photo)]), count=1, ending=".jpg")
+    try:
+        photo = read_photo(file)
+    except PhotoError as error:
+        raise PhotoError(f"{name}: {error}") from None
+    return Source("photos", (frame for frame in [(Path(name).name, photo)]), count=1, ending=".jpg")
 
 
 def _open_animation(name: str, image) -> Source:
@@ -233,11 +236,15 @@ def _decoded(container, video, source: Source):
             start = float(packet.pts * packet.time_base)
         if packet.pts is not None:
             ends = float((packet.pts + (packet.duration or 0)) * packet.time_base) - start
-            come["seconds"] = max(come["seconds"], ends)
+            come["seconds"], come["bytes"] = (
+                max(come["seconds"], ends),
+                max(come["bytes"], (packet.pos or 0) + packet.size),
+            )
         if packet.stream.index != video.index:  # not stream_index, which is 0 in the empty packets at the end
             _keep_sound(packet, source, start)
             continue
         come["packets"] += packet.dts is not None
+        come["damaged"] += packet.is_corrupt and come["frames"] > 0
         for frame in _pictures(packet, come):
             size = size or _square_size(video, frame)
             lasts = float(frame.duration * frame.time_base) if frame.duration else 1 / source.rate
@@ -252,17 +259,18 @@ def _decoded(container, video, source: Source):
                     start, seconds = frame.time - usual, usual
             last = max(seconds, 0.0 if last is None else last + 0.001)
             yield Moment(last, lasts), _upright(frame, size)
-    source.problem = _what_is_missing(video, source, come)
+    source.problem = _what_is_missing(video, source, container.size, come)
 
 
-def _what_is_missing(video, source: Source, come: dict) -> str:
+def _what_is_missing(video, source: Source, size: int, come: dict) -> str:
     """Say whether a video has less than it promises, or parts that cannot be decoded.
 
     Args:
         video: PyAV's stream.
         source: What the frames came from.
+        size: Of the file in bytes; at most 0 if unknown.
         come: How many `packets` and `frames` came, how many were `damaged` or `doubtful`, how often the file or connection
-            broke (`breaks`), and the `seconds` that picture or sound reached.
+            broke (`breaks`), and the `seconds` and `bytes` that picture or sound reached.
     """
     if source.kind == "live":  # promises nothing, and a lost packet is nothing unusual
         return "The connection broke." if come["breaks"] else ""
@@ -270,10 +278,9 @@ def _what_is_missing(video, source: Source, come: dict) -> str:
     if video.frames:
         return CUT if come["damaged"] or come["packets"] < nearly else ""
     length = (source.count or 0) / source.rate  # an estimate, and so is the count
+    is_short = come["seconds"] < 0.9 * length - 1 or come["bytes"] < 0.9 * size
     if come["breaks"] or come["doubtful"]:
-        is_short = come["frames"] < nearly or not source.count
-    else:
-        is_short = come["seconds"] < 0.9 * length - 1
+        is_short = is_short or come["frames"] < nearly or not source.count
     return CUT if come["damaged"] or is_short else ""
 
 
