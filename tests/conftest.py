@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -32,6 +33,12 @@ FIRST = ["test_nbval", "test_annotate", "test_browser", "test_pipeline", "test_r
 
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: FIRST.index(item.path.stem) if item.path.stem in FIRST else len(FIRST))
+
+
+def heed_signals() -> None:
+    """What the tests run in may ignore these signals (`nohup`, a job in the background), and children inherit that."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class OneFace:

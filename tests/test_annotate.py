@@ -10,6 +10,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+from conftest import heed_signals
 
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, LiteClassifier
 from maskdet_utils.cli import default_run
@@ -166,12 +167,6 @@ def test_ctrl_c_leaves_the_earlier_file_and_a_playable_part(tmp_path, quick_run,
     assert (tmp_path / "marked.mp4").read_bytes() == b"earlier"
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["errors.txt", "long.mp4", "marked.mp4", "marked.partial.mp4"]
-
-
-def heed_signals():
-    """The tests may run in a job in the background, which ignores these signals, and children inherit that."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def test_a_video_cut_off_in_the_middle_keeps_what_could_be_read(tmp_path, detector, clip, capsys):

@@ -1,17 +1,25 @@
 """What can go wrong, row by row: annotate."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from random import Random
 
 import pytest
-from conftest import OneFace
+from conftest import OneFace, heed_signals
+from rows import all_of, face, text
 from rows_annotate import ANNOTATE, clip
-from running import check
+from running import NEVER, check, contents
 
+from maskdet_utils import paths
 from maskdet_utils.live.annotate import annotate
+from maskdet_utils.live.video import open_source
 from maskdet_utils.paths import open_output
 
 DEAD, ALIVE = ".maskdet-0123456789abcdef.mp4", ".maskdet-fedcba9876543210.mp4"
@@ -65,3 +73,56 @@ input()
             staging.write_bytes(b"done")
         living.communicate("\n")
     assert sorted(os.listdir(tmp_path)) == [ALIVE, ".maskdet-notes.mp4", "a.mp4"]
+
+
+SLOW = """
+import sys, time
+sys.path[:0] = {paths!r}
+from rows_annotate import stand_in
+from maskdet_utils import cli, detector
+
+class Patch:
+    setattr = staticmethod(lambda _, value: setattr(detector.MaskDetector, "load", value))
+
+stand_in(lambda number: time.sleep(0.005))(Patch)
+print("ready", flush=True)
+sys.exit(cli.main(["annotate", "a.pgm", "in.mp4", "-o", "out"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_signals_at_random_moments(sent, tmp_path):
+    """Whatever the moment: an output is the earlier one, bit for bit, or a whole new one, and nothing stays behind."""
+    all_of(clip("in.mp4", frames=60), text("a.pgm", face()))(tmp_path)
+    inputs, random = contents(tmp_path), Random(sent)
+    code = SLOW.format(paths=[str(Path(__file__).parent), str(Path(__file__).parent.parent)])
+    for _ in range(4):
+        names = ("out/a-marked.jpg", "out/in-marked.mp4")
+        all_of(*(text(name, "earlier") for name in names))(tmp_path)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_signals,
+        )
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(random.uniform(0, 1.2))
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=120)
+        assert not any(words in said for words in NEVER), said
+        paths._remove_dead_files.cache_clear()  # as in a new process
+        with open_output(tmp_path / "out" / "next.txt"):
+            pass
+        found = contents(tmp_path)
+        assert {name: found.pop(name) for name in inputs} == inputs
+        for name in names:
+            if found.pop(name) != b"earlier":
+                frames = len(list(open_source(str(tmp_path / name)).frames))
+                assert frames == (60 if name.endswith(".mp4") else 1), said
+        for name in {*found} - {"out"}:
+            assert name.startswith("out/in-marked.partial") and name in said, found
+            assert len(list(open_source(str(tmp_path / name)).frames)) > 0
+        shutil.rmtree(tmp_path / "out")

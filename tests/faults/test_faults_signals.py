@@ -8,16 +8,11 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import heed_signals
 from running import NEVER
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
 PLACES = ("argparse", "tempfile", "maskdet_utils.cli", "numpy", "cv2", "maskdet_utils.photos", "maskdet_utils.faces")
-
-
-def heed_signals():
-    """What the tests run in may ignore these signals (`nohup`, a job in the background), and children inherit that."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.mark.parametrize("module", PLACES)
