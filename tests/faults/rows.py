@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from running import Row
+from running import Row, forbidden, full, limited, read_only
 
 from maskdet_utils import assets
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED
@@ -656,11 +656,38 @@ STREAMS = [
     Row("a library warns", JSON, '"photos": 3', all_of(faces, text("faces/with_mask/a.jpg", odd_exif())), code=0),
     Row("the reader has ended", f"{JSON} | true; exit ${{PIPESTATUS[0]}}", "", faces),
     Row("a terminal without Unicode", "PYTHONIOENCODING=ascii maskdet evaluate faces", r"\u2013", faces, code=0),
-    Row(
-        "no space for a picture",
-        "(ulimit -f 4; trap '' XFSZ; maskdet synthesize photos out)",
-        "File too large",
-        photos,
-        new=("out", "out/masks.jsonl"),
+]
+
+# Disks that are full, or that nobody can write to
+
+
+def at_once(name, words, disk, *makers, command="synthesize photos out", **more):
+    """A row: a command on a disk."""
+    return Row(name, command, words, all_of(photos, *makers), disk=disk, **more)
+
+
+HALF = all_of(drawn, text("photos/b.pgm", face()))  # masks are drawn on one of two photos
+DISKS = [
+    at_once("synthesize, no file can grow", "File too large", limited(4), new=("out", "out/masks.jsonl")),
+    at_once("synthesize, full", "No space left on device", full("out", 40), HALF, new=("out/masks.jsonl",)),
+    at_once(
+        "synthesize, no space at all",
+        "No space left on device",
+        full("out", 4),
+        folders("out"),
+        new=("out/masks.jsonl",),
     ),
+    at_once("synthesize, read-only", "Read-only file system", read_only("out"), HALF),
+    at_once("synthesize, nothing new, read-only", "Read-only file system", read_only("out"), drawn),
+    at_once("synthesize, a new folder, read-only", "out: Read-only file system", read_only(".")),
+    at_once("synthesize, forbidden", "Permission denied", forbidden("out"), HALF),
+    Row(
+        "evaluate, full",
+        "evaluate faces --json > disk/r.json",
+        "No space left",
+        all_of(faces, folders("disk")),
+        disk=full("disk", 4),
+        new=("disk/r.json",),
+    ),
+    Row("evaluate, read-only", "evaluate faces --json", '"schema_version": 1', faces, code=0, disk=read_only(".")),
 ]
