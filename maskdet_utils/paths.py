@@ -39,7 +39,7 @@ def resolve(path: str | Path) -> Path:
 
     Introduced in notebook 01.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))  # unlike Path.expanduser, it keeps the name of a user who doesn't exist
     return path if path.is_absolute() else repository_root() / path
 
 

@@ -370,14 +370,21 @@ def groups(content, words, name="groups.csv"):
     )
 
 
-def bad_photo(name, content, words):
+def bad_photo(name, content, words, *faults):
     """A row: all photos are unusable in the same way. `content` gives their bytes."""
 
     def make(folder):
         for label in ("with_mask", "without_mask"):
             text(f"faces/{label}/{name}", content())(folder)
 
-    return Row(f"photos: {name}", "evaluate faces --model {released}", words, make)
+    return Row(f"photos: {name}", "evaluate faces --model {released}", words, make, *faults)
+
+
+def ghostscript(patch):
+    """A fault: a program that leaves a file behind is what Pillow takes for Ghostscript."""
+    Path("gs").write_text("#!/bin/sh\ntouch ran")
+    Path("gs").chmod(0o755)
+    patch.setattr("PIL.EpsImagePlugin.gs_binary", os.path.abspath("gs"))
 
 
 def png(width, height) -> bytes:
@@ -419,6 +426,7 @@ def boxes(name, words, *makers, path="b"):
     return Row(f"boxes: {name}", command, words, all_of(faces, *makers))
 
 
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n%%EndComments\nshowpage\n%%EOF\n"
 HEADER = "path,label,x,y,width,height\n"
 COCO = {
     "images": [{"id": 1, "file_name": "with_mask.pgm"}],
@@ -491,6 +499,7 @@ EVALUATE = [
     bad_photo("noise.jpg", lambda: np.random.default_rng(0).bytes(5000), "not a readable photo"),
     bad_photo("noise.tiff", lambda: b"II*\0" + np.random.default_rng(0).bytes(5000), "not a readable photo"),
     bad_photo("noise.heic", lambda: b"\0\0\0\x18ftypheic" + bytes(100), "not a readable photo"),
+    bad_photo("program.jpg", lambda: POSTSCRIPT, "a drawing (EPS), not a photo", ghostscript)._replace(new=("gs",)),
     boxes("without --detect", "b.csv is not", text("b.csv"), path="b.csv")._replace(
         command="evaluate faces --boxes b.csv", words="Use it together with --detect", code=2
     ),
