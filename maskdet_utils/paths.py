@@ -44,18 +44,36 @@ def resolve(path: str | Path) -> Path:
 
 
 def write_file(path: str | Path, content: bytes) -> None:
-    """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing."""
+    """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing.
+
+    When this returns, the file is on the disk, as far as the disk tells the truth. If the power fails before that, the
+    old file is there, or the new one.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".maskdet-file-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(handle)
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock others out
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):  # the first error is the one to report
+            os.unlink(temporary)
         raise
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the list of the files in a folder, is on the disk. Not every system can do that for a folder."""
+    with contextlib.suppress(PermissionError if path.is_file() else OSError):
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # or opening a named pipe would wait
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def one_at_a_time(target: Path):
@@ -72,18 +90,31 @@ def one_at_a_time(target: Path):
 def new_folder(target: Path) -> Iterator[Path]:
     """Provide a staging folder inside a `with` block, and put it in the place of `target` in two quick moves at the end.
 
+    Before that, everything in it is written to the disk (except on Windows), so that a power failure leaves the old
+    folder or the new one. If it comes between the two moves, the old one is `.<name>.old`, see `remove_leftovers`.
+
     Args:
         target: The folder to make or to replace. It stays as it is until then, and if the block raises an error.
     """
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target} is a file, but a folder belongs there. Move it somewhere else.")
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
     old = target.parent / f".{target.name}.old"
     try:
         yield staging
+        for path in (*staging.rglob("*"), staging) if os.name != "nt" else ():
+            _sync(path)
         shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(staging, target)
+        try:
+            if target.exists():
+                os.replace(target, old)
+            os.replace(staging, target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                os.replace(old, target)
+            raise
+        _sync(target.parent)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import nbformat
 import numpy as np
 from PIL import Image
 from running import Row, forbidden, full, limited, read_only
@@ -118,6 +119,30 @@ def repository(folder):
     text("data/public.csv", (Path(assets.__file__).parent.parent / "data" / "public.csv").read_bytes())(folder)
 
 
+def failing(folder):
+    """A set-up: a repository whose first notebook fails, and faces to train on."""
+    repository(folder)
+    faces(folder)
+    text("params/p.yaml")(folder)
+    for path in (Path(assets.__file__).parent.parent / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, folder / "notebooks")
+    first = folder / "notebooks/00_check_your_setup.ipynb"
+    notebook = nbformat.read(first, as_version=4)
+    notebook.cells = [nbformat.v4.new_code_cell("raise ValueError('as planned')")]
+    nbformat.write(notebook, first)
+
+
+def fails(name, words, *makers, new=(), **more):
+    """A row: a pipeline that fails in its first notebook."""
+    new = ("runs", *new)
+    return Row(name, "pipeline --profile p --dataset faces", words, all_of(failing, *makers), new=new, **more)
+
+
+def left(name):
+    """What a failed run leaves behind."""
+    return (f"runs/{name}", f"runs/{name}/failed.json", f"runs/{name}/00_check_your_setup.ipynb")
+
+
 # Parameters and data sets of a pipeline
 
 
@@ -173,6 +198,35 @@ PIPELINE = [
     Row("a folder without classes", "pipeline --dataset d", "should hold exactly two class folders", folders("d")),
     Row("one class", "pipeline --dataset d", "exactly two class folders", folders("d/with_mask")),
     Row("a name that is too long", f"pipeline --dataset {'d' * 300}", "File name too long"),
+    fails("a notebook fails", "ValueError: as planned … runs/p-failed/00_check", new=left("p-failed")),
+    fails(
+        "notes where a failed run goes",
+        "runs/p-failed-2/00_check",
+        text("runs/p-failed/notes.txt", "mine"),
+        new=left("p-failed-2"),
+    ),
+    fails(
+        "a link there",
+        "runs/p-failed-2/00_check",
+        folders("runs", "x"),
+        link("runs/p-failed", "../x"),
+        new=left("p-failed-2"),
+    ),
+    fails("the run is a file", "runs/p is a file, but a folder belongs there", text("runs/p", "mine")),
+    fails("the run holds something else", "runs/p is not a run", text("runs/p/notes.txt", "mine")),
+    fails(
+        "a pipe in the run",
+        "runs/p/a/pipe is neither a file nor a folder",
+        text("runs/p/metrics.json", "{}"),
+        pipe("runs/p/a/pipe"),
+    ),
+    fails(
+        "a broken link in the run",
+        "as planned",
+        text("runs/p/metrics.json", "{}"),
+        link("runs/p/a", "x"),
+        new=left("p-failed"),
+    ),
     Row("no such asset", "fetch nonsense", "no asset is called nonsense", code=2),
     Row("a source for all", "fetch yunet --from x", "--from works for the public data set only", code=2),
     Row("an empty source", "fetch public --from ''", "--from is empty", repository),
