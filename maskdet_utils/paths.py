@@ -47,7 +47,7 @@ def resolve(path: str | Path) -> Path:
 
     Introduced in notebook 01.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))  # unlike Path.expanduser, it keeps the name of a user who doesn't exist
     return path if path.is_absolute() else repository_root() / path
 
 
@@ -72,7 +72,8 @@ def staging_file(folder: Path, suffix: str = "") -> Iterator[Path]:
                     fcntl.flock(file, fcntl.LOCK_EX)
             yield path
     finally:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the first error is the one to report
+            path.unlink(missing_ok=True)
 
 
 @functools.cache  # once in each folder is enough
@@ -87,17 +88,15 @@ def _remove_dead_files(folder: Path) -> None:
 
 
 def swap_in(staging: Path, path: Path) -> None:
-    """Put a finished staging file in the place of `path`, once all of it is on the disk."""
+    """Put a finished staging file in the place of `path`.
+
+    When this returns, the file is on the disk, as far as the disk tells the truth. If the power fails before that, the
+    old file is there, or the new one.
+    """
     with open(staging, "rb+") as file:
         os.fsync(file.fileno())
     os.replace(staging, path)
-    if fcntl:  # Windows cannot open folders
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            with contextlib.suppress(OSError):  # some file systems cannot sync a folder
-                os.fsync(folder)
-        finally:
-            os.close(folder)
+    _sync(path.parent)
 
 
 @contextlib.contextmanager
@@ -126,6 +125,16 @@ def write_file(path: str | Path, content: bytes) -> None:
         swap_in(staging, Path(path))
 
 
+def _sync(path: Path) -> None:
+    """Wait until a file, or the list of the files in a folder, is on the disk. Not every system can do that for a folder."""
+    with contextlib.suppress(PermissionError if path.is_file() else OSError):
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # or opening a named pipe would wait
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def one_at_a_time(target: Path):
     """Lock a file or folder inside a `with` block. Other processes that ask for the same lock wait.
 
@@ -140,18 +149,31 @@ def one_at_a_time(target: Path):
 def new_folder(target: Path) -> Iterator[Path]:
     """Provide a staging folder inside a `with` block, and put it in the place of `target` in two quick moves at the end.
 
+    Before that, everything in it is written to the disk (except on Windows), so that a power failure leaves the old
+    folder or the new one. If it comes between the two moves, the old one is `.<name>.old`, see `remove_leftovers`.
+
     Args:
         target: The folder to make or to replace. It stays as it is until then, and if the block raises an error.
     """
+    if target.exists() and not target.is_dir():
+        raise NotADirectoryError(f"{target} is a file, but a folder belongs there. Move it somewhere else.")
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
     old = target.parent / f".{target.name}.old"
     try:
         yield staging
+        for path in (*staging.rglob("*"), staging) if os.name != "nt" else ():
+            _sync(path)
         shutil.rmtree(old, ignore_errors=True)
-        if target.exists():
-            os.replace(target, old)
-        os.replace(staging, target)
+        try:
+            if target.exists():
+                os.replace(target, old)
+            os.replace(staging, target)
+        except BaseException:
+            if old.exists() and not target.exists():
+                os.replace(old, target)
+            raise
+        _sync(target.parent)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

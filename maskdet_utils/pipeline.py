@@ -1,6 +1,8 @@
 """Run all notebooks without a browser, as `maskdet pipeline` does. `run_page` writes the web page about the run."""
 
 import ast
+import itertools
+import json
 import shutil
 import sys
 import tempfile
@@ -9,8 +11,9 @@ from pathlib import Path
 
 from filelock import Timeout
 
+from .assets import digest
 from .environment import quiet_stderr
-from .paths import new_folder, one_at_a_time, remove_leftovers, repository_root
+from .paths import new_folder, one_at_a_time, remove_leftovers, repository_root, write_file
 from .run_page import write_page
 from .runs import RunError, update_metrics
 
@@ -26,6 +29,7 @@ PIPELINE = (
 )
 # The kernel's own log is about its sockets and does not help a learner. What cells print does not go through it.
 KERNEL_ARGUMENTS = ["--log-level=CRITICAL"]
+FAILED = "failed.json"  # in the folder of a failed run: its files and their hashes
 
 
 def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
@@ -54,6 +58,11 @@ def run_pipeline(profile: str, overrides: dict | None = None) -> Path:
             remove_leftovers(target)
             if target.is_dir() and any(target.iterdir()) and not (target / "metrics.json").is_file():
                 raise RunError(f"{target} is not a run. To protect what is in it, move it somewhere else.")
+            for path in target.rglob("*"):
+                if path.exists() and not (path.is_file() or path.is_dir()):
+                    raise RunError(
+                        f"{path} is neither a file nor a folder, so it cannot be kept. Move it somewhere else."
+                    )
             return _run(root, target, parameters)
     except Timeout:
         raise RunError(f"Another run with the profile {profile} has not finished. Wait for it.") from None
@@ -65,13 +74,37 @@ def _run(root: Path, target: Path, parameters: dict) -> Path:
     with new_folder(target) as staging:
         for name in PIPELINE:
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
-            seconds[name] = _execute(root / "notebooks" / f"{name}.ipynb", staging, chosen)
+            seconds[name] = _execute(root / "notebooks" / f"{name}.ipynb", staging, chosen, target)
         update_metrics(staging, seconds={name: round(value, 1) for name, value in seconds.items()}, **_peak_memory())
         write_page(staging)
         for path in target.iterdir() if target.is_dir() else ():
             if not (staging / path.name).exists():  # not from a run: notes, or what lessons 08 and 09 wrote
-                (shutil.copytree if path.is_dir() else shutil.copy2)(path, staging / path.name)
+                if path.is_dir() and not path.is_symlink():
+                    shutil.copytree(path, staging / path.name, symlinks=True)
+                else:
+                    shutil.copy2(path, staging / path.name, follow_symlinks=False)
     return target
+
+
+def _keep_failed(staging: Path, target: Path) -> Path:
+    """Copy what a failed run wrote next to its run folder. It replaces an earlier failed run, but nothing else."""
+    files = {path.relative_to(staging).as_posix(): digest(path) for path in staging.rglob("*") if path.is_file()}
+    write_file(staging / FAILED, json.dumps(files).encode())
+    names = itertools.chain(["failed"], (f"failed-{number}" for number in itertools.count(2)))
+    failed = next(path for name in names if _is_free(path := target.with_name(f"{target.name}-{name}")))
+    with new_folder(failed) as copy:
+        shutil.copytree(staging, copy, dirs_exist_ok=True)
+    return failed
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether there is no such folder, or it holds nothing but a failed run as `_keep_failed` left it."""
+    try:
+        known = json.loads((folder / FAILED).read_text()) if folder.is_symlink() or folder.exists() else {}
+        found = [path for path in folder.rglob("*") if path.name != FAILED and (path.is_symlink() or not path.is_dir())]
+        return all(path.is_file() and digest(path) == known[path.relative_to(folder).as_posix()] for path in found)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
 
 
 def parameters_of(notebook: Path) -> dict:
@@ -137,8 +170,8 @@ def read_parameters(profile: str, overrides: dict | None = None) -> dict:
     return parameters
 
 
-def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
-    """Run one notebook and save it in the staging folder. Returns the time in seconds."""
+def _execute(notebook: Path, staging: Path, parameters: dict, target: Path) -> float:
+    """Run one notebook of the run `target` and save it in the staging folder. Returns the time in seconds."""
     import papermill
     from nbclient.exceptions import DeadKernelError
 
@@ -166,13 +199,11 @@ def _execute(notebook: Path, staging: Path, parameters: dict) -> float:
             ) from None
         except papermill.PapermillExecutionError as error:
             print("failed", file=sys.stderr)
-            failed = staging.parent / (staging.name.split(".")[1] + "-failed")
-            shutil.rmtree(failed, ignore_errors=True)
-            shutil.copytree(staging, failed)
-            raise RunError(
-                f"{notebook.name} failed: {error.ename}: {error.evalue}\n"
-                f"The notebook up to the error: {failed / notebook.name}"
-            ) from None
+            try:
+                kept = f"The notebook up to the error: {_keep_failed(staging, target) / notebook.name}"
+            except OSError as problem:
+                kept = f"The notebook up to the error could not be kept: {problem.strerror or 'it cannot be copied'}."
+            raise RunError(f"{notebook.name} failed: {error.ename}: {error.evalue}\n{kept}") from None
     seconds = time.perf_counter() - start
     print(f"{seconds:6.0f} s", file=sys.stderr)
     return seconds

@@ -122,7 +122,7 @@ def _fetch(source, folder: Path) -> None:
         _report(absent, len(table))
         return
     _check_disk(folder.parent, table["bytes"].sum())
-    given = Path(source).expanduser() if source is not None else _in_asset_dir()
+    given = Path(os.path.expanduser(source)) if source is not None else _in_asset_dir()
     archive = given or _downloaded(_cached())
     try:
         absent = _install(archive, folder, table)
@@ -304,9 +304,9 @@ def _keep_added_files(folder: Path, staging: Path, known: set[str]) -> None:
     """Copy the files that a user added to the folder, so that none of them is lost."""
     for path in folder.rglob("*") if folder.is_dir() else ():
         name = path.relative_to(folder)
-        if path.is_file() and name.as_posix() not in known:
+        if (path.is_file() or path.is_symlink()) and name.as_posix() not in known:
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, staging / name)
+            shutil.copy2(path, staging / name, follow_symlinks=False)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from maskdet_utils.paths import write_file
+from maskdet_utils.paths import new_folder, write_file
 
 
 def test_a_file_is_replaced_completely_and_everybody_may_read_it(tmp_path):
@@ -27,3 +27,65 @@ def test_the_old_file_stays_when_writing_fails(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk full"):
         write_file(target, b"bad")
     assert os.listdir(tmp_path) == ["file.bin"] and target.read_bytes() == b"good"
+
+
+def test_the_first_error_is_the_one_that_is_raised(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "unlink", lambda *_: (_ for _ in ()).throw(OSError("read-only")))
+    with pytest.raises(OSError, match="disk full"):
+        write_file(tmp_path / "file.bin", b"new")
+    assert not (tmp_path / "file.bin").exists()
+
+
+def noted(monkeypatch):
+    """A list that gets the name of each call that makes a file last."""
+    done = []
+    for name in ("fsync", "replace"):
+        original = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *given, f=original, name=name: (done.append(name), f(*given)))
+    return done
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    done = noted(monkeypatch)
+    write_file(tmp_path / "file.bin", b"new")
+    assert done == ["fsync", "replace", "fsync"], "the last one is for the folder"
+
+
+def test_a_folder_is_on_the_disk_before_it_gets_its_name(tmp_path, monkeypatch):
+    done = noted(monkeypatch)
+    with new_folder(tmp_path / "new") as staging:
+        (staging / "deep").mkdir()
+        (staging / "deep" / "file").write_text("x")
+        os.mkfifo(staging / "pipe")
+    assert done == ["fsync"] * 4 + ["replace", "fsync"], (
+        "a file, its folder, a pipe that cannot wait, and the new folder"
+    )
+
+
+def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "file").write_text("good")
+
+    def replace(source, target, original=os.replace):
+        if target == tmp_path / "run" and not source.name.endswith(".old"):
+            raise OSError("no")
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="no"), new_folder(tmp_path / "run") as staging:
+        (staging / "file").write_text("bad")
+    assert os.listdir(tmp_path) == ["run"] and (tmp_path / "run" / "file").read_text() == "good"
+
+
+def test_a_file_is_not_replaced_by_a_folder(tmp_path):
+    (tmp_path / "run").write_text("good")
+    with (
+        pytest.raises(NotADirectoryError, match="run is a file, but a folder belongs there"),
+        new_folder(tmp_path / "run"),
+    ):
+        pass
+    assert (tmp_path / "run").read_text() == "good"

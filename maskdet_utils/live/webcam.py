@@ -23,8 +23,9 @@ import traitlets
 from PIL import Image
 
 from .. import faces
+from ..classifier import ClassifierError
 from ..detector import MaskDetector
-from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError
+from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError, read_photo, resize_fast
 from ..tracking import Tracker
 from . import clips
 from .capture import VideoError, open_camera
@@ -32,8 +33,20 @@ from .capture import VideoError, open_camera
 FACE_DETECTORS = ["auto", *faces.DETECTORS]
 LONG_SIDE = 1600  # pixels; larger pictures are read at 1/2, 1/4, or 1/8 of their size
 LATE_SECONDS = 1.0  # frames that waited longer are dropped
+LOST_SECONDS = 10.0  # after this long the browser has given up, so a longer wait means that its clock was set
 SAMPLE_PEOPLE = (8, 16)  # in the sample clip, both from clips.TEST_PEOPLE
 CAMERA_SECONDS = 10.0  # the kernel's camera goes off if no browser has asked for a frame for this long
+FROM_BROWSER = ("source", "face_detector", "threshold", "mirror", "status")  # the traits that it may set
+LONGEST_TEXT = 100  # characters in a text from the browser
+DETECTOR = ("detect", "track", "choose_faces", "classes", "mask_class", "threshold", "milliseconds", "full_look")
+
+
+class Fraction(traitlets.Float):
+    """A number between limits. To traitlets, NaN is neither too small nor too large."""
+
+    def validate(self, obj, value):
+        """Return the value as a float, or raise `traitlets.TraitError`."""
+        return self.error(obj, value) if value != value else super().validate(obj, value)
 
 
 @dataclass
@@ -80,6 +93,7 @@ class CameraPanel(anywidget.AnyWidget):
 
     Raises:
         ClassifierError: If the run has no usable classifier.
+        ValueError: If an argument is impossible. The same goes for attributes that are set later.
     """
 
     _esm = Path(__file__).with_name("webcam.js")
@@ -88,23 +102,59 @@ class CameraPanel(anywidget.AnyWidget):
     source = traitlets.Enum(["browser", "sample", "opencv"], "browser").tag(sync=True)
     face_detectors = traitlets.List(traitlets.Unicode(), FACE_DETECTORS).tag(sync=True)
     face_detector = traitlets.Enum(FACE_DETECTORS, "auto").tag(sync=True)
-    threshold = traitlets.Float(0.5, min=0.01, max=0.99).tag(sync=True)
+    threshold = Fraction(0.5, min=0.0, max=1.0).tag(sync=True)
     threshold_of = traitlets.Unicode("mask").tag(sync=True)  # what it is about: "mask", or the name of the first class
     mirror = traitlets.Bool(True).tag(sync=True)
-    idle_seconds = traitlets.Int(120, min=1).tag(sync=True)  # the camera goes off after this long without a face
+    camera = traitlets.Int(0, min=0, max=99)  # to OpenCV, hundreds are ways to open a camera
+    idle_seconds = traitlets.Int(120, min=1, max=86_400).tag(
+        sync=True
+    )  # the camera goes off after this long without a face
     status = traitlets.Unicode("stopped").tag(sync=True)  # set by the browser
 
     def __init__(self, run_dir="runs/lab", source="browser", face_detector="auto", detector=None, *, camera=0):
-        self.camera = camera
-        self.detector = detector or MaskDetector.load(run_dir, face_detector)
         self._views: dict[str, View] = {}
         self._lock = threading.RLock()
+        self.source, self.face_detector, self.camera = source, face_detector, camera
+        self.detector = _load(run_dir, face_detector) if detector is None else detector
+        if isinstance(self.detector, type) or not all(hasattr(self.detector, name) for name in DETECTOR):
+            raise ValueError(
+                f"detector must be a MaskDetector, not {type(detector).__name__}. Use: MaskDetector.load(run_dir)"
+            )
+        self.threshold = self.detector.threshold
         self._loaded_face_detector = face_detector
         self.detector.detect(np.zeros((360, 480, 3), np.uint8))  # slow at first: warm up in the main thread
-        super().__init__(source=source, face_detector=face_detector, threshold=self.detector.threshold)
+        super().__init__()
         self.on_msg(self._receive)
         self.threshold_of = "mask" if self.detector.mask_class else self.detector.classes[0]
         self.observe(self._change_face_detector, names=["face_detector"])
+
+    def __setattr__(self, name, value):
+        try:
+            super().__setattr__(name, value)
+        except traitlets.TraitError:
+            raise ValueError(self._refusal(name, value)) from None
+
+    def _refusal(self, name: str, value) -> str:
+        trait = self.traits()[name]
+        limits = f" from {trait.min} to {trait.max}" if getattr(trait, "max", None) is not None else ""
+        return f"{name} must be {trait.info()}{limits}, not {value!r:.60}."
+
+    def _handle_msg(self, msg) -> None:
+        """Pass on messages from the browser that ipywidgets can handle. Of others, it shows a traceback in the notebook."""
+        data = {"method": None, "state": None, **msg["content"]["data"], "buffer_paths": []}
+        if data["method"] != "update" or isinstance(data["state"], dict):
+            super()._handle_msg({**msg, "content": {"data": data}})
+
+    def set_state(self, sync_data: dict) -> None:
+        """Take over settings from the browser, each of them if the browser may set it and the value is possible."""
+        for name, value in sync_data.items():
+            if name not in FROM_BROWSER or isinstance(value, str) and len(value) > LONGEST_TEXT:
+                continue
+            try:
+                super().set_state({name: value})
+            except traitlets.TraitError:
+                self.send_state(name)  # the browser shows the old value again
+                self.send({"error": self._refusal(name, value)})
 
     def __repr__(self) -> str:
         return "CameraPanel()"  # always the same, so that stored and new outputs of a notebook are equal
@@ -156,18 +206,22 @@ class CameraPanel(anywidget.AnyWidget):
         }
 
     def _receive(self, _widget, message, buffers) -> None:
-        """Answer one message from a view; any error becomes a sentence in the panel."""
-        if not isinstance(message, dict) or not isinstance(message.get("view"), str):
+        """Answer one message from a view; any error becomes a sentence in the panel. What makes no sense gets no answer."""
+        view, number = (message.get("view"), message.get("number")) if isinstance(message, dict) else (None, None)
+        if not isinstance(view, str) or len(view) > LONGEST_TEXT or type(number) is not int or abs(number) > 2**53:
             return
-        answer = {"view": message["view"], "number": message.get("number")}
+        answer = {"view": view, "number": number}
         try:
             with self._lock:
                 content, pictures = self._answer(message, buffers or [])
-        except VideoError as error:
-            self._forget(message["view"])
-            content, pictures = {"error": str(error), "final": "no camera"}, []
         except Exception as error:  # noqa: BLE001  the panel must stay alive; nobody sees a traceback from this thread
-            content, pictures = {"error": f"{type(error).__name__}: {error}", "final": "stopped"}, []
+            self._forget(view)
+            words = f"Something went wrong that should not have: {type(error).__name__}. Press Start to try again."
+            words = str(error) if type(error).__module__.startswith("maskdet_utils.") else words
+            content, pictures = (
+                {"error": words, "final": "no camera" if isinstance(error, VideoError) else "stopped"},
+                [],
+            )
         if content is not None:
             self.send({**answer, **content}, pictures)
 
@@ -182,7 +236,7 @@ class CameraPanel(anywidget.AnyWidget):
             view.measure()
             if not self._is_late(view, message.get("sent")):
                 return self.handle_frame(buffers[0] if buffers else b"", view.tracker), []
-        elif kind == "next":
+        elif kind == "next" and message.get("source") in ("sample", "opencv"):
             jpeg = self._next_picture(name, message.get("source"))
             self._view(name).measure()
             return self.handle_frame(jpeg, self._view(name).tracker), [jpeg]
@@ -216,10 +270,11 @@ class CameraPanel(anywidget.AnyWidget):
     @staticmethod
     def _is_late(view: View, sent) -> bool:
         """Whether a frame waited too long behind others: only the newest frames are worth the work."""
-        if not isinstance(sent, int | float):
+        if not isinstance(sent, int | float) or not abs(sent) < 1e15:
             return False
         travel_time = time.time() - sent / 1000  # the two clocks may differ, but always by the same amount
-        view.distance = min(view.distance, travel_time)
+        if travel_time < view.distance or travel_time > view.distance + LOST_SECONDS:
+            view.distance = travel_time
         return travel_time - view.distance > LATE_SECONDS
 
     def _change_face_detector(self, change) -> None:
@@ -233,20 +288,36 @@ class CameraPanel(anywidget.AnyWidget):
             self.send({"error": str(error)})
 
 
+def _load(run_dir, face_detector: str) -> MaskDetector:
+    if not isinstance(run_dir, str | Path) or not str(run_dir).strip():
+        raise ValueError(f'run_dir must be the path of a run, such as "runs/lab", not {run_dir!r:.60}.')
+    try:
+        return MaskDetector.load(run_dir, face_detector)
+    except OSError as error:
+        raise ClassifierError(f"{str(run_dir)[:200]} cannot be opened: {error.strerror or error}.") from None
+
+
 def read_frame(content) -> np.ndarray:
     """Decode the bytes of a picture as RGB uint8 (height, width, 3); a very large one at a fraction of its size.
 
     Raises:
         PhotoError: If the bytes are empty or not a picture, or the picture is too small or too large.
     """
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise PhotoError("it must be the bytes of a picture")
+    content = bytes(content)
+    Image.MAX_IMAGE_PIXELS = None  # as in `read_photo`
     try:
         with Image.open(io.BytesIO(content)) as header:  # reads the first bytes only
-            width, height = header.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        raise PhotoError("it is empty" if not len(content) else "it is damaged, or not a picture") from None
+            (width, height), kind = header.size, header.format
+    except Exception:  # noqa: BLE001  Pillow raises many kinds of errors for damaged pictures
+        raise PhotoError("it is damaged, or not a picture" if content else "it is empty") from None
     if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE:
         raise PhotoError(f"{width}×{height} pixels are too {'many' if width * height > MAX_PIXELS else 'few'}")
     factor = next((factor for factor in (1, 2, 4) if max(width, height) <= LONG_SIDE * factor), 8)
+    if kind not in ("JPEG", "PNG"):  # of the others, OpenCV may not see the same size as Pillow
+        frame = read_photo(io.BytesIO(content))
+        return resize_fast(frame, (frame.shape[1] // factor, frame.shape[0] // factor)) if factor > 1 else frame
     flag = cv2.IMREAD_COLOR if factor == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{factor}")
     frame = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     if frame is None:

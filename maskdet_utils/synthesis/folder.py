@@ -86,6 +86,8 @@ def _synthesize(in_dir: Path, out_dir: Path, seed: int, draw: str, processes: in
         # Write the lines first: an interrupted run may leave lines without a picture, but no picture without its lines.
         with open(out_dir / RECORDS, "a", encoding="utf-8") as file:
             file.write(_lines(entries))
+            file.flush()
+            os.fsync(file.fileno())
         write_file(out_dir / entries[0]["written"], png)
     write_file(out_dir / RECORDS, "".join(_lines(records[name]) for name in sorted(records)).encode())
     return {"photos": len(done), "faces": sum(len(records[name]) for name in done), **skipped}

@@ -11,9 +11,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import nbformat
 import numpy as np
 from PIL import Image
-from running import Row
+from running import Row, forbidden, full, limited, read_only
 
 from maskdet_utils import assets
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED
@@ -118,6 +119,30 @@ def repository(folder):
     text("data/public.csv", (Path(assets.__file__).parent.parent / "data" / "public.csv").read_bytes())(folder)
 
 
+def failing(folder):
+    """A set-up: a repository whose first notebook fails, and faces to train on."""
+    repository(folder)
+    faces(folder)
+    text("params/p.yaml")(folder)
+    for path in (Path(assets.__file__).parent.parent / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, folder / "notebooks")
+    first = folder / "notebooks/00_check_your_setup.ipynb"
+    notebook = nbformat.read(first, as_version=4)
+    notebook.cells = [nbformat.v4.new_code_cell("raise ValueError('as planned')")]
+    nbformat.write(notebook, first)
+
+
+def fails(name, words, *makers, new=(), **more):
+    """A row: a pipeline that fails in its first notebook."""
+    new = ("runs", *new)
+    return Row(name, "pipeline --profile p --dataset faces", words, all_of(failing, *makers), new=new, **more)
+
+
+def left(name):
+    """What a failed run leaves behind."""
+    return (f"runs/{name}", f"runs/{name}/failed.json", f"runs/{name}/00_check_your_setup.ipynb")
+
+
 # Parameters and data sets of a pipeline
 
 
@@ -173,6 +198,35 @@ PIPELINE = [
     Row("a folder without classes", "pipeline --dataset d", "should hold exactly two class folders", folders("d")),
     Row("one class", "pipeline --dataset d", "exactly two class folders", folders("d/with_mask")),
     Row("a name that is too long", f"pipeline --dataset {'d' * 300}", "File name too long"),
+    fails("a notebook fails", "ValueError: as planned … runs/p-failed/00_check", new=left("p-failed")),
+    fails(
+        "notes where a failed run goes",
+        "runs/p-failed-2/00_check",
+        text("runs/p-failed/notes.txt", "mine"),
+        new=left("p-failed-2"),
+    ),
+    fails(
+        "a link there",
+        "runs/p-failed-2/00_check",
+        folders("runs", "x"),
+        link("runs/p-failed", "../x"),
+        new=left("p-failed-2"),
+    ),
+    fails("the run is a file", "runs/p is a file, but a folder belongs there", text("runs/p", "mine")),
+    fails("the run holds something else", "runs/p is not a run", text("runs/p/notes.txt", "mine")),
+    fails(
+        "a pipe in the run",
+        "runs/p/a/pipe is neither a file nor a folder",
+        text("runs/p/metrics.json", "{}"),
+        pipe("runs/p/a/pipe"),
+    ),
+    fails(
+        "a broken link in the run",
+        "as planned",
+        text("runs/p/metrics.json", "{}"),
+        link("runs/p/a", "x"),
+        new=left("p-failed"),
+    ),
     Row("no such asset", "fetch nonsense", "no asset is called nonsense", code=2),
     Row("a source for all", "fetch yunet --from x", "--from works for the public data set only", code=2),
     Row("an empty source", "fetch public --from ''", "--from is empty", repository),
@@ -370,14 +424,21 @@ def groups(content, words, name="groups.csv"):
     )
 
 
-def bad_photo(name, content, words):
+def bad_photo(name, content, words, *faults):
     """A row: all photos are unusable in the same way. `content` gives their bytes."""
 
     def make(folder):
         for label in ("with_mask", "without_mask"):
             text(f"faces/{label}/{name}", content())(folder)
 
-    return Row(f"photos: {name}", "evaluate faces --model {released}", words, make)
+    return Row(f"photos: {name}", "evaluate faces --model {released}", words, make, *faults)
+
+
+def ghostscript(patch):
+    """A fault: a program that leaves a file behind is what Pillow takes for Ghostscript."""
+    Path("gs").write_text("#!/bin/sh\ntouch ran")
+    Path("gs").chmod(0o755)
+    patch.setattr("PIL.EpsImagePlugin.gs_binary", os.path.abspath("gs"))
 
 
 def png(width, height) -> bytes:
@@ -419,6 +480,7 @@ def boxes(name, words, *makers, path="b"):
     return Row(f"boxes: {name}", command, words, all_of(faces, *makers))
 
 
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n%%EndComments\nshowpage\n%%EOF\n"
 HEADER = "path,label,x,y,width,height\n"
 COCO = {
     "images": [{"id": 1, "file_name": "with_mask.pgm"}],
@@ -491,6 +553,7 @@ EVALUATE = [
     bad_photo("noise.jpg", lambda: np.random.default_rng(0).bytes(5000), "not a readable photo"),
     bad_photo("noise.tiff", lambda: b"II*\0" + np.random.default_rng(0).bytes(5000), "not a readable photo"),
     bad_photo("noise.heic", lambda: b"\0\0\0\x18ftypheic" + bytes(100), "not a readable photo"),
+    bad_photo("program.jpg", lambda: POSTSCRIPT, "a drawing (EPS), not a photo", ghostscript)._replace(new=("gs",)),
     boxes("without --detect", "b.csv is not", text("b.csv"), path="b.csv")._replace(
         command="evaluate faces --boxes b.csv", words="Use it together with --detect", code=2
     ),
@@ -656,11 +719,38 @@ STREAMS = [
     Row("a library warns", JSON, '"photos": 3', all_of(faces, text("faces/with_mask/a.jpg", odd_exif())), code=0),
     Row("the reader has ended", f"{JSON} | true; exit ${{PIPESTATUS[0]}}", "", faces),
     Row("a terminal without Unicode", "PYTHONIOENCODING=ascii maskdet evaluate faces", r"\u2013", faces, code=0),
-    Row(
-        "no space for a picture",
-        "(ulimit -f 4; trap '' XFSZ; maskdet synthesize photos out)",
-        "File too large",
-        photos,
-        new=("out", "out/masks.jsonl"),
+]
+
+# Disks that are full, or that nobody can write to
+
+
+def at_once(name, words, disk, *makers, command="synthesize photos out", **more):
+    """A row: a command on a disk."""
+    return Row(name, command, words, all_of(photos, *makers), disk=disk, **more)
+
+
+HALF = all_of(drawn, text("photos/b.pgm", face()))  # masks are drawn on one of two photos
+DISKS = [
+    at_once("synthesize, no file can grow", "File too large", limited(4), new=("out", "out/masks.jsonl")),
+    at_once("synthesize, full", "No space left on device", full("out", 40), HALF, new=("out/masks.jsonl",)),
+    at_once(
+        "synthesize, no space at all",
+        "No space left on device",
+        full("out", 4),
+        folders("out"),
+        new=("out/masks.jsonl",),
     ),
+    at_once("synthesize, read-only", "Read-only file system", read_only("out"), HALF),
+    at_once("synthesize, nothing new, read-only", "Read-only file system", read_only("out"), drawn),
+    at_once("synthesize, a new folder, read-only", "out: Read-only file system", read_only(".")),
+    at_once("synthesize, forbidden", "Permission denied", forbidden("out"), HALF),
+    Row(
+        "evaluate, full",
+        "evaluate faces --json > disk/r.json",
+        "No space left",
+        all_of(faces, folders("disk")),
+        disk=full("disk", 4),
+        new=("disk/r.json",),
+    ),
+    Row("evaluate, read-only", "evaluate faces --json", '"schema_version": 1', faces, code=0, disk=read_only(".")),
 ]
