@@ -278,6 +278,48 @@ def rezipped(change) -> bytes:
     return stream.getvalue()
 
 
+def claimed(*layers, padding=0) -> bytes:
+    """A .keras file that claims these layers, between the input and two units. Its weights are zeros, `padding` bytes."""
+    from maskdet_utils.model import keras
+
+    with keras.StatelessScope(initialize_variables=False):  # nothing is built
+        pooling = keras.layers.GlobalAveragePooling2D()
+        ends = (keras.layers.Input((32, 32, 3)),), (pooling, keras.layers.Dense(2, "softmax"))
+        config = keras.saving.serialize_keras_object(keras.Sequential([*ends[0], *layers, *ends[1]]))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", bytes(padding))
+    return stream.getvalue()
+
+
+def huge(name, words, layers, padding=10_000_000):
+    """A row: layers that would need more memory than there is. `layers` gives them from `keras.layers`."""
+
+    def content():
+        from maskdet_utils.model import keras  # not at the top: it imports TensorFlow
+
+        return claimed(*layers(keras.layers), padding=padding)
+
+    return of_keras(name, f"not a Keras classifier ({words}", content)
+
+
+def nested(layers, depth: int):
+    """Two large layers in a network in a network in a network …"""
+    from maskdet_utils.model import keras
+
+    return keras.Sequential([nested(layers, depth - 1)] if depth else [layers.Dense(20_000), layers.Dense(20_000)])
+
+
+def unpacked(sizes) -> bytes:
+    """A zip file of zeros: {name: size}."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, size in sizes.items():
+            archive.writestr(name, bytes(size))
+    return stream.getvalue()
+
+
 def keras_file(content):
     """A set-up: faces, and a .keras file with its labels.json. `content` gives its bytes."""
 
@@ -315,6 +357,11 @@ def released() -> bytes:
     return (RELEASED / CLASSIFIER).read_bytes()
 
 
+def sized(side: int) -> bytes:
+    """The released classifier's file, which says that it takes pictures of another size."""
+    return released().replace(struct.pack("<4i", 1, 160, 160, 3), struct.pack("<4i", 1, side, side, 3))
+
+
 def model(name, words, make, file="m", **more):
     """A row: an unusable classifier."""
     return Row(name, f"evaluate faces --json --model {file}", words, make, **more)
@@ -337,9 +384,27 @@ MODELS = [
     of_keras("three outputs", "gives 3 probabilities for two classes", lambda: network(units=3)),
     of_keras(
         "10⁹ units",
-        "one of its layers is too large",
+        "it has more than 100,000,000 weights",
         lambda: rezipped(lambda c: c.replace('"units": 2', '"units": 1000000000')),
     ),
+    huge("two large layers", "it has more than", lambda layers: [layers.Dense(900_000), layers.Dense(900_000)]),
+    huge(
+        "many layers, each of them possible", "it has more than", lambda layers: [layers.Dense(9000) for _ in range(9)]
+    ),
+    huge("large layers in nested networks", "it has more than", lambda layers: [nested(layers, 3)]),
+    huge("a huge kernel", "it has more than", lambda layers: [layers.Conv2D(9, 9000, padding="same")]),
+    huge("too many filters", "one of its layers is too large", lambda layers: [layers.Conv2D(200_000, 1)]),
+    huge("an enlarged picture", "one of its layers is too large", lambda layers: [layers.UpSampling2D(1000)]),
+    huge("a wide border", "one of its layers is too large", lambda layers: [layers.ZeroPadding2D(10**6)]),
+    huge("weights of zeros", "", lambda layers: [layers.Dense(9)], 20_000_000),
+    huge("no weights", "", lambda layers: [layers.Dense(9)], 0),
+    of_keras("a config of 50 MB", "what it unpacks to is too large", lambda: unpacked({"config.json": 50_000_000})),
+    of_keras(
+        "2 GB that need 2 kB",
+        "what it unpacks to is too large",
+        lambda: unpacked({"config.json": 9, "a": 1000}).replace(struct.pack("<I", 1000), struct.pack("<I", 2 * 10**9)),
+    ),
+    of_keras("a config of numbers", "not a Keras classifier", lambda: rezipped(lambda _: "[1, 2]")),
     of_keras("a config that is no JSON", "not a Keras classifier", lambda: rezipped(lambda _: "{")),
     of_keras("a deep config", "not a Keras classifier", lambda: rezipped(lambda _: "[" * 200_000)),
     of_keras("a config of nothing", "not a Keras classifier", lambda: rezipped(lambda _: "null")),
@@ -350,6 +415,8 @@ MODELS = [
     model("an empty .tflite", "is not a LiteRT classifier", tflite(lambda: b"")),
     model("noise", "is not a LiteRT classifier", tflite(lambda: np.random.default_rng(0).bytes(5000))),
     model("half a .tflite", "is not a LiteRT classifier", tflite(lambda: released()[:100_000])),
+    model("a huge .tflite", "not a LiteRT classifier (one of its layers is too large)", tflite(lambda: sized(100_000))),
+    model("a .tflite of -100,000", "is not a LiteRT classifier", tflite(lambda: sized(-100_000))),
     model("another .tflite", "it is not the file that labels.json", labels({"sha256": "0" * 64})),
     model(
         "another network",
