@@ -809,12 +809,12 @@ def fetched(name, words, disk):
     return Row(f"fetch, {name}", command, words, all_of(wheel, folders("cache")), disk=disk)
 
 
-def public(folder):
-    """A set-up: a repository whose public data set has two photos, the source, and an older copy with notes in it."""
+def public(folder, count=1):
+    """A set-up: a repository whose public data set has a few photos, the source, and an older copy with notes in it."""
     repository(folder)
-    photos = {f"{label}/a.jpg": os.urandom(40_000) for label in ("with_mask", "without_mask")}
     lines = ["path,blob,bytes,label,group,split,exclude,copy_of,faces,remark"]
-    for path, content in photos.items():
+    for path in (f"{label}/{number}.jpg" for label in ("with_mask", "without_mask") for number in range(count)):
+        content = os.urandom(40_000)
         text(f"source/{path}", content)(folder)
         lines.append(f"{path},{blob_hash(content)},{len(content)},{path.split('/')[0]},a,train,,,1,")
     text("data/public.csv", "\n".join(lines))(folder)
