@@ -5,6 +5,7 @@ A run folder and the released classifier look the same: both hold `classifier.tf
 
 import hashlib
 import json
+import math
 import re
 import zipfile
 from pathlib import Path
@@ -14,8 +15,8 @@ import numpy as np
 from .environment import quiet_stderr
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
-
-
+CONFIG = "config.json"  # in a .keras file
+MOST = 100_000_000  # weights of a network, and numbers that one of its layers gives for a photo
 RELEASED = Path(__file__).parent / "released"  # comes with the package, see docs/model_card.md
 
 
@@ -206,13 +207,22 @@ def _side(shape) -> int:
 
 
 def _refuse_huge(path: Path) -> None:
-    """Raise `ValueError` if a .keras file asks for a layer with more units than the file has weights, before it is built."""
+    """Raise `ValueError` if a .keras file unpacks to too much, or if its network is too large. Nothing is built for that."""
     with zipfile.ZipFile(path) as archive:
-        most = min(1_000_000, max(1024, archive.getinfo("model.weights.h5").file_size // 2))  # of 16 bits each
-        config = archive.open("config.json").read(10_000_000).decode()
-    # Whole numbers, but not seeds, and not those in names such as "dense_8" or in fractions.
-    numbers = re.findall(r'(?<!"seed": )(?<!"shared_object_id": )(?<![\w.+-])\d+(?![\w.])', config)
-    if any(int(number) > most for number in numbers):
+        if (
+            archive.getinfo(CONFIG).file_size > MOST // 50
+            or sum(one.file_size for one in archive.infolist()) > 10 * MOST
+        ):
+            raise ValueError("what it unpacks to is too large")
+        config = json.loads(archive.read(CONFIG))
+    from .model import keras
+
+    with keras.StatelessScope(initialize_variables=False):  # the weights get shapes, but no values
+        network = keras.saving.deserialize_keras_object({**config, "compile_config": None})
+    if sum(math.prod(weight.shape) for weight in network.variables) > MOST:
+        raise ValueError(f"it has more than {MOST:,} weights")
+    nodes = [node for layer in network._flatten_layers() for node in layer._inbound_nodes]
+    if any(math.prod(size or 1 for size in output.shape) > MOST for node in nodes for output in node.output_tensors):
         raise ValueError("one of its layers is too large")
 
 
@@ -229,6 +239,8 @@ class LiteNetwork:
 
         with quiet_stderr():
             self._interpreter = Interpreter(model_content=content, num_threads=num_threads)
+            if any(math.prod(one["shape"].tolist()) > MOST for one in self._interpreter.get_tensor_details()):
+                raise ValueError("one of its layers is too large")
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = [output["index"] for output in self._interpreter.get_output_details()]

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -90,7 +91,10 @@ def _check_paths(options) -> None:
 def _in_words(error: Exception) -> str:
     """Say what went wrong. The trace of what nobody foresaw goes to a file."""
     if isinstance(error, OSError) and error.strerror:
-        return ": ".join(str(part) for part in (error.filename, error.strerror) if part) + "."
+        is_full = error.errno == errno.ENOSPC  # then copying names its source first
+        name = is_full and error.filename2 or error.filename
+        advice = " Free some space, and run the command again." if is_full else ""
+        return ": ".join(str(part) for part in (name, error.strerror) if part) + "." + advice
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
     where = traceback.extract_tb(error.__traceback__)[-1]

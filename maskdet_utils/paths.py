@@ -120,9 +120,15 @@ def open_output(path: str | Path) -> Iterator[Path]:
 
 def write_file(path: str | Path, content: bytes) -> None:
     """Write a file in one step, so that nobody ever reads half of it. Its folder is created if missing."""
-    with staging_file(Path(path).parent) as staging:
-        staging.write_bytes(content)
-        swap_in(staging, Path(path))
+    path = Path(path)
+    try:
+        with staging_file(path.parent) as staging:
+            staging.write_bytes(content)
+            swap_in(staging, path)
+    except OSError as error:
+        if error.errno:
+            error.filename, error.filename2 = str(path), None  # nobody knows the temporary one
+        raise
 
 
 def _sync(path: Path) -> None:

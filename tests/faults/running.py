@@ -45,9 +45,10 @@ def _on_a_disk(line: str, folder: str, options: str, then: str = "true") -> str:
     """Run a line while `folder` is on a disk in memory. What it left there is in the folder afterward."""
     if not own_mounts():
         pytest.skip("needs the right to mount a disk (run it as root, or allow user namespaces)")
+    # 99: what is in the folder does not fit on the disk.
     inside = f"""set -e
         where=$(realpath {shlex.quote(folder)})
-        mount -t tmpfs {options} none /mnt; cp -a "$where/." /mnt; {then}; mount --bind /mnt "$where"; cd "$PWD"
+        mount -t tmpfs {options} none /mnt; cp -a "$where/." /mnt || exit 99; {then}; mount --bind /mnt "$where"; cd "$PWD"
         code=0; ({line}) || code=$?
         cd /; umount "$where"; find "$where" -mindepth 1 -delete; cp -a /mnt/. "$where"; exit $code"""
     return f"{own_mounts()} bash -c {shlex.quote(inside)}"
