@@ -124,7 +124,7 @@ def _open_picture(name: str, file: Path | io.BytesIO) -> Source:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
             image = Image.open(file)
             pages = getattr(image, "n_frames", 1)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # as in `read_photo`, of many kinds
         if Path(name).suffix.lower() == ".gif":
             raise VideoError(f"{name} is not a readable GIF ({error}). Save it again.") from None
         image, pages = None, 1  # `read_photo` below says what is wrong
@@ -156,7 +156,7 @@ def _animated(image):
         try:
             image.seek(number)
             image.load()
-        except (OSError, SyntaxError, EOFError, ValueError):
+        except Exception:  # as in `read_photo`, of many kinds
             return
         # Browsers show a picture that asks for at most 10 milliseconds for 100.
         milliseconds = image.info.get("duration", 0)
@@ -283,7 +283,10 @@ def _square_size(video, frame) -> tuple[int, int]:
 
 def _upright(frame, size) -> np.ndarray:
     pixels = frame.to_ndarray(format="rgb24", width=size[0], height=size[1], threads=1)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV refuses to list what it does not know, such as the EXIF tags of a JPEG
+        matrix = None
     if matrix is None:
         return pixels
     # Multiplied by it, (x, y) in the file becomes (x, y) on the screen (ISO/IEC 14496-12, 8.3.2).
