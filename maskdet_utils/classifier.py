@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .environment import quiet_stderr
+from .environment import PlainError, quiet_stderr
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 
@@ -19,7 +19,7 @@ CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 RELEASED = Path(__file__).parent / "released"  # comes with the package, see docs/model_card.md
 
 
-class ClassifierError(RuntimeError):
+class ClassifierError(PlainError, RuntimeError):
     """A run folder does not hold a usable classifier. The message says what is wrong with it."""
 
 

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from . import __version__
+from .environment import printable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -90,7 +91,7 @@ def _check_paths(options) -> None:
 def _in_words(error: Exception) -> str:
     """Say what went wrong. The trace of what nobody foresaw goes to a file."""
     if isinstance(error, OSError) and error.strerror:
-        return ": ".join(str(part) for part in (error.filename, error.strerror) if part) + "."
+        return ": ".join(printable(str(part)) for part in (error.filename, error.strerror) if part) + "."
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -24,6 +24,7 @@ from PIL import Image
 
 from .. import faces
 from ..detector import MaskDetector
+from ..environment import quiet_stderr
 from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError
 from ..tracking import Tracker
 from . import clips
@@ -242,13 +243,14 @@ def read_frame(content) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as header:  # reads the first bytes only
             width, height = header.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Exception:  # as in `read_photo`, of many kinds
         raise PhotoError("it is empty" if not len(content) else "it is damaged, or not a picture") from None
     if width * height > MAX_PIXELS or min(width, height) < MIN_SIDE:
         raise PhotoError(f"{width}×{height} pixels are too {'many' if width * height > MAX_PIXELS else 'few'}")
     factor = next((factor for factor in (1, 2, 4) if max(width, height) <= LONG_SIDE * factor), 8)
     flag = cv2.IMREAD_COLOR if factor == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{factor}")
-    frame = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    with quiet_stderr():  # the decoders print what they do not like
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     if frame is None:
         raise PhotoError("it is damaged, or not a picture")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
