@@ -1,0 +1,445 @@
+"""Random input for all that reads other people's files: `make fuzz`, or `python tests/fuzz.py --help`.
+
+Each input gives a valid value or one of our own errors with a sentence for people, in seconds and with little memory, and
+changes no file. Hypothesis makes the inputs, and the shortest one for each fault. It is printed, and it stays in
+`build/fuzz/`, so that the next run tries it first. To keep it for good, add it to `FOUND`, or a row to `faults/rows.py`.
+"""
+
+import argparse
+import contextlib
+import faulthandler
+import functools
+import io
+import itertools
+import json
+import os
+import resource
+import struct
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+import hypothesis
+import numpy as np
+import yaml
+from conftest import ROOT, OneFace, film
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase
+
+sys.path.append(str(ROOT / "tests" / "faults"))
+from rows import COCO, CORNERS, GOOD, HEADER, VOC
+from running import NEVER, contents
+
+from maskdet_utils import classifier, cli, datasets, environment, layouts, photos, pipeline
+from maskdet_utils.evaluate import annotations
+from maskdet_utils.live import capture, video, webcam
+
+SECONDS = 20  # for one input, on a busy machine
+MEMORY = 6 * 2**30  # bytes of addresses beyond those of the libraries: ten times a photo of 100 megapixels
+TAGS = ["", "!!int ", "!!float ", "!!bool ", "!!timestamp ", "!!binary ", "!!set ", "!!omap ", "!!null ", "&a ", "- *a\n- "]
+
+# What a strategy draws
+
+NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([0, -1, 2**31, 2**63, 10**400, 1e308]))
+TEXTS = st.one_of(st.text(max_size=20), st.sampled_from(["", "\x1b[2J", "\n", "\ud800", "\0", "x" * 3000, "../a", "nan"]))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=4), st.dictionaries(TEXTS, inner, max_size=4)),
+    max_leaves=8,
+)
+PLACES = st.one_of(st.integers(0, 80), st.integers(0, 1 << 20))  # headers are more interesting than pixels
+SIZES = [(form, n) for form in ("<H", ">H", "<I", ">I") for n in (0, 1, 7, 9, 255, 9999, 0x7FFF, 0xFFFF, 10**5, 2**31, 2**32 - 1)]
+CHANGES = st.one_of(
+    st.tuples(st.just("cut"), PLACES, st.just(b"")),
+    st.tuples(st.just("flip"), PLACES, st.integers(0, 7).map(lambda bit: bytes([1 << bit]))),
+    st.tuples(st.just("set"), PLACES, st.one_of(st.binary(min_size=1, max_size=8), st.sampled_from(SIZES).map(
+        lambda size: struct.pack(size[0], size[1] & (0xFFFF if size[0][1] == "H" else 0xFFFFFFFF))))),
+    st.tuples(st.just("insert"), PLACES, st.binary(min_size=1, max_size=12)),
+    st.tuples(st.just("repeat"), PLACES, st.integers(1, 400).map(lambda n: n.to_bytes(2, "big"))),
+    st.tuples(st.just("splice"), PLACES, st.integers(0, 99).map(lambda n: bytes([n]))),
+)  # fmt: skip
+
+
+class Damaged(NamedTuple):
+    """A file, by its name in `pictures()` or as bytes, and what is done to it."""
+
+    base: str | bytes
+    changes: list = []
+    sums: bool = False  # whether the checksums of a PNG are right again
+
+    def content(self) -> bytes:
+        content = pictures()[self.base] if isinstance(self.base, str) else self.base
+        for kind, place, new in self.changes:
+            place %= len(content) + 1
+            if kind == "cut":
+                content = content[:place]
+            elif kind == "flip":
+                content = content[:place] + bytes(a ^ new[0] for a in content[place : place + 1]) + content[place + 1 :]
+            elif kind == "splice":
+                other = list(pictures().values())[new[0] % len(pictures())]
+                content = content[:place] + other[place:]
+            else:
+                end = place + len(new) if kind == "set" else place
+                new = content[place : place + int.from_bytes(new, "big")] if kind == "repeat" else new
+                content = content[:place] + new + content[end:]
+        return right_sums(content) if self.sums else content
+
+
+def right_sums(png: bytes) -> bytes:
+    """A PNG with the checksums that its chunks need, so that a damaged one gets past the first check."""
+    png, place = bytearray(png), 8
+    while place + 12 <= len(png):
+        end = place + 8 + int.from_bytes(png[place : place + 4], "big")
+        png[end : end + 4] = struct.pack(">I", zlib.crc32(png[place + 4 : end])) if end + 4 <= len(png) else png[end:]
+        place = end + 4
+    return bytes(png)
+
+
+@functools.cache
+def pictures() -> dict[str, bytes]:
+    """Photos, animations, and videos in all formats, made of a random picture of 40×30 pixels."""
+    import cv2
+    import pillow_heif
+    from PIL import Image, ImageCms
+
+    rng = np.random.default_rng(0)
+    pixels = np.kron(rng.integers(0, 256, (6, 8, 3)), np.ones((5, 5, 1))).astype(np.uint8)
+    image, made = Image.fromarray(pixels), {}
+    frames = [Image.fromarray(np.roll(pixels, step, 1)) for step in range(1, 4)]
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = 6, "camera"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    pillow_heif.register_heif_opener()
+
+    def save(name, picture, **options):
+        stream = io.BytesIO()
+        picture.save(stream, Path(name).suffix[1:].replace("jp2", "jpeg2000").replace("jpg", "jpeg").replace("tif", "tiff").replace("tifff", "tiff").replace("heic", "heif").replace("pgm", "ppm"), **options)
+        made[name] = stream.getvalue()
+
+    for name in ("a.jpg", "a.png", "a.gif", "a.webp", "a.tif", "a.bmp", "a.heic", "a.avif", "a.jp2", "a.pgm"):
+        save(name, image)
+    save("exif.jpg", image, exif=exif, icc_profile=profile, progressive=True)
+    save("cmyk.jpg", image.convert("CMYK"))
+    save("palette.png", image.convert("P"), transparency=3)
+    save("exif.png", image.convert("RGBA"), exif=exif, icc_profile=profile)
+    for kind in ("tiff_lzw", "jpeg", "tiff_adobe_deflate"):
+        save(f"{kind}.tif", image, compression=kind)
+    for name in ("film.gif", "film.webp", "film.png", "film.avif", "film.tif"):
+        save(name, image, save_all=True, append_images=frames)
+    deep = pixels.astype(np.uint16) * 257
+    for name, values in {"deep.png": deep, "deep.tif": deep, "float.tif": np.float32(pixels), "a.hdr": np.float32(pixels)}.items():
+        made[name] = cv2.imencode(Path(name).suffix, values)[1].tobytes()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, codec, sound in (("f.mp4", "libx264", "aac"), ("f.mkv", "libvpx", None), ("f.avi", "mpeg4", "mp3"), ("f.mjpeg", "mjpeg", None)):
+            options = {"pixels": "yuvj420p"} if codec == "mjpeg" else {}
+            made[name] = film(Path(folder) / name, codec, sound=sound, seconds=np.arange(8) / 25, size=(32, 24), **options).read_bytes()
+    return made
+
+
+def damaged(*bases):
+    """Draws a file that is damaged in one to six places, or not at all."""
+    return st.builds(Damaged, st.sampled_from(bases), st.lists(CHANGES, max_size=6), st.booleans())
+
+
+def rendered(texts):
+    """Draws a text of a certain format as a file, often damaged."""
+    files = texts.map(lambda text: text.encode(errors="surrogatepass"))
+    return st.one_of(files.map(Damaged), st.builds(Damaged, st.one_of(files, st.binary(max_size=60)), st.lists(CHANGES, max_size=3)))
+
+
+def altered(good, **others):
+    """Draws a dict in which up to two entries are arbitrary, and sometimes one is missing."""
+    entries = st.sampled_from(sorted(good)).flatmap(
+        lambda key: st.tuples(st.just(key), st.one_of(others.get(key, VALUES), VALUES))
+    )
+    return st.builds(
+        lambda entries, gone: {key: value for key, value in (good | dict(entries)).items() if key not in gone},
+        st.lists(entries, max_size=2),
+        st.one_of(st.just([]), st.lists(st.sampled_from(sorted(good)), max_size=1)),
+    )
+
+
+# What is tried
+
+TARGETS: dict[str, tuple] = {}
+COUNTS: Counter = Counter()
+HEARD = tempfile.TemporaryFile()  # standard error, while inputs are tried
+
+
+def target(share, strategy):
+    """Adds a function to `TARGETS` that tries an input in an empty folder. `share` of all inputs, in percent, are for it."""
+    return lambda check: TARGETS.setdefault(check.__name__, (share, strategy, check))[2]
+
+
+@contextlib.contextmanager
+def trial(folder, *errors, name=None):
+    """What is done inside gives a valid value or raises one of `errors`, which names the thing, and changes no file."""
+    before, outcome = contents(folder), "accepted"
+    try:
+        yield
+    except errors as error:
+        message, outcome = cli._in_words(error).replace(str(folder), "FOLDER"), "refused"
+        assert message.isprintable(), message
+        assert len(message) <= environment.LONGEST_MESSAGE, message
+        assert not any(words in message for words in NEVER), message
+        assert name is None or isinstance(error, photos.PhotoError) or name in message, message
+    assert contents(folder) == before, "a file has changed"
+    sys.stderr.flush()
+    HEARD.seek(0)
+    lines = HEARD.read().decode(errors="replace").splitlines()
+    HEARD.seek(0)
+    HEARD.truncate()
+    assert all(name and name in line for line in lines), lines
+    COUNTS[sys._getframe(2).f_code.co_name, outcome] += 1
+
+
+def is_photo(pixels):
+    """Whether this is a photo or frame as everywhere in the package."""
+    assert pixels.dtype == np.uint8 and pixels.ndim == 3 and pixels.shape[2] == 3
+    return 0 < pixels.shape[0] * pixels.shape[1] <= photos.MAX_PIXELS
+
+
+STILLS = [name for name in pictures() if not name.startswith("f.")]
+FILMS = [name for name in pictures() if name.startswith("f")]
+
+
+@target(30, st.tuples(damaged(*STILLS), st.booleans(), st.sampled_from([None, 8, 64])))
+def photo(drawn, folder):
+    file, as_path, at_least = drawn
+    (folder / "p.jpg").write_bytes(file.content())
+    with trial(folder, photos.PhotoError):
+        pixels = photos.read_photo(folder / "p.jpg" if as_path else io.BytesIO(file.content()), at_least)
+        assert is_photo(pixels)
+
+
+@target(15, st.tuples(damaged(*FILMS, "a.gif", "a.png", "tiff_lzw.tif"), st.sampled_from(["p.mp4", "p.gif", "p", "p.mjpeg"])))
+def opener(drawn, folder):
+    file, name = drawn
+    (folder / name).write_bytes(file.content())
+    with trial(folder, capture.VideoError, photos.PhotoError, name=name):
+        source = video.open_source(str(folder / name))
+        assert 0 < source.rate <= 1000 and (source.count is None or source.count > 0) and source.kind in ("photos", "video")
+        with contextlib.closing(source.frames):
+            last = -1.0
+            for place, frame in itertools.islice(source.frames, 50):
+                assert is_photo(frame)
+                if source.kind == "video":
+                    assert last < place.seconds < 1e7 and 0 < place.lasts < 1e7
+                    last = place.seconds
+
+
+@functools.cache
+def panel():
+    class Detector(OneFace):
+        threshold, milliseconds = 0.5, {}
+
+    jpeg = pictures()["a.jpg"]
+    webcam._sample_clip = lambda: (picture for picture in itertools.repeat(jpeg))  # the real one takes seconds to start
+    made = webcam.CameraPanel(detector=Detector(), camera=99)
+    made.send = lambda content, buffers=None: made.sent.append((content, buffers))
+    return made
+
+
+MESSAGES = st.fixed_dictionaries(
+    {"view": st.one_of(st.sampled_from("abcdefghijkl"), VALUES), "type": st.sampled_from(["photo", "frame", "next", "stop", "x"])},
+    optional={"number": VALUES, "sent": st.one_of(NUMBERS, VALUES), "source": st.one_of(st.sampled_from(["opencv", "sample"]), VALUES)},
+)
+BUFFERS = damaged("a.jpg", "a.png", "film.gif", "a.webp", "a.pgm", "deep.png", "a.tif", "a.jp2", "a.hdr")
+
+
+@target(15, st.lists(st.tuples(st.one_of(MESSAGES, VALUES), st.lists(BUFFERS, max_size=2)), min_size=1, max_size=4))
+def messages(drawn, folder):
+    for message, buffers in drawn:
+        panel().sent = []
+        with trial(folder):
+            panel()._receive(None, message, [memoryview(buffer.content()) for buffer in buffers])
+            for content, pictures_back in panel().sent:
+                assert content["view"] == message["view"] and all(type(picture) is bytes for picture in pictures_back)
+                assert content.get("final") in (None, "no camera"), content
+                assert content["error"].isprintable() and len(content["error"]) <= environment.LONGEST_MESSAGE if "error" in content else content["faces"]
+
+
+@target(10, rendered(st.one_of(altered(GOOD | {"unsure": [0.4, 0.6], "mask_class": "with_mask", "sha256": "0" * 64}), VALUES).map(json.dumps)))
+def labels(drawn, folder):
+    (folder / "labels.json").write_bytes(drawn.content())
+    with trial(folder, classifier.ClassifierError, name="labels.json"):
+        config = classifier.read_config(folder)
+        names, mask_class = classifier.by_meaning(config["classes"], config.get("mask_class"))
+        assert sorted(names) == sorted(config["classes"]) and mask_class in (None, names[0])
+        assert 0 < config["threshold"] < 1 and 8 <= config["input_size"] <= 1024 and 0 <= config["crop_margin"] <= 2
+
+
+NAMES = st.one_of(st.sampled_from(["a.jpg", "b.png", "../photos/in/b.png", "C:\\x\\a.jpg", "with_mask"]), TEXTS)
+LABELS = st.one_of(st.sampled_from(["with_mask", "without_mask", "Mask", "no mask", "0"]), TEXTS)
+CELLS = st.one_of(st.sampled_from(["1", "30", "0.5", "1,5", "", "-1", "1e9", "nan", "inf"]), NUMBERS.map(str), TEXTS)
+LINES = st.tuples(NAMES, LABELS, CELLS, CELLS, CELLS, CELLS)
+CSV = st.builds(
+    lambda header, lines, mark: header + "\n".join(mark.join(line) for line in lines),
+    st.one_of(st.just(HEADER), st.lists(CELLS | st.sampled_from(HEADER.strip().split(",")), max_size=7).map(lambda names: ",".join(names) + "\n")),
+    st.lists(LINES, max_size=4),
+    st.sampled_from(",,,;\t"),
+)
+COCO_FILES = altered(
+    COCO,
+    **{key: st.lists(altered(value[0], file_name=NAMES, name=LABELS, bbox=st.lists(NUMBERS | CELLS, max_size=5)), max_size=3) for key, value in COCO.items()},
+).map(json.dumps)
+VOC_FILES = st.builds(
+    lambda name, left, right, label: VOC.format(CORNERS).format(left, right).replace("with_mask.pgm", name).replace("with_mask<", label + "<"),
+    NAMES.map(escape), CELLS.map(escape), CELLS.map(escape), LABELS.map(escape),
+)  # fmt: skip
+YOLO_FILES = st.lists(st.lists(CELLS, min_size=3, max_size=6).map(" ".join), min_size=1, max_size=3).map(lambda lines: "0 0.5 0.5 0.1 0.1\n" + "\n".join(lines))
+CLASSES = st.lists(LABELS, max_size=3).map("\n".join)
+LAUGHS = "[&a0 [x], " + ", ".join(f"&a{n} [" + f"*a{n - 1}, " * 9 + "]" for n in range(1, 10)) + "]"  # a billion of them
+ODD_YAML = st.sampled_from([LAUGHS, "0x" + "f" * 5000, "&a [*a]", "2020-99-99", "[" * 3000, "? [a]\n: b", "<<: 1"])
+TAGGED = st.builds(
+    str.__add__, st.sampled_from(TAGS), st.one_of(CELLS, ODD_YAML, VALUES.map(json.dumps), VALUES.map(yaml.safe_dump))
+)
+BOXES = st.one_of(
+    st.fixed_dictionaries({"b.csv": rendered(CSV)}),
+    st.fixed_dictionaries({"b.json": rendered(COCO_FILES)}),
+    st.fixed_dictionaries({"a.xml": rendered(VOC_FILES)}, optional={"b.xml": rendered(VOC_FILES)}),
+    st.fixed_dictionaries({"a.txt": rendered(YOLO_FILES)}, optional={"classes.txt": rendered(CLASSES), "data.yaml": rendered(TAGGED.map("names: {}".format))}),
+)  # fmt: skip
+
+
+def three_photos(folder):
+    """Makes files that are called photos; nothing here opens them."""
+    for name in ("a.jpg", "in/b.png", "with_mask.pgm"):
+        (folder / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "photos" / name).touch()
+    (folder / "marked").mkdir()
+    return folder / "photos"
+
+
+@target(15, BOXES)
+def boxes(drawn, folder):
+    home = three_photos(folder)
+    for name, file in drawn.items():
+        (folder / "marked" / name).write_bytes(file.content())
+    only = next(iter(drawn))
+    source = folder / "marked" / (only if only in ("b.csv", "b.json") else "")
+    with trial(folder, datasets.DataError, name="marked"):
+        found = annotations.read_annotations(source, home, layouts.MASK_CLASSES)
+        for name in found.boxes:
+            corners, labels = found.of_photo(name, (30, 40, 3))
+            assert len(corners) == len(labels) and np.isfinite(corners).all() and (corners[:, 2:] > 0).all()
+
+
+GROUPS = st.builds(
+    lambda header, first, lines: "\n".join([header, first, *map(",".join, lines)]),
+    st.sampled_from(["path,group", "path;source_photo", "path,group,split,exclude", "group,path,x", ""]),
+    st.sampled_from(["a.jpg,1", "a.jpg;1", "photos/a.jpg,1,train,", "in/b.png,1,val,blurred", ""]),
+    st.lists(st.lists(NAMES | LABELS | CELLS | st.sampled_from(["train", "test"]), max_size=5), max_size=4),
+)
+
+
+@target(5, rendered(GROUPS))
+def groups(drawn, folder):
+    home = three_photos(folder)
+    (folder / "photos" / "groups.csv").write_bytes(drawn.content())
+    with trial(folder, datasets.DataError, name="groups.csv"):
+        listed, left_out, _ = datasets.list_photos(home)
+        assert all(row["split"] in (None, *layouts.SETS) for row in listed) and all(row["reason"] for row in left_out)
+        table, column = datasets.read_groups(home / "groups.csv", home, ["a.jpg"])
+        assert len(table) == 1 and type(table["group"][0]) is str and column in ("group", "source_photo")
+
+
+PARAMETERS = st.sampled_from(["seed", "image_size", "classes", "learning_rate", "dataset", "run_dir"])
+DEFAULTS = {name: pipeline.parameters_of(ROOT / "notebooks" / f"{name}.ipynb") for name in pipeline.PIPELINE}
+pipeline.parameters_of = lambda notebook: DEFAULTS[notebook.stem]  # reading them takes a tenth of a second
+
+
+@target(5, st.tuples(rendered(st.dictionaries(PARAMETERS | TEXTS, VALUES, max_size=2).map(yaml.safe_dump) | TAGGED), PARAMETERS | TEXTS, TAGGED))
+def parameters(drawn, folder):
+    profile, name, value = drawn
+    (folder / "pyproject.toml").touch()
+    (folder / "params").mkdir()
+    (folder / "notebooks").symlink_to(ROOT / "notebooks")
+    (folder / "params" / "p.yaml").write_bytes(profile.content())
+    with trial(folder, pipeline.RunError), contextlib.chdir(folder):
+        found = pipeline.read_parameters("p", {name: pipeline.read_yaml(value, name)})
+        assert 32 <= found.get("image_size", 32) <= 1024 and found.get("classes", 2) in (2, 3) and "run_dir" not in found
+
+
+FOLDERS = st.one_of(LABELS, st.sampled_from(["train", "Test", "WithMask", "mask.", "\u0130"])).map(
+    lambda name: os.fsdecode(name.encode(errors="replace"))[:80].replace("/", "").replace("\0", "").strip(".") or "x"
+)
+
+
+@target(5, st.lists(st.lists(FOLDERS, min_size=1, max_size=3).map("/".join), max_size=5))
+def class_folders(drawn, folder):
+    for name in drawn:
+        (folder / "d" / name).mkdir(parents=True, exist_ok=True)
+    with trial(folder, datasets.DataError, name="d"):
+        found, notes = layouts.class_folders(folder / "d")
+        assert all(one.path.is_dir() and one.split in (None, *layouts.SETS) for one in found)
+        assert len(datasets.two_classes(folder / "d")) == 2
+
+
+# What found a fault once
+
+FOUND: dict[str, list] = {name: [] for name in TARGETS}
+
+
+def run(name, count, seed=0):
+    """Try `count` inputs. Raises an error for the shortest input with a fault."""
+    _, strategy, check = TARGETS[name]
+
+    def one(drawn):
+        (ROOT / "build" / "fuzz" / "input.txt").write_text(repr((name, drawn)), errors="backslashreplace")
+        faulthandler.dump_traceback_later(SECONDS, exit=True, file=OUT)
+        with tempfile.TemporaryDirectory() as folder:
+            check(drawn, Path(folder))
+        faulthandler.cancel_dump_traceback_later()
+
+    (ROOT / "build" / "fuzz").mkdir(parents=True, exist_ok=True)
+    one.__qualname__ = one.__module__ = name  # by which Hypothesis finds the faults of an earlier run
+    tried = hypothesis.given(strategy)(one)
+    for drawn in FOUND[name]:
+        tried = hypothesis.example(drawn)(tried)
+    database = DirectoryBasedExampleDatabase(ROOT / "build" / "fuzz")
+    how = settings(max_examples=count, database=database, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
+    with warnings.catch_warnings(action="ignore"):  # as in `cli.main`
+        hypothesis.seed(seed)(how(tried))()
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Try random input.")
+    parser.add_argument("-n", type=int, default=10_000, help="how many inputs (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same inputs (default: %(default)s)")
+    parser.add_argument("--only", choices=TARGETS, help="try only one reader, with all inputs")
+    options = parser.parse_args()
+    pages = int(Path("/proc/self/statm").read_text().split()[0]) if sys.platform == "linux" else 0
+    if pages:
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MEMORY,) * 2)
+    faulthandler.enable(OUT)
+    os.dup2(HEARD.fileno(), 2)
+    failed = False
+    for name, (share, _, _) in TARGETS.items():
+        if options.only not in (None, name):
+            continue
+        start = time.perf_counter()
+        try:
+            run(name, options.n if options.only else options.n * share // 100, options.seed)
+        except BaseException as error:
+            failed = True
+            print("".join(traceback.format_exception(error, chain=False, limit=-4))[-4000:], file=OUT)
+        accepted, refused = (COUNTS[name, outcome] for outcome in ("accepted", "refused"))
+        seconds = time.perf_counter() - start
+        print(f"{name:14s} {accepted:6d} accepted {refused:6d} refused {seconds:6.0f} s", file=OUT, flush=True)
+    print(f"{sum(COUNTS.values())} in all, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB", file=OUT)
+    return int(failed)
+
+
+OUT = os.fdopen(os.dup(2), "w")
+
+if __name__ == "__main__":
+    sys.exit(main())
