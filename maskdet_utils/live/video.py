@@ -244,7 +244,7 @@ def _decoded(container, video, source: Source):
                 if last is not None and not -1 < seconds - last < LONGEST_GAP:  # the time stamps begin anew
                     start, seconds = frame.time - usual, usual
             last = max(seconds, 0.0 if last is None else last + 0.001)
-            yield Moment(last, lasts), _upright(frame, size)
+            yield Moment(last, lasts), _upright(frame, size, video.codec_context.name)
 
 
 def _packets(container, streams):
@@ -281,10 +281,11 @@ def _square_size(video, frame) -> tuple[int, int]:
     return round(frame.width * max(1, aspect)), round(frame.height / min(1, aspect))
 
 
-def _upright(frame, size) -> np.ndarray:
+def _upright(frame, size, codec: str) -> np.ndarray:
     pixels = frame.to_ndarray(format="rgb24", width=size[0], height=size[1], threads=1)
     try:
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        # Asked for that of a PNG, PyAV frees the name of its color profile twice, and Python crashes.
+        matrix = None if codec.endswith("png") else frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV refuses to list what it does not know, such as the EXIF tags of a JPEG
         matrix = None
     if matrix is None:
