@@ -126,7 +126,9 @@ def _open_picture(name: str, file: Path | io.BytesIO) -> Source:
             pages = getattr(image, "n_frames", 1)
     except Exception as error:  # as in `read_photo`, of many kinds
         if Path(name).suffix.lower() == ".gif":
-            raise VideoError(f"{name} is not a readable GIF ({error}). Save it again.") from None
+            raise VideoError(
+                f"{name} is not a readable GIF ({getattr(error, 'strerror', None) or error}). Save it again."
+            ) from None
         image, pages = None, 1  # `read_photo` below says what is wrong
     if image and (image.format == "GIF" or (image.format in ANIMATIONS and pages > 1)):
         return _open_animation(name, image)
