@@ -157,6 +157,8 @@ def _animated(image):
     for number in range(getattr(image, "default_image", False), image.n_frames):  # PNG: a still for older programs
         try:
             image.seek(number)
+            if image.width * image.height > MAX_PIXELS:  # a picture of a GIF can be larger than the first
+                return
             image.load()
         except Exception:  # as in `read_photo`, of many kinds
             return
