@@ -153,7 +153,9 @@ def _reason(path, error: Exception) -> str:
         return "empty file"
     what = next((words for found, words in OTHER_CONTENT.items() if re.match(found, start, re.DOTALL | re.I)), None)
     problem = str(error).replace(str(path), Path(path).name if isinstance(path, str | Path) else "").strip()
-    return f"not a readable photo ({f'it is {what}' if what else problem or 'it is damaged'})"
+    if not problem or isinstance(error, cv2.error):  # which quotes its own source code
+        problem = "it is damaged, or too large"
+    return f"not a readable photo ({f'it is {what}' if what else problem})"
 
 
 def _start(path) -> bytes:
