@@ -9,13 +9,15 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,\
 IN_VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup pipeline test lab notebooks exercises demo-gif release-model bench bench-training site
+.PHONY: help setup pipeline test fuzz lab notebooks exercises demo-gif release-model bench bench-training site
 
 help:  ## list the targets
 	@echo "make lab      open JupyterLab on notebooks/ (start here)"
 	@echo "make pipeline [PROFILE=quick|default|full|public] [DATASET=folder]"
 	@echo "              run notebooks 00-07 without JupyterLab and write runs/<profile>/index.html"
 	@echo "make test     run every check"
+	@echo "make fuzz [N=10000] [SEED=0]"
+	@echo "              give random input to all that reads other people's files (five minutes)"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute all notebooks (or one) in place and store them in their normal form"
 	@echo "make site     build the website from the notebooks as they are stored; open build/site/index.html"
@@ -43,6 +45,9 @@ test: setup
 	$(IN_VENV) -m mypy
 	$(IN_VENV) -m tools.notebooks --check
 	$(IN_VENV) -m pytest tests -rs --durations=15 -n 2 --dist loadfile --no-loadscope-reorder
+
+fuzz: setup
+	@$(IN_VENV) tests/fuzz.py -n $(or $(N),10000) --seed $(or $(SEED),0)
 
 lab: setup
 	@$(IN_VENV) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/notebooks

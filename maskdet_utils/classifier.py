@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .environment import quiet_stderr
+from .environment import PlainError, quiet_stderr
 
 CLASSIFIER, LABELS = "classifier.tflite", "labels.json"
 CONFIG = "config.json"  # in a .keras file
@@ -20,7 +20,7 @@ MOST = 100_000_000  # weights of a network, and numbers that one of its layers g
 RELEASED = Path(__file__).parent / "released"  # comes with the package, see docs/model_card.md
 
 
-class ClassifierError(RuntimeError):
+class ClassifierError(PlainError, RuntimeError):
     """A run folder does not hold a usable classifier. The message says what is wrong with it."""
 
 

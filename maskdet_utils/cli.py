@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 from . import __version__
+from .environment import printable
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,7 +95,7 @@ def _in_words(error: Exception) -> str:
         is_full = error.errno == errno.ENOSPC  # then copying names its source first
         name = is_full and error.filename2 or error.filename
         advice = " Free some space, and run the command again." if is_full else ""
-        return ": ".join(str(part) for part in (name, error.strerror) if part) + "." + advice
+        return ": ".join(printable(str(part)) for part in (name, error.strerror) if part) + "." + advice
     if isinstance(error, MemoryError):
         return "There is not enough memory for this."
     where = traceback.extract_tb(error.__traceback__)[-1]

@@ -259,13 +259,14 @@ def read_groups(file: str | Path, folder: str | Path, paths) -> tuple[pd.DataFra
     column = next((name for name in ("group", "source_photo") if name in table), None)
     if "path" not in table or column is None:
         raise DataError(f"{file} needs the columns path and group (or source_photo), but it has {', '.join(table)}.")
+    table = table.dropna(subset=["path", column])
     listed = table["path"].astype(str)
     row_of = {_place(base, path): row for base in (file.parent, folder) for row, path in enumerate(listed)}
     rows = [row_of.get(_place(folder, path)) for path in paths]
     missing = [path for path, row in zip(paths, rows, strict=True) if row is None]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise DataError(f"{file} has no row for {missing[0]}{more}.")
+        raise DataError(f"{file} has no row for {missing[0]}{more}, or its group is empty.")
     table["group"] = table[column].astype(str)
     return table.iloc[rows].reset_index(drop=True), column
 

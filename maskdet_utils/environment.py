@@ -1,12 +1,30 @@
-"""The computer: package versions, system libraries, free disk space, and the log messages of C++ libraries."""
+"""The computer: package versions, system libraries, free disk space, and messages for its terminal."""
 
 import contextlib
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+
+_STDERR = threading.RLock()  # two threads that redirect it at a time would restore the wrong one
+LONGEST_MESSAGE = 800  # characters; a file's name has up to 255 of them, and some messages say it twice
+
+
+class PlainError(Exception):
+    """An error whose message is one short line, even if it quotes the name or the content of a damaged file."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
+
+
+def printable(text: str) -> str:
+    """Write what a terminal would not show as escapes, and leave out the middle of a text of over 800 characters."""
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[:500]} … {text[-250:]}"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 @contextlib.contextmanager
@@ -19,16 +37,17 @@ def quiet_stderr(kept_in: int | None = None) -> Iterator[None]:
     Args:
         kept_in: A file descriptor open for writing. Without it, the text is dropped.
     """
-    sys.stderr.flush()
-    before = os.dup(2)
-    target = os.open(os.devnull, os.O_WRONLY) if kept_in is None else os.dup(kept_in)
-    os.dup2(target, 2)
-    os.close(target)
-    try:
-        yield
-    finally:
-        os.dup2(before, 2)
-        os.close(before)
+    with _STDERR:
+        sys.stderr.flush()
+        before = os.dup(2)
+        target = os.open(os.devnull, os.O_WRONLY) if kept_in is None else os.dup(kept_in)
+        os.dup2(target, 2)
+        os.close(target)
+        try:
+            yield
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
 
 
 def versions(requirements: list[str] | None = None) -> list[tuple[str, str, str, bool]]:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from .environment import PlainError
 from .photos import is_clutter
 
 MASK_CLASSES = ["with_mask", "without_mask"]
@@ -20,7 +21,7 @@ MEANINGS = {
 SETS = {"train": r"train(ing)?", "validation": r"val(id(ation)?)?|dev", "test": r"test(ing)?"}
 
 
-class DataError(ValueError):
+class DataError(PlainError, ValueError):
     """A data set cannot be used as it is. The message says what was expected and what was found."""
 
 

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from .environment import PlainError, quiet_stderr
+
 SUFFIXES = set(
     ".jpg .jpeg .jpe .jfif .png .bmp .gif .webp .pgm .ppm .tif .tiff .heic .heif .hif .avif .jp2 .j2k".split()
 )
@@ -30,9 +32,10 @@ CLUTTER = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$re
 # A 100-megapixel photo takes up 300 MB as an array. A larger file is more likely a mistake or an attack than a photo.
 MAX_PIXELS = 100_000_000
 MIN_SIDE = 8
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our errors say what is wrong with a photo or camera
 
 
-class PhotoError(ValueError):
+class PhotoError(PlainError, ValueError):
     """A file is not a usable photo. The message says why."""
 
 
@@ -114,7 +117,8 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
             if image.width * image.height > MAX_PIXELS:
                 megapixels = f"{width * height / 1e6:.0f} megapixels, but the limit is {MAX_PIXELS // 1_000_000}"
                 raise PhotoError(f"{width}×{height} pixels are {megapixels}. Make the photo smaller")
-            return _to_rgb(image)
+            with quiet_stderr() if image.format == "TIFF" else contextlib.nullcontext():  # libtiff prints, too
+                return _to_rgb(image)
     except PhotoError:
         raise
     except FileNotFoundError:
@@ -133,8 +137,8 @@ def _open(path):
     try:
         return Image.open(path)
     except UnidentifiedImageError:
-        with open(path, "rb") if isinstance(path, str | Path) else path as file:
-            is_deep = re.match(rb"II\*\0|MM\0\*|#\?R|PF", file.read(4))  # maybe TIFF or HDR with floating-point colors
+        is_deep = re.match(rb"II\*\0|MM\0\*|#\?R|PF", _start(path))  # maybe TIFF or HDR with floating-point colors
+        with open(path, "rb") if isinstance(path, str | Path) else contextlib.nullcontext(path) as file:
             values = _read_deep(file) if is_deep else None
         if values is None:
             raise
@@ -144,14 +148,23 @@ def _open(path):
 def _reason(path, error: Exception) -> str:
     """Why a file is not a photo, in words for people."""
     # A number means that the system said no: for example, it is a folder, or there is no right to read it.
-    if not isinstance(path, str | Path) or getattr(error, "errno", None):
+    if getattr(error, "errno", None):
         return f"not a readable photo ({getattr(error, 'strerror', None) or error})"
-    with open(path, "rb") as file:
-        start = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
+    start = _start(path).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         return "empty file"
     what = next((words for found, words in OTHER_CONTENT.items() if re.match(found, start, re.DOTALL | re.I)), None)
-    return f"not a readable photo ({f'it is {what}' if what else str(error).replace(str(path), Path(path).name)})"
+    problem = str(error).replace(str(path), Path(path).name if isinstance(path, str | Path) else "").strip()
+    if not problem or isinstance(error, cv2.error):  # which quotes its own source code
+        problem = "it is damaged, or too large"
+    return f"not a readable photo ({f'it is {what}' if what else problem})"
+
+
+def _start(path) -> bytes:
+    """The first bytes of a path or an open file."""
+    with open(path, "rb") if isinstance(path, str | Path) else contextlib.nullcontext(path) as file:
+        file.seek(0)
+        return file.read(64)
 
 
 def read_ahead(read: Callable, items: Iterable, depth: int) -> Iterator[tuple]:
@@ -218,7 +231,8 @@ def _read_deep(file) -> np.ndarray | None:
     """Decode a photo with OpenCV, which keeps all bits: gray, RGB, or RGBA. None if OpenCV cannot read it."""
     place = file.tell()
     file.seek(0)
-    pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
+    with quiet_stderr():  # libpng prints what it does not like
+        pixels = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_UNCHANGED)
     file.seek(place)
     if pixels is None or pixels.ndim == 2:
         return pixels

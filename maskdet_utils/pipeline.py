@@ -3,6 +3,7 @@
 import ast
 import itertools
 import json
+import reprlib
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from .assets import digest
-from .environment import quiet_stderr
+from .environment import printable, quiet_stderr
 from .paths import new_folder, one_at_a_time, remove_leftovers, repository_root, write_file
 from .run_page import write_page
 from .runs import RunError, update_metrics
@@ -126,8 +127,8 @@ def read_profile(profile: str) -> dict:
     files = {file.stem: file for file in sorted((repository_root() / "params").glob("*.yaml"))}
     if profile not in files:
         raise RunError(f"There is no profile {profile!r}. Choose from: {', '.join(files)}.")
-    content = read_yaml(files[profile].read_text(encoding="utf-8"), files[profile].name)
-    if not isinstance(content or {}, dict):
+    content = read_yaml(files[profile].read_text(encoding="utf-8", errors="replace"), files[profile].name)
+    if not isinstance(content or {}, dict) or not all(isinstance(name, str) for name in content or {}):
         raise RunError(f"{files[profile]} must hold lines such as: seed: 0")
     return content or {}
 
@@ -138,9 +139,10 @@ def read_yaml(text: str, name: str):
 
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError: a date such as 2020-99-99
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # Not all are YAML's own: the date 2020-99-99 is a ValueError, "!!bool x" a KeyError, "!!timestamp x" an AttributeError.
         problem = getattr(error, "problem", None) or "it makes no sense"
-        raise RunError(f"{name}: {text.strip()[:60]!r} is not valid YAML ({problem}).") from None
+        raise RunError(printable(f"{name}: {text.strip()[:60]!r} is not valid YAML ({problem}).")) from None
 
 
 def read_parameters(profile: str, overrides: dict | None = None) -> dict:
@@ -157,17 +159,26 @@ def read_parameters(profile: str, overrides: dict | None = None) -> dict:
     known = sorted(defaults.keys() - {"run_dir"})
     unknown = sorted({str(name) for name in parameters} - set(known))
     if unknown:
-        raise RunError(f"No notebook has the parameter {', '.join(unknown)}. Choose from: {', '.join(known)}.")
+        such = printable(", ".join(unknown)[:200])
+        raise RunError(f"No notebook has the parameter {such}. Choose from: {', '.join(known)}.")
     for name, value in parameters.items():
         default = defaults[name]
         if type(value) is not type(default) and (type(default), type(value)) != (float, int):
-            raise RunError(f"{name} must be a value such as {default!r}, not {value!r}.")
+            raise RunError(f"{name} must be a value such as {default!r}, not {_shown(value)}.")
         least, most = {"image_size": (32, 1024), "seed": (0, 2**32 - 1), "classes": (2, 3)}.get(name, (0, 1_000_000))
         if type(value) in (int, float) and not least <= value <= most:
-            raise RunError(f"{name} must be from {least} to {most:,}, not {value!r}.")
+            raise RunError(f"{name} must be from {least} to {most:,}, not {_shown(value)}.")
         if value == "":
             raise RunError(f"{name} is empty. Give a value such as {default!r}.")
     return parameters
+
+
+def _shown(value) -> str:
+    """The beginning of a value that may be huge: ten lines of YAML can hold a list of a billion lists."""
+    try:
+        return reprlib.repr(value)[:80]
+    except ValueError:  # Python does not write integers of more than 4,300 digits
+        return "a number with thousands of digits"
 
 
 def _execute(notebook: Path, staging: Path, parameters: dict, target: Path) -> float:

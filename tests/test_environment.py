@@ -57,7 +57,7 @@ IMPORTED_AS = {  # where a package goes by another name on the index
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-OUR_OWN = {"maskdet_utils", "tools", "benchmarks", "exercise_checks", "conftest"}
+OUR_OWN = {"maskdet_utils", "tools", "benchmarks", "exercise_checks", "conftest", "fuzz", "rows", "running"}
 
 
 def code_of(path):

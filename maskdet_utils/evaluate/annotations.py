@@ -123,8 +123,8 @@ def _read_labels(source: Path, marked: Annotations, classes) -> None:
         marked.boxes[name] = [box._replace(label=meaning[box.label]) for box in boxes]
     counts = pd.Series([box.label for boxes in marked.boxes.values() for box in boxes], dtype=object).value_counts()
     if not marked.boxes:
-        missing = marked.left_out[0]
-        raise DataError(f"{source} names no photo that could be found. {missing['path']}: {missing['reason']}.")
+        said = [f" {missing['path']}: {missing['reason']}." for missing in marked.left_out[:1]]
+        raise DataError(f"{source} names no photo that could be found.{''.join(said)}")
     if not any(label in counts for label in classes):
         only = ", ".join(counts.index) or "nothing"
         raise DataError(
@@ -235,7 +235,7 @@ def _yolo_names(file: Path, folder: Path) -> list[str]:
                 names = content.get("names") if isinstance(content, dict) else None
                 if isinstance(names, dict):  # from numbers to names
                     names = [names[number] for number in sorted(names, key=int)]
-            except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+            except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
                 raise DataError(f"{found} should name the classes, but it is not valid YAML.") from None
             if names and isinstance(names, list):
                 return list(map(str, names))

@@ -14,10 +14,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..environment import PlainError
+
 USUAL_RATE = 25.0  # frames per second, if a source does not give its rate
 
 
-class VideoError(RuntimeError):
+class VideoError(PlainError, RuntimeError):
     """A source cannot be read, or a file cannot be written; the message says why and what to do."""
 
 
@@ -75,7 +77,6 @@ def open_camera(number: int) -> Source:
     Raises:
         VideoError: If it gives no frame.
     """
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(number)
     was_read, first = capture.read()
     if not was_read:

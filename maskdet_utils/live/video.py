@@ -126,9 +126,11 @@ def _open_picture(name: str, file: Path | io.BytesIO) -> Source:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is stricter
             image = Image.open(file)
             pages = getattr(image, "n_frames", 1)
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # as in `read_photo`, of many kinds
         if Path(name).suffix.lower() == ".gif":
-            raise VideoError(f"{name} is not a readable GIF ({error}). Save it again.") from None
+            raise VideoError(
+                f"{name} is not a readable GIF ({getattr(error, 'strerror', None) or error}). Save it again."
+            ) from None
         image, pages = None, 1  # `read_photo` below says what is wrong
     if image and (image.format == "GIF" or (image.format in ANIMATIONS and pages > 1)):
         return _open_animation(name, image)
@@ -161,8 +163,10 @@ def _animated(image):
     for number in range(getattr(image, "default_image", False), image.n_frames):  # PNG: a still for older programs
         try:
             image.seek(number)
+            if image.width * image.height > MAX_PIXELS:  # a picture of a GIF can be larger than the first
+                return
             image.load()
-        except (OSError, SyntaxError, EOFError, ValueError):
+        except Exception:  # as in `read_photo`, of many kinds
             return
         # Browsers show a picture that asks for at most 10 milliseconds for 100.
         milliseconds = image.info.get("duration", 0)
@@ -258,7 +262,7 @@ def _decoded(container, video, source: Source):
                 if last is not None and not -1 < seconds - last < LONGEST_GAP:  # the time stamps begin anew
                     start, seconds = frame.time - usual, usual
             last = max(seconds, 0.0 if last is None else last + 0.001)
-            yield Moment(last, lasts), _upright(frame, size)
+            yield Moment(last, lasts), _upright(frame, size, video.codec_context.name)
     source.problem = _what_is_missing(video, source, container.size, come)
 
 
@@ -323,9 +327,13 @@ def _square_size(video, frame) -> tuple[int, int]:
     return round(frame.width * max(1, aspect)), round(frame.height / min(1, aspect))
 
 
-def _upright(frame, size) -> np.ndarray:
+def _upright(frame, size, codec: str) -> np.ndarray:
     pixels = frame.to_ndarray(format="rgb24", width=size[0], height=size[1], threads=1)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    try:
+        # Asked for that of a PNG, PyAV frees the name of its color profile twice, and Python crashes.
+        matrix = None if codec.endswith("png") else frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # PyAV refuses to list what it does not know, such as the EXIF tags of a JPEG
+        matrix = None
     if matrix is None:
         return pixels
     # Multiplied by it, (x, y) in the file becomes (x, y) on the screen (ISO/IEC 14496-12, 8.3.2).

@@ -25,6 +25,7 @@ from PIL import Image
 from .. import faces
 from ..classifier import ClassifierError
 from ..detector import MaskDetector
+from ..environment import quiet_stderr
 from ..photos import MAX_PIXELS, MIN_SIDE, PhotoError, read_photo, resize_fast
 from ..tracking import Tracker
 from . import clips
@@ -319,7 +320,8 @@ def read_frame(content) -> np.ndarray:
         frame = read_photo(io.BytesIO(content))
         return resize_fast(frame, (frame.shape[1] // factor, frame.shape[0] // factor)) if factor > 1 else frame
     flag = cv2.IMREAD_COLOR if factor == 1 else getattr(cv2, f"IMREAD_REDUCED_COLOR_{factor}")
-    frame = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
+    with quiet_stderr():  # the decoders print what they do not like
+        frame = cv2.imdecode(np.frombuffer(content, np.uint8), flag)
     if frame is None:
         raise PhotoError("it is damaged, or not a picture")
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)

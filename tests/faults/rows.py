@@ -153,12 +153,19 @@ def parameter(name, value, words):
     return Row(f"{name} {value[:20]!r}", command, words)
 
 
+# A few lines of YAML that mean a list of a billion items
+LAUGHS = ", ".join(["[&a0 [x]", *(f"&a{n} [" + f"*a{n - 1}, " * 9 + "]" for n in range(1, 10))]) + "]"
 PIPELINE = [
     parameter("seed", "[1,2", "maskdet: seed: '[1,2' is not valid YAML"),
     parameter("seed", "!!python/object:os.system x", "is not valid YAML"),
     parameter("seed", "2020-99-99", "is not valid YAML"),
     parameter("seed", "[" * 3000, "is not valid YAML"),
     parameter("seed", "'a", "is not valid YAML"),
+    parameter("seed", "!!timestamp x", "is not valid YAML"),
+    parameter("seed", "!!bool x", "is not valid YAML"),
+    parameter("seed", "!!int ''", "is not valid YAML"),
+    parameter("seed", "0x" + "f" * 5000, "not a number with thousands of digits"),
+    parameter("seed", LAUGHS, "seed must be a value such as 0, not [['x'], [['x'], "),
     parameter("seed", "x", "seed must be a value such as 0, not 'x'"),
     parameter("seed", "", "seed must be a value such as 0, not None"),
     parameter("seed", "-1", "seed must be from 0 to"),
@@ -184,6 +191,12 @@ PIPELINE = [
         "pipeline --profile p",
         "p.yaml: 'a: [' is not",
         all_of(repository, text("params/p.yaml", "a: [")),
+    ),
+    Row(
+        "a profile of bytes",
+        "pipeline --profile p",
+        "p.yaml: '\ufffd: [' is not valid YAML",
+        all_of(repository, text("params/p.yaml", b"\xff: [")),
     ),
     Row(
         "a profile of words",
@@ -583,6 +596,10 @@ EVALUATE = [
     groups(b"\xff\xfe\x00", "groups.csv cannot be read as a CSV file (it is not text in UTF-8)"),
     groups("\n\n\n", "groups.csv cannot be read as a CSV file (it is empty)"),
     groups("path,group\n", "has no row for with_mask/with_mask.pgm"),
+    groups("path,group\nwith_mask/with_mask.pgm,\n", "has no row for with_mask/with_mask.pgm and 1 more, or its group"),
+    groups("path,group\n,1\n", "has no row for with_mask/with_mask.pgm"),
+    groups("path,\x1b[2J\na,1\n", r"it has path, \x1b[2J"),
+    groups(f"path,{'x' * 5000}\na,1\n", "xxx … xxx"),
     groups("name,person\na,b\n", "needs the columns path and group"),
     groups('path,group\n"a,b\n', "groups.csv"),
     groups("path,split\nwith_mask/with_mask.pgm,lunch\n", "'lunch' is not a set"),
@@ -630,6 +647,10 @@ EVALUATE = [
     boxes("a pipe", "b is neither a file nor a folder", pipe("b")),
     boxes("only a pipe in it", "b holds no annotations", pipe("b/a.csv")),
     boxes("an empty folder", "b holds no annotations", folders("b")),
+    boxes("a CSV without boxes", "b.csv names no photo that could be found", text("b.csv", HEADER), path="b.csv"),
+    yolo(
+        "names of a strange type", "but it is not valid YAML", "0 .5 .5 .1 .1", text("b/data.yaml", "names: !!bool x")
+    ),
     boxes("an empty file", "b.csv cannot be read as a CSV file (it is empty)", text("b.csv"), path="b.csv"),
     boxes("no columns", "b.csv lacks the columns", text("b.csv", "a,b\n1,2\n"), path="b.csv"),
     csv_box("1,2,inf,4"),
