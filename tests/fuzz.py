@@ -406,7 +406,10 @@ FOUND = {
         (Damaged("film.tif", [(2, 1, b"+")]), "p.gif"),
     ],
     "messages": [({"view": "a", "type": "frame", "sent": 10**400}, [])],
-    "boxes": [{"b.csv": Damaged(HEADER.encode())}],
+    "boxes": [
+        {"b.csv": Damaged(HEADER.encode())},
+        {"a.txt": Damaged(b"0 .5 .5 .1 .1\n1,5 1 1 1 1"), "classes.txt": Damaged("a.avif")},
+    ],
     "groups": [Damaged(b"path,group\n,1\n"), Damaged(b"path,group\na.jpg,\n")],
     "parameters": [
         (Damaged(b"\xff"), "seed", "1"),
