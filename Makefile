@@ -17,7 +17,7 @@ help:  ## list the targets
 	@echo "              run notebooks 00-07 without JupyterLab and write runs/<profile>/index.html"
 	@echo "make test     run every check"
 	@echo "make fuzz [N=10000] [SEED=0]"
-	@echo "              give random input to all that reads other people's files (five minutes)"
+	@echo "              give random input to all that reads other people's files (two minutes)"
 	@echo "make notebooks [NB=03]"
 	@echo "              execute all notebooks (or one) in place and store them in their normal form"
 	@echo "make site     build the website from the notebooks as they are stored; open build/site/index.html"

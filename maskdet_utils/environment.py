@@ -22,9 +22,8 @@ class PlainError(Exception):
 
 def printable(text: str) -> str:
     """Write what a terminal would not show as escapes, and leave out the middle of a text of over 800 characters."""
-    if len(text) > LONGEST_MESSAGE:
-        text = f"{text[:500]} … {text[-250:]}"
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[:500]} … {text[-250:]}"
 
 
 @contextlib.contextmanager

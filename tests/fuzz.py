@@ -397,13 +397,19 @@ FOUND = {
         (Damaged("deep.png", [(41, 1, b"y")]), True, None),
     ],
     "opener": [
+        (Damaged("f.avi", [(169, 0, b"\0")]), "p.mp4"),  # a codec that does not exist
+        (Damaged("film.gif", [(8, 0, b"\0\0\0\t")]), "p.mp4"),  # a picture without its palette
         (Damaged("film.tif"), "p.mjpeg"),  # side data that PyAV does not know
         (Damaged("exif.png"), "p.mjpeg"),  # side data that PyAV frees twice
         (Damaged("film.gif", [(1383, 4, b"\xff\xff\xff\xff")]), "p.gif"),  # the second picture is larger
         (Damaged("film.tif", [(140, 1 << 20, b"")]), "p.mp4"),
         (Damaged("film.tif", [(2, 1, b"+")]), "p.gif"),
     ],
-    "boxes": [{"b.csv": Damaged(HEADER.encode())}],
+    "messages": [({"view": "a", "type": "frame", "sent": 10**400}, [])],
+    "boxes": [
+        {"b.csv": Damaged(HEADER.encode())},
+        {"a.txt": Damaged(b"0 .5 .5 .1 .1\n1,5 1 1 1 1"), "classes.txt": Damaged("a.avif")},
+    ],
     "groups": [Damaged(b"path,group\n,1\n"), Damaged(b"path,group\na.jpg,\n")],
     "parameters": [
         (Damaged(b"\xff"), "seed", "1"),

@@ -166,6 +166,7 @@ def _animated(image):
             if image.width * image.height > MAX_PIXELS:  # a picture of a GIF can be larger than the first
                 return
             image.load()
+            _ = image.has_transparency_data  # fails if a palette is missing
         except Exception:  # as in `read_photo`, of many kinds
             return
         # Browsers show a picture that asks for at most 10 milliseconds for 100.
@@ -200,7 +201,9 @@ def _open_video(name: str, is_address: bool) -> Source:
         raise VideoError(_why_unreadable(name, is_address, was_open=False)) from None
     video: Any = container.streams.best("video")
     is_cover = video is not None and bool(video.disposition & av.stream.Disposition.attached_pic)  # of a song
-    if video is None or is_cover or container.format.name == "tty":  # FFmpeg would film any text
+    if (
+        video is None or video.codec_context is None or is_cover or container.format.name == "tty"
+    ):  # FFmpeg would film any text
         raise VideoError(_why_unreadable(name, is_address, was_open=False))
     if video.width * video.height > MAX_PIXELS:
         raise VideoError(f"{name} has more than {MAX_PIXELS // 1_000_000} megapixels. Make it smaller.")

@@ -271,7 +271,7 @@ class CameraPanel(anywidget.AnyWidget):
     @staticmethod
     def _is_late(view: View, sent) -> bool:
         """Whether a frame waited too long behind others: only the newest frames are worth the work."""
-        if not isinstance(sent, int | float) or not abs(sent) < 1e15:
+        if not isinstance(sent, int | float) or not abs(sent) < 1e16:  # milliseconds
             return False
         travel_time = time.time() - sent / 1000  # the two clocks may differ, but always by the same amount
         if travel_time < view.distance or travel_time > view.distance + LOST_SECONDS:
