@@ -124,7 +124,7 @@ def test_after_a_kill_between_the_lines_and_the_picture_the_old_picture_does_not
     new = next(line for line in (fresh / RECORDS).read_text().splitlines(True) if '"0.pgm"' in line)
     with open(out / RECORDS, "a") as file:
         file.write(new)
-    (out / ".maskdet-file-killed").write_bytes(b"half a picture")
+    (out / ".maskdet-file-_killed_").write_bytes(b"half a picture")
     assert synthesize_folder(folder, out) == synthesize_folder(folder, fresh)
     assert digests(out) == digests(fresh)
 
