@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import glob
 import os
 import re
 import secrets
@@ -14,6 +15,8 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+MARK = "maskdet-"  # in the names of the folders that `new_folder` makes, so that nobody else's is taken for one
 
 
 def repository_root() -> Path:
@@ -156,16 +159,16 @@ def new_folder(target: Path) -> Iterator[Path]:
     """Provide a staging folder inside a `with` block, and put it in the place of `target` in two quick moves at the end.
 
     Before that, everything in it is written to the disk (except on Windows), so that a power failure leaves the old
-    folder or the new one. If it comes between the two moves, the old one is `.<name>.old`, see `remove_leftovers`.
+    folder or the new one. If it comes between the two moves, the old one is `.<name>.maskdet-old`, see `remove_leftovers`.
 
     Args:
         target: The folder to make or to replace. It stays as it is until then, and if the block raises an error.
     """
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file, but a folder belongs there. Move it somewhere else.")
-    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.{MARK}"))
     staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
-    old = target.parent / f".{target.name}.old"
+    old = target.parent / f".{target.name}.{MARK}old"
     try:
         yield staging
         for path in (*staging.rglob("*"), staging) if os.name != "nt" else ():
@@ -186,16 +189,15 @@ def new_folder(target: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove what killed processes left behind: their staging folders `.<name of target>.*`, and a half-finished swap.
+    """Remove what killed processes left behind: staging folders `.<name of target>.maskdet-*`, and a half-finished swap.
 
     Call it only with the lock of `one_at_a_time`: then no process is writing to these folders anymore.
 
     Args:
         target: The folder that the processes wanted to make.
     """
-    old = target.parent / f".{target.name}.old"
+    old = target.parent / f".{target.name}.{MARK}old"
     if old.exists() and not target.exists():  # the process was killed between the two moves of `new_folder`
         os.replace(old, target)
-    for folder in target.parent.glob(f".{target.name}.*"):
-        if "." not in folder.name.removeprefix(f".{target.name}."):  # not that of a target with a longer name
-            shutil.rmtree(folder, ignore_errors=True)
+    for folder in target.parent.glob(f".{glob.escape(target.name)}.{MARK}*"):
+        shutil.rmtree(folder, ignore_errors=True)

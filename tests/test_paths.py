@@ -71,7 +71,7 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path
     (tmp_path / "run" / "file").write_text("good")
 
     def replace(source, target, original=os.replace):
-        if target == tmp_path / "run" and not source.name.endswith(".old"):
+        if target == tmp_path / "run" and not source.name.endswith("-old"):
             raise OSError("no")
         original(source, target)
 

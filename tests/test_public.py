@@ -362,7 +362,7 @@ def test_nothing_is_lost_when_the_disk_fills_up(archive, server, data_set, monke
 
 def test_a_folder_that_a_killed_process_half_replaced_is_restored(archive, data_set, server):
     public.fetch(archive)
-    data_set.rename(data_set.with_name(".public.old"))
+    data_set.rename(data_set.with_name(".public.maskdet-old"))
     assert is_whole(public.fetch()) and server.asked == []
 
 

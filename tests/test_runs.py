@@ -199,11 +199,14 @@ def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, s
 
 
 def test_the_next_run_removes_what_a_killed_run_left_behind(good_run):
-    stale, longer, other = (good_run.parent / name for name in (".tiny.killed", ".tiny.two.running", ".other.running"))
-    for folder in (stale, longer, other):
+    stale = good_run.parent / ".tiny.maskdet-killed"
+    others = [
+        good_run.parent / name for name in (".tiny.two.maskdet-x", ".other.maskdet-x", ".tiny.old", ".tiny.backup")
+    ]
+    for folder in (stale, *others):
         folder.mkdir()
     paths.remove_leftovers(good_run)
-    assert not stale.exists() and longer.exists() and other.exists() and is_intact(good_run)
+    assert not stale.exists() and all(folder.exists() for folder in others) and is_intact(good_run)
 
 
 def test_a_second_run_with_the_same_profile_waits_for_the_first(good_run):
@@ -239,7 +242,7 @@ def test_an_impossible_value_is_an_error(small_repository, name, value, words):
 
 
 def test_a_run_killed_between_the_two_moves_of_the_swap_is_restored(good_run):
-    good_run.rename(good_run.parent / ".tiny.old")
+    good_run.rename(good_run.parent / ".tiny.maskdet-old")
     paths.remove_leftovers(good_run)
     assert is_intact(good_run)
 

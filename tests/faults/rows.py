@@ -226,6 +226,13 @@ PIPELINE = [
         link("runs/p-failed", "../x"),
         new=left("p-failed-2"),
     ),
+    fails(
+        "hidden copies of the run",
+        "as planned",
+        text("runs/.p.old/notes.txt", "mine"),
+        text("runs/.p.mybackup/notes.txt", "mine"),
+        new=left("p-failed"),
+    ),
     fails("the run is a file", "runs/p is a file, but a folder belongs there", text("runs/p", "mine")),
     fails("the run holds something else", "runs/p is not a run", text("runs/p/notes.txt", "mine")),
     fails(
@@ -779,6 +786,9 @@ SYNTHESIZE = [
         lambda folder: text("photos/b.gif", bomb_gif(10, 60000))(folder),
         code=0,
         new=DRAWN,
+    ),
+    into(
+        "a file with a name like ours", "1 photos with", text("out/.maskdet-file-notes", "mine"), code=0, new=DRAWN[1:]
     ),
     into("a circle of links", "1 photos with 1 faces", link("photos/round", "."), code=0, new=DRAWN),
     into(
