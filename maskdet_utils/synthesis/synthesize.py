@@ -21,7 +21,6 @@ import numpy as np
 from ..augment import soften
 from ..boxes import clip_box
 from ..faces import CenterFace, FaceMesh
-from ..paths import write_file
 from ..photos import read_photo
 from . import occluders, wearing
 
@@ -131,7 +130,7 @@ def _draw_plan(job, models) -> list[dict]:
             style = wearing.random_style(rng, wearing=kind)
             picture, drawn = wearing.draw_mask(photo, points, style, rng)[0], style.wearing
         name = f"{stem}_{len(rows)}_{drawn}.jpg"
-        write_file(name, cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
+        Path(name).write_bytes(cv2.imencode(".jpg", soften(picture, rng)[..., ::-1], quality)[1].tobytes())
         rows.append({"file": name, "drawn_on": path, "drawn": drawn})
     return rows
 
