@@ -24,7 +24,8 @@ from maskdet_utils.classifier import CLASSIFIER, LABELS, load_classifier
 from maskdet_utils.evaluate.folder import predict_crops
 from maskdet_utils.evaluate.metrics import metrics_report
 from maskdet_utils.paths import resolve, write_file
-from tools import quantize, release
+from maskdet_utils.web import quantize
+from tools import release
 
 RESULTS = "benchmarks/results/pareto.json"
 SIZES = (96, 128, 160, 224)

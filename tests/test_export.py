@@ -5,7 +5,7 @@ import pytest
 
 from maskdet_utils import export, model
 from maskdet_utils.classifier import LiteClassifier, LiteNetwork
-from tools import quantize
+from maskdet_utils.web import quantize
 
 SIZE = 64
 

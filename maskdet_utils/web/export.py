@@ -1,0 +1,140 @@
+"""Write a classifier as a web page: the work of `maskdet export-web`."""
+
+import hashlib
+import json
+import os
+import tarfile
+from pathlib import Path
+
+from .. import __version__, assets
+from ..classifier import RELEASED, load_classifier
+from ..paths import new_folder, one_at_a_time, remove_leftovers, resolve
+
+MARK = "maskdet-web.json"  # says which files in the folder are ours
+HERE = Path(__file__).parent
+# File in the folder → asset and path in its archive. Browsers without relaxed SIMD (Safari) load the two "compat" files.
+RUNTIME = {"runtime/litert.js": ("litert_js", "package/dist/index.js")} | {
+    f"runtime/{name}": ("litert_js", f"package/wasm/{name}")
+    for part in ("litert_wasm_internal", "litert_wasm_compat_internal")
+    for name in (f"{part}.js", f"{part}.wasm")
+}
+RUNTIME["runtime/wasm-utils.js"] = "litert_js_utils", "package/dist/index.js"
+
+
+def export_web(out: str | Path, model: str | Path | None = None) -> dict:
+    """Write a folder of static files: a web page that finds faces and classifies them in the visitor's own browser.
+
+    The folder replaces an earlier one that this function wrote. It is complete or not there at all.
+
+    Args:
+        out: The folder to write, absolute or relative to the current folder.
+        model: A run folder or a classifier's file (see `load_classifier`), relative to the repository's root or
+            absolute. By default, the released classifier.
+
+    Returns:
+        `bytes`, the size of the folder; `precision`, what the numbers in the classifier are stored as (None if the
+        file was taken as it is); and `difference`, the largest difference of a probability from the original's on
+        the pictures that both were tried on.
+
+    Raises:
+        ClassifierError: The classifier is missing or damaged.
+        AssetError: The runtime or the face detector could not be fetched.
+        ValueError: `out` holds something that this function did not write.
+
+    Introduced in notebook 09.
+    """
+    out = Path(out).resolve()
+    check_ours(out)
+    files, summary = contents(RELEASED if model is None else resolve(model))
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    files[MARK] = json.dumps({"version": __version__, "files": hashes}, indent=1).encode()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(out):
+        remove_leftovers(out)
+        check_ours(out)
+        with new_folder(out) as staging:
+            for name, content in files.items():
+                path = staging / name
+                path.parent.mkdir(exist_ok=True)
+                with open(path, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+            check_ours(staging)
+    return {"bytes": sum(map(len, files.values())), **summary}
+
+
+def check_ours(folder: Path) -> None:
+    """Raise `ValueError` if a folder holds anything but what `export_web` wrote, or if a file has changed since."""
+    refusal = f"{folder} holds %s, which maskdet export-web did not write. To protect it, choose another folder."
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder. Choose another name.")
+    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    try:
+        hashes = json.loads(found[MARK].read_bytes())["files"] if MARK in found else {}
+        hashes = {str(name): str(sha256) for name, sha256 in hashes.items()}
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError):
+        raise ValueError(refusal % f"a {MARK}") from None
+    for name, path in found.items():
+        if name == MARK and hashes and not path.is_symlink() or path.is_dir() and not path.is_symlink():
+            continue
+        if path.is_symlink() or not path.is_file() or hashes.get(name) != assets.digest(path):
+            raise ValueError(refusal % (f"a changed {name}" if name in hashes else name))
+
+
+def contents(model: Path) -> tuple[dict[str, bytes], dict]:
+    """Make everything that goes into the folder, except its mark.
+
+    Returns:
+        {path in the folder: content}, and the summary of `smallest`.
+    """
+    from ..plots import CREDIT
+
+    classifier, config = load_classifier(model)
+    network, summary = smallest(model, classifier, config)
+    about = {name: config.get(name) for name in ("input_size", "crop_margin", "threshold", "unsure")}
+    about |= {
+        "name": "released" if model == RELEASED else (model if model.is_dir() else model.parent).name,
+        "classes": config["classes"],
+        "mask_class": None if config["mask_class"] is None else 0,
+        "outputs": classifier.order,  # of the network, one for each class
+        "input_range": [0, 255],
+        "sample_credit": CREDIT,
+    }
+    files = {path.name: path.read_bytes() for path in sorted((HERE / "page").iterdir())}
+    files |= {f"licenses/{path.name}": path.read_bytes() for path in sorted((HERE / "licenses").iterdir())}
+    files["classifier.json"] = (json.dumps(about, indent=2) + "\n").encode()
+    files["models/classifier.tflite"] = network
+    files["models/faces.tflite"] = assets.fetch("blazeface").read_bytes()
+    for name, (asset, member) in RUNTIME.items():
+        with tarfile.open(assets.fetch(asset)) as archive:
+            files[name] = archive.extractfile(member).read()
+    for name in ("runtime/litert.js", "runtime/wasm-utils.js"):
+        # A browser does not know packages by name, and it would ask for the source map, which is not there.
+        script = files[name].replace(b'"@litertjs/wasm-utils"', b'"./wasm-utils.js"')
+        files[name] = script.split(b"//# sourceMappingURL")[0]
+    return files, summary
+
+
+def smallest(model: Path, classifier, config: dict) -> tuple[bytes, dict]:
+    content = fixed_batch((model if model.is_file() else model / "classifier.tflite").read_bytes())
+    return content, {"precision": None}
+
+
+def fixed_batch(content: bytes) -> bytes:
+    """Make a LiteRT network take one picture at a time: LiteRT.js runs none that takes any number of them.
+
+    In such a file, each tensor has a shape for one picture and, as its "signature", the same shape with -1 for the
+    number of pictures. The signatures are overwritten with the shapes.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    changed = bytearray(content)
+    network = schema.Model.GetRootAs(changed)
+    for graph in map(network.Subgraphs, range(network.SubgraphsLength())):
+        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
+            if tensor.ShapeSignatureLength():
+                tensor.ShapeSignatureAsNumpy()[:] = tensor.ShapeAsNumpy()
+    return bytes(changed)
