@@ -1,0 +1,129 @@
+// Find faces with BlazeFace (Bazarevsky et al., 2019, arXiv:1907.05047) in MediaPipe's "full range" version.
+//
+// Its numbers are MediaPipe's: mediapipe/modules/face_detection/face_detection_full_range.pbtxt and
+// face_detection_full_range_common.pbtxt (input 192×192 in [-1, 1], one layer of anchors with stride 4, offset 0.5, and
+// fixed size, weighted suppression at 0.3), and ssd_anchors_calculator.cc and tensors_to_detections_calculator.cc.
+
+import { iou } from "./track.js";
+
+/** @typedef {import("./classify.js").Box} Box */
+/** @typedef {import("./classify.js").Network} Network */
+/** @typedef {{ box: Box, score: number }} Face */
+
+export const SIDE = 192; // of the network's square input, in pixels
+const STRIDE = 4; // pixels of the input from one anchor to the next
+const VALUES = 16; // per anchor: the box's center and size, then six points, which we don't need
+const SAME_FACE = 0.3; // boxes that overlap more than this are averaged
+
+// Ours: in photos of streets, these find the most faces without many false ones (measured in docs/results.md).
+const MIN_SCORE = 0.53; // MediaPipe asks for 0.6, but looks only once
+const WORTH_A_LOOK = 0.3; // a score between this and `MIN_SCORE` is worth a closer look
+const CLOSER = 3; // side of the square around such a face, in box sizes
+const OVERLAP = 1 / 3; // of neighboring squares
+const CUT = 3; // pixels of the input: a box that is this close to a square's edge may have been cut off there
+
+/**
+ * Read the faces from the network's output.
+ *
+ * @param {Float32Array} boxes
+ * @param {Float32Array} scores
+ * @param {number} least
+ * @returns {Face[]} boxes in pixels of the input
+ */
+export function decode(boxes, scores, least = WORTH_A_LOOK) {
+  const inRow = SIDE / STRIDE;
+  return Array.from(scores, (raw, anchor) => ({ anchor, score: 1 / (1 + Math.exp(-raw)) }))
+    .filter(({ score }) => score > least)
+    .map(({ anchor, score }) => {
+      const [right, down, width, height] = boxes.subarray(VALUES * anchor, VALUES * anchor + 4);
+      const x = STRIDE * ((anchor % inRow) + 0.5) + right;
+      const y = STRIDE * (Math.floor(anchor / inRow) + 0.5) + down;
+      return { box: [x - width / 2, y - height / 2, width, height], score };
+    });
+}
+
+/** Average the boxes that are on the same face, weighted by their scores. @param {Face[]} faces @returns {Face[]} */
+export function merge(faces) {
+  const rest = [...faces].sort((one, other) => other.score - one.score);
+  const merged = [];
+  while (rest.length) {
+    const same = rest.filter(({ box }) => box === rest[0].box || iou(box, rest[0].box) > SAME_FACE);
+    const sum = same.reduce((total, { score }) => total + score, 0);
+    const mean = [0, 1, 2, 3].map((side) => same.reduce((total, { box, score }) => total + score * box[side], 0) / sum);
+    merged.push({ box: /** @type {Box} */ (mean), score: rest[0].score });
+    rest.splice(0, rest.length, ...rest.filter((face) => !same.includes(face)));
+  }
+  return merged;
+}
+
+/** Find the faces in a picture; `network` is BlazeFace. @param {Network} network */
+export function faceFinder(network) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+  context.imageSmoothingQuality = "high";
+
+  /**
+   * Show the network a square of the picture. What is outside of the picture is black.
+   *
+   * @param {HTMLCanvasElement} picture
+   * @param {number} left
+   * @param {number} top
+   * @param {number} side
+   * @returns {Promise<Face[]>}
+   */
+  async function look(picture, left, top, side) {
+    context.fillRect(0, 0, SIDE, SIDE);
+    context.drawImage(picture, left, top, side, side, 0, 0, SIDE, SIDE);
+    const { data } = context.getImageData(0, 0, SIDE, SIDE);
+    const input = new Float32Array(3 * SIDE * SIDE);
+    for (let place = 0; place < input.length; place += 1) {
+      input[place] = data[4 * Math.floor(place / 3) + (place % 3)] / 127.5 - 1;
+    }
+    const outputs = await network(input);
+    const scores = outputs.findIndex(({ length }) => length === (SIDE / STRIDE) ** 2);
+    const scale = side / SIDE;
+    const isWhole = (/** @type {number} */ start, /** @type {number} */ size, /** @type {number} */ low, /** @type {number} */ most) =>
+      (low <= 0 || start > CUT) && (low + side >= most || start + size < SIDE - CUT);
+    return decode(outputs[1 - scores], outputs[scores])
+      .filter(({ box: [x, y, width, height] }) => isWhole(x, width, left, picture.width) && isWhole(y, height, top, picture.height))
+      .map(({ box: [x, y, width, height], score }) => (
+        { box: [left + x * scale, top + y * scale, width * scale, height * scale], score }));
+  }
+
+  /** Cut one side of a picture into parts that overlap, or center it, and return where they start. */
+  function starts(/** @type {number} */ whole, /** @type {number} */ part) {
+    const steps = Math.max(0, Math.ceil((whole - part) / (part * (1 - OVERLAP)) - 1e-9));
+    return Array.from({ length: steps + 1 }, (_, step) => (steps ? (step * (whole - part)) / steps : (whole - part) / 2));
+  }
+
+  /** Look at a doubtful face from closer by, and return the better of both looks. */
+  async function lookAgain(/** @type {HTMLCanvasElement} */ picture, /** @type {Face} */ face) {
+    const [x, y, width, height] = face.box;
+    const side = CLOSER * Math.max(width, height);
+    const seen = merge(await look(picture, x + (width - side) / 2, y + (height - side) / 2, side));
+    return [face, ...seen.filter(({ box }) => iou(box, face.box) > SAME_FACE)].sort((one, other) => other.score - one.score)[0];
+  }
+
+  /**
+   * @param {HTMLCanvasElement} picture
+   * @param {boolean} careful whether to also look at parts of the picture, larger, for small faces
+   * @returns {Promise<Face[]>}
+   */
+  return async function findFaces(picture, careful) {
+    const longer = Math.max(picture.width, picture.height);
+    const found = [];
+    for (let side = longer; side === longer || (careful && side >= SIDE); side /= 2) {
+      for (const top of starts(picture.height, side)) {
+        for (const left of starts(picture.width, side)) found.push(...await look(picture, left, top, side));
+        if (side < longer) await new Promise((goOn) => setTimeout(goOn)); // the page must not freeze meanwhile
+      }
+    }
+    const faces = [];
+    for (const face of merge(found)) faces.push(careful && face.score < MIN_SCORE ? await lookAgain(picture, face) : face);
+    return merge(faces.filter(({ score }) => score >= MIN_SCORE)).map(({ box: [x, y, width, height], score }) => {
+      // BlazeFace's boxes are square. Those that the classifier knows (CenterFace's) are narrower and higher.
+      const [newWidth, newHeight] = [0.94 * width, 1.14 * height];
+      return { box: [x + (width - newWidth) / 2, y + 0.48 * height - newHeight / 2, newWidth, newHeight], score };
+    });
+  };
+}
