@@ -104,6 +104,7 @@ def contents(model: Path) -> tuple[dict[str, bytes], dict]:
         "sample_credit": CREDIT,
     }
     files = {path.name: path.read_bytes() for path in sorted((HERE / "page").iterdir())}
+    files["labels.js"] = (HERE.parent / "live" / "labels.js").read_bytes()  # the camera panel uses it as well
     files |= {f"licenses/{path.name}": path.read_bytes() for path in sorted((HERE / "licenses").iterdir())}
     files["classifier.json"] = (json.dumps(about, indent=2) + "\n").encode()
     files["models/classifier.tflite"] = network

@@ -8,7 +8,7 @@ import { logOdds, lookOf, Tracker } from "./track.js";
 /** @typedef {import("./classify.js").Config} Config */
 /** @typedef {import("./classify.js").Network} Network */
 /**
- * A face as webcam.js draws it: the box in fractions of the picture.
+ * A face as labels.js draws it: the box in fractions of the picture.
  *
  * @typedef {{ box: number[], style: number | "unsure", words: string, probability: number, track?: number }} Marked
  */
@@ -17,7 +17,7 @@ const HERE = new URL(".", import.meta.url);
 const NO_WEBASSEMBLY = "This browser can't run the classifier, because WebAssembly is turned off or missing. Try another browser.";
 
 /** Fetch a file that lies next to this one. @param {string} name */
-async function read(name) {
+export async function read(name) {
   const answer = await fetch(new URL(name, HERE)).catch(() => null);
   if (!answer?.ok) throw new Error(`The file ${name} could not be loaded. Reload the page. If that doesn't help, the page is missing files.`);
   return answer;
@@ -59,7 +59,11 @@ export class Detector {
    * @param {ReturnType<typeof faceFinder>} findFaces
    * @param {Network} network the classifier
    */
-  constructor(config, findFaces, network) { Object.assign(this, { config, findFaces, network }); }
+  constructor(config, findFaces, network) {
+    this.config = config;
+    this.findFaces = findFaces;
+    this.network = network;
+  }
 
   /**
    * Return what the classifier sees of a face, and the probability of each class.
@@ -111,7 +115,8 @@ export class Detector {
 
   /** @param {HTMLCanvasElement} picture @param {boolean} careful @returns {Promise<Box[]>} in whole pixels, inside the picture */
   async find(picture, careful) {
-    return (await this.findFaces(picture, careful)).flatMap(({ box }) => clipBox(box, picture) ?? []);
+    const boxes = (await this.findFaces(picture, careful)).map(({ box }) => clipBox(box, picture));
+    return boxes.filter((box) => box !== null);
   }
 
   /** @param {HTMLCanvasElement} picture @param {{ box: Box, label: string, probability: number, track?: number }} face */
