@@ -24,8 +24,7 @@ from maskdet_utils.classifier import CLASSIFIER, LABELS, load_classifier
 from maskdet_utils.evaluate.folder import predict_crops
 from maskdet_utils.evaluate.metrics import metrics_report
 from maskdet_utils.paths import resolve, write_file
-from maskdet_utils.web import quantize
-from tools import release
+from tools import quantize, release
 
 RESULTS = "benchmarks/results/pareto.json"
 SIZES = (96, 128, 160, 224)

@@ -14,6 +14,7 @@ import zipfile
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -328,6 +329,64 @@ def shared():
             pytest.fail(f"MASKDET_REQUIRE_SHARED=1, but this test {message}")
         pytest.skip(message)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The released classifier as a web page: the folder that `maskdet export-web` writes."""
+    from maskdet_utils.web.export import export_web
+
+    folder = tmp_path_factory.mktemp("exported") / "page"
+    export_web(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def web_faces(tmp_path_factory, sample_folder):
+    """200 faces in photos that a browser decodes to the same pixels as Python: [(PNG file, box in whole pixels)].
+
+    Half of them are street photos, if these are there; the others are from the sample.
+    """
+    import pandas as pd
+
+    from maskdet_utils.boxes import clip_box
+    from maskdet_utils.faces import CenterFace
+    from maskdet_utils.photos import read_photo
+
+    folder, detector, photos = tmp_path_factory.mktemp("faces"), CenterFace(), []
+    wild = SHARED / "datasets" / "wild-dev"
+    if wild.is_dir():
+        boxes = pd.read_csv(wild / "boxes.csv").groupby("path", sort=True)
+        photos = [(wild / path, rows[["x", "y", "width", "height"]].to_numpy()) for path, rows in boxes]
+    street = sum(len(boxes) for _, boxes in photos)
+    photos = photos[:: max(1, street // 100)]
+    photos += [(path, None) for path in sorted(sample_folder.rglob("*.jpg"))[::3]]
+    faces = []
+    for number, (path, boxes) in enumerate(photos):
+        pixels = read_photo(path)
+        boxes = [face.box for face in detector.detect(pixels)] if boxes is None else boxes
+        boxes = [box for box in (clip_box(tuple(map(float, box)), pixels.shape) for box in boxes) if box]
+        cv2.imwrite(str(folder / f"{number:03d}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        faces += [(folder / f"{number:03d}.png", tuple(map(int, box))) for box in boxes]
+    return faces[:200]
+
+
+def python_answers(page, faces):
+    """What an exported classifier says to faces, as computed by Python: probabilities (faces, classes).
+
+    Args:
+        page: the folder that `maskdet export-web` wrote.
+        faces: [(photo, (x, y, width, height))].
+    """
+    from maskdet_utils.classifier import LiteClassifier
+    from maskdet_utils.detector import MaskDetector
+    from maskdet_utils.photos import read_photo
+
+    about = json.loads((page / "classifier.json").read_text(encoding="utf-8"))
+    classifier = LiteClassifier(page / "models" / "classifier.tflite")
+    classifier.order = about["outputs"]
+    detector = MaskDetector(classifier, None, about["classes"], crop_margin=about["crop_margin"])
+    return np.concatenate([detector.classify(read_photo(photo), [box])[0] for photo, box in faces])
 
 
 @pytest.fixture(scope="session")

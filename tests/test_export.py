@@ -5,7 +5,7 @@ import pytest
 
 from maskdet_utils import export, model
 from maskdet_utils.classifier import LiteClassifier, LiteNetwork
-from maskdet_utils.web import quantize
+from tools import quantize
 
 SIZE = 64
 

@@ -20,7 +20,7 @@ from maskdet_utils.evaluate.folder import evaluate_folder
 from maskdet_utils.evaluation import score_text
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import fit_to_input, read_photo
-from maskdet_utils.web.quantize import convert
+from tools.quantize import convert
 
 CARD = "docs/model_card.md"
 BEGIN, END = "<!-- figures: made by make release-model -->", "<!-- end of figures -->"

@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from ..export import converter_for
+from maskdet_utils.export import converter_for
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 
