@@ -1,7 +1,7 @@
 // The two networks and what classifier.json says about them in one object. The same as detector.py.
 
 import { clipBox, decide, look } from "./classify.js";
-import { faceFinder } from "./faces.js";
+import { faceFinder, SIDE } from "./faces.js";
 import { logOdds, lookOf, Tracker } from "./track.js";
 
 /** @typedef {import("./classify.js").Box} Box */
@@ -49,20 +49,19 @@ export async function loadDetector() {
   const open = await startRuntime().catch((error) => {
     throw error.message === NO_WEBASSEMBLY ? error : new Error("The runtime (LiteRT.js) could not be started. Reload the page. If that doesn't help, the page is missing files.");
   });
-  const findFaces = faceFinder(await open("models/faces.tflite", 192));
-  return new Detector(config, findFaces, await open("models/classifier.tflite", config.input_size));
+  return new Detector(config, await open("models/faces.tflite", SIDE), await open("models/classifier.tflite", config.input_size));
 }
 
 export class Detector {
   /**
    * @param {Config} config
-   * @param {ReturnType<typeof faceFinder>} findFaces
-   * @param {Network} network the classifier
+   * @param {Network} faces BlazeFace
+   * @param {Network} classifier
    */
-  constructor(config, findFaces, network) {
+  constructor(config, faces, classifier) {
     this.config = config;
-    this.findFaces = findFaces;
-    this.network = network;
+    this.networks = { faces, classifier };
+    this.findFaces = faceFinder(faces);
   }
 
   /**
@@ -73,7 +72,7 @@ export class Detector {
    */
   async classify(pixels, box) {
     const seen = look(pixels, box, this.config);
-    const [output] = await this.network(seen);
+    const [output] = await this.networks.classifier(seen);
     return { seen, probabilities: this.config.outputs.map((place) => output[place]) };
   }
 
