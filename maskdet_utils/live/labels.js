@@ -128,7 +128,11 @@ function legendSpots(widths, side, frame) {
   });
 }
 
-/** Return what `drawFaces` remembers of a video: labels by track number, the signs in the legend, its lines, and its place. */
+/**
+ * Return what `drawFaces` remembers of a video: labels by track number, the signs in the legend, its lines, and its place.
+ *
+ * @returns {{ labels: Map<number, object>, explained: Map<number | "unsure", string>, legend: any[], spot: number }}
+ */
 export const newMemory = () => ({ labels: new Map(), explained: new Map(), legend: [], spot: 0 });
 
 const legendLetter = (frame) => Math.max(SMALLEST_LETTER, Math.floor(Math.min(...frame) / 50));

@@ -69,8 +69,8 @@ function shrink(picture, [left, top, boxWidth, boxHeight], factorX, factorY) {
 }
 
 /**
- * For each new pixel along one side: the first of the two old pixels that it lies between, and both of their weights.
- * As in OpenCV, a weight is a whole number, and 2048 means 1.
+ * For each new pixel along one side: the two old pixels that it lies between, and their weights. As in OpenCV, a weight
+ * is a whole number, and 2048 means 1.
  *
  * @param {number} from
  * @param {number} to
@@ -79,9 +79,9 @@ function neighbors(from, to) {
   return Array.from({ length: to }, (_, number) => {
     const place = Math.fround((number + 0.5) / (to / from) - 0.5);
     const first = Math.floor(place);
-    if (first < 0 || first >= from - 1) return [Math.min(Math.max(0, first), from - 1), 2048, 0];
     const part = Math.fround(place - first);
-    return [first, round(2048 * Math.fround(1 - part)), round(2048 * part)];
+    const [one, other] = [first, first + 1].map((pixel) => Math.min(Math.max(0, pixel), from - 1));
+    return [one, other, round(2048 * Math.fround(1 - part)), round(2048 * part)];
   });
 }
 
@@ -90,18 +90,18 @@ function stretch({ data, width, height }, size) {
   const columns = neighbors(width, size);
   const wide = new Int32Array(3 * size * height); // each row stretched, in 128ths
   for (let place = 0, row = 0; row < height; row += 1) {
-    for (const [first, one, other] of columns) {
-      for (let old = 3 * (row * width + first), end = old + 3; old < end; old += 1, place += 1) {
-        wide[place] = (one * data[old] + (other && other * data[old + 3])) >> 4;
+    for (const [left, right, ofLeft, ofRight] of columns) {
+      const start = 3 * row * width;
+      for (let channel = 0; channel < 3; channel += 1, place += 1) {
+        wide[place] = (ofLeft * data[start + 3 * left + channel] + ofRight * data[start + 3 * right + channel]) >> 4;
       }
     }
   }
   const pixels = new Float32Array(3 * size * size);
-  neighbors(height, size).forEach(([first, one, other], row) => {
+  neighbors(height, size).forEach(([above, below, ofAbove, ofBelow], row) => {
     for (let column = 0; column < 3 * size; column += 1) {
-      const old = 3 * size * first + column;
-      const below = other && ((other * wide[old + 3 * size]) >> 16);
-      pixels[3 * size * row + column] = (((one * wide[old]) >> 16) + below + 2) >> 2;
+      const [high, low] = [wide[3 * size * above + column], wide[3 * size * below + column]];
+      pixels[3 * size * row + column] = (((ofAbove * high) >> 16) + ((ofBelow * low) >> 16) + 2) >> 2;
     }
   });
   return pixels;

@@ -1,14 +1,14 @@
 // The two networks and what classifier.json says about them in one object. The same as detector.py.
 
 import { clipBox, decide, look } from "./classify.js";
-import { faceFinder } from "./faces.js";
+import { faceFinder, SIDE } from "./faces.js";
 import { logOdds, lookOf, Tracker } from "./track.js";
 
 /** @typedef {import("./classify.js").Box} Box */
 /** @typedef {import("./classify.js").Config} Config */
 /** @typedef {import("./classify.js").Network} Network */
 /**
- * A face as webcam.js draws it: the box in fractions of the picture.
+ * A face as labels.js draws it: the box in fractions of the picture.
  *
  * @typedef {{ box: number[], style: number | "unsure", words: string, probability: number, track?: number }} Marked
  */
@@ -17,7 +17,7 @@ const HERE = new URL(".", import.meta.url);
 const NO_WEBASSEMBLY = "This browser can't run the classifier, because WebAssembly is turned off or missing. Try another browser.";
 
 /** Fetch a file that lies next to this one. @param {string} name */
-async function read(name) {
+export async function read(name) {
   const answer = await fetch(new URL(name, HERE)).catch(() => null);
   if (!answer?.ok) throw new Error(`The file ${name} could not be loaded. Reload the page. If that doesn't help, the page is missing files.`);
   return answer;
@@ -49,17 +49,20 @@ export async function loadDetector() {
   const open = await startRuntime().catch((error) => {
     throw error.message === NO_WEBASSEMBLY ? error : new Error("The runtime (LiteRT.js) could not be started. Reload the page. If that doesn't help, the page is missing files.");
   });
-  const findFaces = faceFinder(await open("models/faces.tflite", 192));
-  return new Detector(config, findFaces, await open("models/classifier.tflite", config.input_size));
+  return new Detector(config, await open("models/faces.tflite", SIDE), await open("models/classifier.tflite", config.input_size));
 }
 
 export class Detector {
   /**
    * @param {Config} config
-   * @param {ReturnType<typeof faceFinder>} findFaces
-   * @param {Network} network the classifier
+   * @param {Network} faces BlazeFace
+   * @param {Network} classifier
    */
-  constructor(config, findFaces, network) { Object.assign(this, { config, findFaces, network }); }
+  constructor(config, faces, classifier) {
+    this.config = config;
+    this.networks = { faces, classifier };
+    this.findFaces = faceFinder(faces);
+  }
 
   /**
    * Return what the classifier sees of a face, and the probability of each class.
@@ -69,7 +72,7 @@ export class Detector {
    */
   async classify(pixels, box) {
     const seen = look(pixels, box, this.config);
-    const [output] = await this.network(seen);
+    const [output] = await this.networks.classifier(seen);
     return { seen, probabilities: this.config.outputs.map((place) => output[place]) };
   }
 
@@ -111,7 +114,8 @@ export class Detector {
 
   /** @param {HTMLCanvasElement} picture @param {boolean} careful @returns {Promise<Box[]>} in whole pixels, inside the picture */
   async find(picture, careful) {
-    return (await this.findFaces(picture, careful)).flatMap(({ box }) => clipBox(box, picture) ?? []);
+    const boxes = (await this.findFaces(picture, careful)).map(({ box }) => clipBox(box, picture));
+    return boxes.filter((box) => box !== null);
   }
 
   /** @param {HTMLCanvasElement} picture @param {{ box: Box, label: string, probability: number, track?: number }} face */
