@@ -7,13 +7,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import replace
 
 import pytest
-from conftest import PICTURES, ROOT, serious_findings
+from conftest import FAKE_CAMERA, NO_QUESTION, PICTURES, ROOT, camera_from, serious_findings
 
-NO_QUESTION = "--use-fake-ui-for-media-stream"  # every request for the camera is allowed
-FAKE_CAMERA = "--use-fake-device-for-media-stream"
 CELLS = ["from maskdet_utils.live.webcam import CameraPanel", "panel = CameraPanel({run!r})", "panel"]
 
 
@@ -79,21 +76,6 @@ def wait_for(ready, seconds, log):
     raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    """Two clips for the fake camera, {class: file}: a person of the test set moves a little, without and with a mask."""
-    from maskdet_utils.live.clips import cast_actors, play
-    from maskdet_utils.live.output import write_clip
-
-    folder = tmp_path_factory.mktemp("clips")
-    bare = cast_actors([23], [()])[0]
-    actors = {"without_mask": bare, "with_mask": replace(bare, switches=(0,))}
-    return {
-        label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))
-        for label, actor in actors.items()
-    }
-
-
 @pytest.fixture
 def open_panel(lab, chromium):
     """A function that opens the notebook in Chromium with these flags, runs it, and returns the page."""
@@ -147,10 +129,6 @@ def start(page):
 def keep_picture(page, name):
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=str(PICTURES / f"{name}.png"))
-
-
-def camera_from(clip):
-    return [NO_QUESTION, FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
 
 
 def camera_is_off(page):
