@@ -93,6 +93,23 @@ def npm_packages():
 
 
 @pytest.fixture(scope="session")
+def in_firefox(firefox, npm_packages):
+    """A function that does steps on a page in headless Firefox, see firefox.mjs, and returns what they return."""
+
+    def do(address, picture, steps):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        paths = [ROOT / "tests" / "firefox.mjs", npm_packages / "node_modules", firefox]
+        command = ["node", *paths, address, PICTURES / f"{picture}.png", json.dumps(steps)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer["problems"] == []
+        return answer["results"]
+
+    return do
+
+
+@pytest.fixture(scope="session")
 def clips(tmp_path_factory):
     """Two clips for the fake camera, {class: file}: a person of the test set moves a little, without and with a mask."""
     from maskdet_utils.live.clips import cast_actors, play

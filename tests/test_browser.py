@@ -262,3 +262,32 @@ def test_notebook_06(open_panel, lab, clips, quick_run):
         timeout=120_000,
     )
     assert "with mask" in panel_of(page).locator(".faces").inner_text()
+
+
+def test_the_panel_in_firefox(lab, in_firefox):
+    """With Firefox's own test camera, which shows no face, and with the sample clip."""
+    kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+    idle = (
+        f"new Promise((done) => {{ const ask = () => ({kernel} === 'idle' ? done(1) : setTimeout(ask, 300)); ask(); }})"
+    )
+    choose = """(() => { const menu = document.querySelector(".maskdet select");
+        menu.value = "sample"; menu.dispatchEvent(new Event("input")); })()"""
+    steps = [
+        ["see", ".jp-Notebook .jp-CodeCell", "CameraPanel"],
+        ["run", idle],
+        ["run", "void jupyterapp.commands.execute('notebook:run-all-cells')"],
+        ["see", ".maskdet button", "Start"],
+        ["click", ".maskdet button"],
+        ["see", ".maskdet [role=status]", "Running"],
+        ["see", ".maskdet .faces", "No face found."],
+        ["see", ".maskdet .figures", "frames/s"],
+        ["wait", 3000],
+        ["see", ".maskdet .figures", "frames/s"],
+        ["click", ".maskdet button"],
+        ["see", ".maskdet [role=status]", "Stopped."],
+        ["run", choose],
+        ["click", ".maskdet button"],
+        ["see", ".maskdet .faces", "2 faces"],
+    ]
+    results = in_firefox(f"http://localhost:{lab[0]}/lab/tree/panel.ipynb?reset", "panel_firefox", steps)
+    print(f"\nFirefox: {results[9]}")

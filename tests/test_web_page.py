@@ -548,7 +548,11 @@ def test_the_back_camera_is_no_mirror(browse, site, clips):
     [
         ([FAKE_CAMERA, "--deny-permission-prompts"], None, "The browser blocked the camera."),
         ([NO_QUESTION], None, "No camera was found."),
-        (["--host-resolver-rules=MAP cam.test 127.0.0.1", NO_QUESTION, FAKE_CAMERA], "cam.test", "starts with https://"),
+        (
+            ["--host-resolver-rules=MAP cam.test 127.0.0.1", NO_QUESTION, FAKE_CAMERA],
+            "cam.test",
+            "starts with https://",
+        ),
     ],
     ids=["refused", "absent", "insecure page"],
 )
@@ -611,7 +615,7 @@ def test_a_damaged_network(browse, site):
     page = browse()
     page.route("**/models/classifier.tflite", lambda route: route.fulfill(body=b"damaged" * 100))
     page.goto(site[1])
-    expect(page, "#status.problem", "Reload the page.")
+    expect(page, "#status.problem", "models/classifier.tflite is damaged")
 
 
 def test_without_webassembly(browse, site):
@@ -636,6 +640,27 @@ def test_names_of_classes_are_text(browse, site):
     assert page.problems == [] and page.locator("main script, main img").count() == 0
 
 
+def test_the_page_in_firefox(site, in_firefox):
+    """With Firefox's own test camera, which shows no face."""
+    steps = [
+        ["see", "#status", "Ready."],
+        ["click", "#sample"],
+        ["see", "#faces", "3 faces: with mask, without mask, without mask."],
+        ["click", "#start"],
+        ["see", "#status", "The camera is on."],
+        ["see", "#faces", "No face found."],
+        ["see", "#figures", "frames per second"],
+        ["run", "document.querySelector('video').videoWidth"],
+        ["click", "#start"],
+        ["see", "#status", "The camera is off."],
+        ["click", "#sample"],
+        ["see", "#faces", "3 faces"],
+    ]
+    results = in_firefox(site[1], "web_firefox", steps)
+    assert results[7] == 640
+    print(f"\nFirefox: {results[6]}")
+
+
 # The code
 
 
@@ -654,7 +679,7 @@ def test_the_page_is_short_enough_to_read(site):
 
 def test_the_types_are_right(site, npm_packages):
     options = "--noEmit --allowJs --checkJs --strict --noImplicitAny false --target es2022 --module es2022"
-    options += " --moduleResolution bundler --lib es2022,dom,dom.iterable --types"
+    options += " --moduleResolution bundler --lib es2023,dom,dom.iterable"
     command = [
         "node",
         str(npm_packages / "node_modules" / "typescript" / "bin" / "tsc"),

@@ -29,7 +29,10 @@ async function startRuntime() {
   const { loadAndCompile, loadLiteRt, Tensor } = await import(/** @type {string} */ ("./runtime/litert.js"));
   await loadLiteRt(new URL("runtime/", HERE).href);
   return async (name, side) => {
-    const model = await loadAndCompile(new Uint8Array(await (await read(name)).arrayBuffer()), { accelerator: "wasm" });
+    const content = new Uint8Array(await (await read(name)).arrayBuffer());
+    const model = await loadAndCompile(content, { accelerator: "wasm" }).catch(() => {
+      throw new Error(`The file ${name} is damaged. Reload the page. If that doesn't help, export the page again.`);
+    });
     return async (input) => {
       const tensor = new Tensor(input, [1, side, side, 3]);
       const outputs = await model.run([tensor]);

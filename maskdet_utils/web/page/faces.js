@@ -16,9 +16,9 @@ const VALUES = 16; // per anchor: the box's center and size, then six points, wh
 const SAME_FACE = 0.3; // boxes that overlap more than this are averaged
 
 // Ours: in photos of streets, these find the most faces without many false ones (measured in docs/results.md).
-const MIN_SCORE = 0.53; // MediaPipe asks for 0.6, but looks only once
+const MIN_SCORE = 0.55; // MediaPipe asks for 0.6, but looks only once
 const WORTH_A_LOOK = 0.3; // a score between this and `MIN_SCORE` is worth a closer look
-const CLOSER = 3; // side of the square around such a face, in box sizes
+const CLOSER = [3, 6]; // sides of the squares around such a face, in box sizes
 const OVERLAP = 1 / 3; // of neighboring squares
 const CUT = 3; // pixels of the input: a box that is this close to a square's edge may have been cut off there
 
@@ -120,12 +120,15 @@ export function faceFinder(network) {
     return Array.from({ length: steps + 1 }, (_, step) => (steps ? (step * (whole - part)) / steps : (whole - part) / 2));
   }
 
-  /** Look at a doubtful face from closer by, and return the better of both looks. */
+  /** Look at a doubtful face from closer by, and return the best of these looks. */
   async function lookAgain(/** @type {ReturnType<typeof shrink>} */ copies, /** @type {Face} */ face) {
     const [x, y, width, height] = face.box;
-    const side = CLOSER * Math.max(width, height);
-    const seen = merge(await look(copies, x + (width - side) / 2, y + (height - side) / 2, side));
-    return [face, ...seen.filter(({ box }) => iou(box, face.box) > SAME_FACE)].sort((one, other) => other.score - one.score)[0];
+    const looks = [face];
+    for (const closer of CLOSER) {
+      const side = closer * Math.max(width, height);
+      looks.push(...merge(await look(copies, x + (width - side) / 2, y + (height - side) / 2, side)));
+    }
+    return looks.filter(({ box }) => iou(box, face.box) > SAME_FACE).sort((one, other) => other.score - one.score)[0];
   }
 
   /**
