@@ -1,8 +1,6 @@
 """The web page of `maskdet export-web` in real browsers: it says what Python says, and it keeps everything to itself."""
 
 import json
-import math
-import os
 import re
 import shutil
 import subprocess
@@ -11,21 +9,18 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import CHROMIUM, PICTURES, ROOT, SHARED, python_answers
+from conftest import CHROMIUM, FAKE_CAMERA, NO_QUESTION, PICTURES, camera_from, python_answers
 
 from maskdet_utils import tracking
 from maskdet_utils.boxes import clip_box, crop_face, iou
-from maskdet_utils.classifier import RELEASED, at_threshold, load_classifier
+from maskdet_utils.classifier import RELEASED, at_threshold
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.evaluate.matching import iou_matrix
 from maskdet_utils.evaluate.metrics import count_boxes, precision_recall_f1
-from maskdet_utils.faces import face_detector
 from maskdet_utils.photos import fit_to_input, read_photo
 
 CLASSES = ["with_mask", "without_mask"]
 OURS = ["page.js", "detector.js", "faces.js", "classify.js", "track.js", "labels.js"]
-NO_QUESTION = "--use-fake-ui-for-media-stream"
-FAKE_CAMERA = "--use-fake-device-for-media-stream"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,7 +55,7 @@ def browse(browsers):
         open_ones.append(browsers.launch(executable_path=CHROMIUM, args=flags))
         page = open_ones[-1].new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         page.problems, page.asked = [], []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("pageerror", lambda error: page.problems.append(f"{error}{error.stack}"))
         page.on("console", lambda message: "Content Security" in message.text and page.problems.append(message.text))
         page.on("request", lambda request: page.asked.append(request.url))
         if script:
@@ -141,7 +136,9 @@ def test_the_page_crops_and_resizes_exactly_as_python(run_module, site):
     pixels = cv2.GaussianBlur(rng.integers(0, 256, (700, 900, 3), dtype=np.uint8), (0, 0), 1)
     cv2.imwrite(str(site[0] / "noise.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     sizes = rng.integers(4, 640, (60, 2)).tolist()
-    boxes = [[int(rng.integers(-w // 3, 900 - w // 3)), int(rng.integers(-h // 3, 700 - h // 3)), w, h] for w, h in sizes]
+    boxes = [
+        [int(rng.integers(-w // 3, 900 - w // 3)), int(rng.integers(-h // 3, 700 - h // 3)), w, h] for w, h in sizes
+    ]
     boxes += [[0, 0, 160, 160], [100, 100, 320, 320], [50, 60, 107, 213], [1, 2, 900, 1], [30, 30, 214, 426]]
     cases = [(box, margin, size) for box in boxes for margin, size in ((0.25, 160), (0, 96))]
     answers = run_module(
@@ -199,7 +196,9 @@ def test_the_page_decides_as_python(run_module, classes, unsure):
 def test_the_page_follows_people_as_python(run_module):
     """Boxes that tremble, cross, and vanish; evidence that changes; a hand in front of a mask."""
     rng = np.random.default_rng(0)
-    face, hand = (cv2.GaussianBlur(rng.normal(128, 90, (96, 96, 3)), (0, 0), 4).clip(0, 255).astype(np.uint8) for _ in "ab")
+    face, hand = (
+        cv2.GaussianBlur(rng.normal(128, 90, (96, 96, 3)), (0, 0), 4).clip(0, 255).astype(np.uint8) for _ in "ab"
+    )
     covered = face.copy()
     covered[48:] = hand[48:]
     crops, frames = [face, covered, hand], []
@@ -327,5 +326,366 @@ def test_the_page_finds_and_labels_street_faces_nearly_as_well_as_python(run_mod
                 count = count_boxes(boxes, labels, *truth, CLASSES, smallest=40, min_overlap=0.4)
                 counts[name] = counts[name] + count[:-1].sum(axis=0)
         scores = {name: precision_recall_f1(count)[2] for name, count in counts.items()}
-        print(f"\n{file}: F1 of found and right {({name: round(float(score), 3) for name, score in scores.items()})}")
+        print(f"\n{file}: F1 of found and right { ({name: round(float(score), 3) for name, score in scores.items()}) }")
         assert scores["page"] >= max(scores.values()) - 0.05
+
+
+# The page in Chromium
+
+
+def ready(page, address):
+    page.goto(address)
+    expect(page, "#status", "Ready.")
+
+
+def expect(page, selector, text, seconds=30):
+    from playwright.sync_api import expect
+
+    expect(page.locator(selector)).to_contain_text(text, timeout=1000 * seconds)
+
+
+def violations(page):
+    """Everything that axe finds."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{one['id']}: {one['help']}: {[node['html'][:200] for node in one['nodes'][:3]]}" for one in found]
+
+
+def keep_picture(page, name):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=str(PICTURES / f"web_{name}.png"), full_page=True)
+
+
+STORED = """async () => [localStorage.length, sessionStorage.length, document.cookie.length, (await caches.keys()).length,
+  (await indexedDB.databases()).length, (await navigator.serviceWorker.getRegistrations()).length]"""
+
+
+@pytest.mark.parametrize(("label", "words"), [("without_mask", "without mask"), ("with_mask", "with mask")])
+def test_the_camera_gets_a_right_and_steady_label(browse, site, clips, label, words):
+    page = browse(*camera_from(clips[label]))
+    ready(page, site[1])
+    assert page.evaluate("() => document.querySelector('video').srcObject") is None, "not before somebody asks for it"
+    page.evaluate("""() => {
+        window.said = [];
+        const faces = document.getElementById("faces");
+        new MutationObserver(() => window.said.push(faces.textContent)).observe(faces, { childList: true });
+    }""")
+    page.get_by_role("button", name="Start camera").click()
+    expect(page, "#faces", f"1 face: {words}.")
+    expect(page, "#status", "The camera is on.")
+    expect(page, "#figures", "frames per second")
+    page.wait_for_timeout(4000)
+    assert page.evaluate("() => window.said") == [f"1 face: {words}."], "said once, not at every frame"
+    assert page.locator("#faces").get_attribute("aria-live") == "polite"
+    assert page.locator("video").evaluate("video => [video.videoWidth, video.paused]") == [640, False]
+    assert page.locator("video").evaluate("video => new DOMMatrix(getComputedStyle(video).transform).a") == -1, (
+        "a mirror"
+    )
+    assert not page.get_by_role("button", name="Switch camera").is_visible(), "there is only one"
+    print(f"\n{page.locator('#figures').inner_text()}")
+    page.locator("video").evaluate("video => { window.track = video.srcObject.getTracks()[0] }")
+    page.get_by_role("button", name="Stop camera").click()
+    expect(page, "#status", "The camera is off.")
+    assert page.evaluate("() => window.track.readyState") == "ended"
+    assert page.locator("#faces").inner_text() == "" and page.problems == []
+
+
+def test_a_label_that_changes_often_is_said_every_two_seconds(browse, site, clips):
+    page = browse(*camera_from(clips["with_mask"]))
+    page.route("**/labels.js", lambda route: route.fulfill(body=flickering, content_type="text/javascript"))
+    flickering = (site[0] / "labels.js").read_text() + "\nlet turns = 0;"
+    flickering = flickering.replace(
+        "describe(faces) {", "describe(faces) { if (faces.length) return `turn ${turns += 1}`;"
+    )
+    ready(page, site[1])
+    page.evaluate("""() => {
+        window.times = [];
+        const faces = document.getElementById("faces");
+        new MutationObserver(() => window.times.push(performance.now())).observe(faces, { childList: true });
+    }""")
+    page.get_by_role("button", name="Start camera").click()
+    expect(page, "#faces", "turn")
+    page.wait_for_timeout(7000)
+    times = page.evaluate("() => window.times")
+    assert len(times) >= 3 and min(np.diff(times)) >= 1990
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_everybody_can_use_the_page_and_nothing_leaves_it(browse, site, clips, width, scheme):
+    page = browse(*camera_from(clips["with_mask"]), width=width, scheme=scheme)
+    ready(page, site[1])
+    assert violations(page) == []
+    keep_picture(page, f"{width}_{scheme}_ready")
+    page.get_by_role("button", name="Try the sample picture").click()
+    expect(page, "#faces", "3 faces: with mask, without mask, without mask.")
+    expect(page, "#status", "AT&T Laboratories Cambridge")
+    assert violations(page) == []
+    keep_picture(page, f"{width}_{scheme}_sample")
+    page.get_by_role("button", name="Start camera").click()
+    expect(page, "#faces", "1 face: with mask.")
+    expect(page, "#figures", "frames per second")
+    assert violations(page) == []
+    keep_picture(page, f"{width}_{scheme}_camera")
+    page.locator("#file").set_input_files(__file__)
+    expect(page, "#status", "can't read test_web_page.py")
+    assert violations(page) == []
+    keep_picture(page, f"{width}_{scheme}_problem")
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    assert page.evaluate(STORED) == [0] * 6
+    own = [url for url in page.asked if url.startswith((site[1], "blob:"))]
+    assert own == page.asked and any(url.endswith(".wasm") for url in own), "one origin, and this folder"
+    assert page.problems == []
+    print(f"\n{len(page.asked)} requests: {sorted({re.sub('[^/]*//[^/]*', '', url)[:60] for url in page.asked})}")
+
+
+def test_the_page_may_not_ask_another_origin_for_anything(browse, site, serve, tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"")
+    elsewhere = serve(tmp_path)
+    page = browse()
+    ready(page, site[1])
+    blocked = "async (url) => fetch(url).then(() => 'went through', () => 'blocked')"
+    assert page.evaluate(blocked, elsewhere + "picture.png") == "blocked"
+    assert any("Content Security Policy" in problem for problem in page.problems)
+    policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
+    assert policy.startswith("default-src 'self';") and "'unsafe-eval'" not in policy and "unsafe-inline" not in policy
+
+
+def test_everything_can_be_done_without_a_mouse(browse, site, clips):
+    page = browse(*camera_from(clips["with_mask"]))
+    ready(page, site[1])
+    reached = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        reached += page.evaluate("""() => {
+            const element = document.activeElement;
+            const seen = element.matches("input[type=file]") ? element.parentElement : element;
+            const style = getComputedStyle(seen);
+            return [[seen.innerText.trim(), style.outlineStyle, parseFloat(style.outlineWidth)]];
+        }""")
+    names = ["Start camera", "Choose a photo", "Try the sample picture", "What this page is made of, and its licenses"]
+    assert reached == [[name, "solid", 3] for name in names]
+    page.get_by_role("button", name="Try the sample picture").focus()
+    page.keyboard.press("Enter")
+    expect(page, "#faces", "3 faces")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Space")
+    expect(page, "#faces", "1 face")
+    page.keyboard.press("Space")  # the button keeps the focus when its name changes
+    expect(page, "#status", "The camera is off.")
+
+
+def test_nothing_moves_for_people_who_asked_for_that(browse, site):
+    page = browse()
+    page.emulate_media(reduced_motion="reduce")
+    ready(page, site[1])
+    durations = "() => [...document.querySelectorAll('*')].map((one) => getComputedStyle(one).transitionDuration)"
+    assert {*page.evaluate(durations)} == {"0s"} and page.evaluate("() => document.getAnimations().length") == 0
+
+
+def test_photos_can_be_chosen_dropped_and_pasted(browse, site, sample_folder, tmp_path):
+    from PIL import Image
+
+    page = browse()
+    page.goto(site[1])
+    for label in CLASSES:
+        page.locator("#file").set_input_files(sample_folder / label / "s23_01.jpg")
+        expect(page, "#faces", f"1 face: {label.replace('_', ' ')}.")
+    expect(page, "#status", "Photo: s23_01.jpg")
+    turned = Image.open(sample_folder / "with_mask" / "s23_01.jpg").rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a phone that was held sideways: turn the picture to the right
+    turned.save(tmp_path / "sideways.jpg", exif=exif, quality=95)
+    page.locator("#file").set_input_files(tmp_path / "sideways.jpg")
+    expect(page, "#faces", "1 face: with mask.")
+    for event in (
+        "new ClipboardEvent('paste', { clipboardData: data })",
+        "new DragEvent('drop', { dataTransfer: data })",
+    ):
+        page.locator("#file").set_input_files(__file__)
+        expect(page, "#status", "can't read")
+        page.evaluate(f"""async () => {{
+            const data = new DataTransfer();
+            data.items.add(new File([await (await fetch("sample.jpg")).blob()], "mine.jpg", {{ type: "image/jpeg" }}));
+            document.dispatchEvent({event});
+        }}""")
+        expect(page, "#faces", "3 faces")
+        expect(page, "#status", "Photo: mine.jpg")
+
+
+def test_a_second_camera_can_be_switched_to(browse, site):
+    page = browse(NO_QUESTION, FAKE_CAMERA + "=device-count=2")
+    ready(page, site[1])
+    page.get_by_role("button", name="Start camera").click()
+    switch = page.get_by_role("button", name="Switch camera")
+    switch.wait_for()
+    used = "() => document.querySelector('video').srcObject?.getVideoTracks()[0].label"
+    first = page.evaluate(used)
+    switch.click()
+    page.wait_for_function(f"first => ({used})() && ({used})() !== first", arg=first)
+    expect(page, "#status", "The camera is on.")
+    switch.click()
+    page.wait_for_function(f"first => ({used})() === first", arg=first)
+
+
+def test_the_back_camera_is_no_mirror(browse, site, clips):
+    back = """const settings = MediaStreamTrack.prototype.getSettings;
+        MediaStreamTrack.prototype.getSettings = function () { return { ...settings.call(this), facingMode: "environment" } }"""
+    page = browse(*camera_from(clips["with_mask"]), script=back)
+    ready(page, site[1])
+    page.get_by_role("button", name="Start camera").click()
+    expect(page, "#faces", "1 face: with mask.")
+    assert page.locator("video").evaluate("video => getComputedStyle(video).transform") == "none"
+
+
+# What can go wrong
+
+
+@pytest.mark.parametrize(
+    ("flags", "host", "sentence"),
+    [
+        ([FAKE_CAMERA, "--deny-permission-prompts"], None, "The browser blocked the camera."),
+        ([NO_QUESTION], None, "No camera was found."),
+        (
+            ["--host-resolver-rules=MAP cam.test 127.0.0.1", NO_QUESTION, FAKE_CAMERA],
+            "cam.test",
+            "starts with https://",
+        ),
+    ],
+    ids=["refused", "absent", "insecure page"],
+)
+def test_without_a_camera_the_page_says_why_and_takes_photos(browse, site, flags, host, sentence):
+    page = browse(*flags)
+    ready(page, site[1].replace("127.0.0.1", host) if host else site[1])
+    page.get_by_role("button", name="Start camera").click()
+    expect(page, "#status.problem", sentence)
+    assert page.get_by_role("button", name="Start camera").is_visible()
+    page.get_by_role("button", name="Try the sample picture").click()
+    expect(page, "#faces", "3 faces")
+    assert page.locator("#status.problem").count() == 0
+
+
+def test_photos_that_are_none_or_too_large_are_refused_with_a_sentence(browse, site, tmp_path):
+    from PIL import Image
+
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "huge.png")
+    (tmp_path / "empty.jpg").write_bytes(b"")
+    Image.new("RGB", (1, 1)).save(tmp_path / "tiny.png")
+    page = browse()
+    ready(page, site[1])
+    for name, sentence in [
+        ("huge.png", "huge.png has 100 megapixels."),
+        ("empty.jpg", "This browser can't read empty.jpg."),
+        ("tiny.png", "Photo: tiny.png"),
+    ]:
+        page.locator("#file").set_input_files(tmp_path / name)
+        expect(page, "#status", sentence)
+    expect(page, "#faces", "No face found.")
+    assert page.problems == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *OURS,
+        "classifier.json",
+        "models/faces.tflite",
+        "models/classifier.tflite",
+        "runtime/litert.js",
+        "runtime/wasm-utils.js",
+        "runtime/litert_wasm_internal.js",
+        "runtime/litert_wasm_internal.wasm",
+    ],
+)
+def test_a_file_that_is_missing_on_the_server(browse, site, clips, name):
+    page = browse(*camera_from(clips["with_mask"]))
+    page.route(f"**/{name}", lambda route: route.fulfill(status=404, body="missing"))
+    page.goto(site[1])
+    expect(page, "#status.problem", "could not be")
+    assert "missing on the server" in page.locator("#status").inner_text()
+    if name not in OURS:
+        page.get_by_role("button", name="Start camera").click()
+        expect(page, "#status.problem", "could not be")
+        assert page.locator("video").evaluate("video => video.srcObject") is None
+
+
+def test_a_damaged_network(browse, site):
+    page = browse()
+    page.route("**/models/classifier.tflite", lambda route: route.fulfill(body=b"damaged" * 100))
+    page.goto(site[1])
+    expect(page, "#status.problem", "models/classifier.tflite is damaged")
+
+
+def test_without_webassembly(browse, site):
+    page = browse(script="delete globalThis.WebAssembly")
+    page.goto(site[1])
+    expect(page, "#status.problem", "WebAssembly is turned off or missing")
+    page.get_by_role("button", name="Try the sample picture").click()
+    page.wait_for_timeout(500)
+    expect(page, "#status.problem", "WebAssembly is turned off or missing")
+
+
+def test_names_of_classes_are_text(browse, site):
+    about = json.loads((site[0] / "classifier.json").read_text())
+    names = ["<script>alert(1)</script>", "<img src=x onerror=alert(2)>"]
+    page = browse()
+    page.on("dialog", lambda dialog: page.problems.append(dialog.message) or dialog.dismiss())
+    page.route("**/classifier.json", lambda route: route.fulfill(json=about | {"classes": names, "mask_class": None}))
+    ready(page, site[1])
+    assert page.get_by_role("heading").inner_text() == page.title() == f"{names[0]} or {names[1]}?"
+    page.get_by_role("button", name="Try the sample picture").click()
+    expect(page, "#faces", f"3 faces: {names[0]}, {names[1]}, {names[1]}.")
+    assert page.problems == [] and page.locator("main script, main img").count() == 0
+
+
+def test_the_page_in_firefox(site, in_firefox):
+    """With Firefox's own test camera, which shows no face."""
+    steps = [
+        ["see", "#status", "Ready."],
+        ["click", "#sample"],
+        ["see", "#faces", "3 faces: with mask, without mask, without mask."],
+        ["click", "#start"],
+        ["see", "#status", "The camera is on."],
+        ["see", "#faces", "No face found."],
+        ["see", "#figures", "frames per second"],
+        ["run", "document.querySelector('video').videoWidth"],
+        ["click", "#start"],
+        ["see", "#status", "The camera is off."],
+        ["click", "#sample"],
+        ["see", "#faces", "3 faces"],
+    ]
+    results = in_firefox(site[1], "web_firefox", steps)
+    assert results[7] == 640
+    print(f"\nFirefox: {results[6]}")
+
+
+# The code
+
+
+def code_lines(path):
+    """Lines of JavaScript without comments and blank lines."""
+    text = re.sub(r"/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), path.read_text("utf-8"), flags=re.S)
+    return [line for line in text.splitlines() if line.strip() and not line.strip().startswith("//")]
+
+
+def test_the_page_is_short_enough_to_read(site):
+    lines = {path.name: len(code_lines(path)) for path in sorted(site[0].glob("*.js"))}
+    print(f"\n{sum(lines.values())} lines of JavaScript: {lines}")
+    assert {*lines} == {*OURS, "start.js"}
+    assert sum(lines.values()) <= 800
+
+
+def test_the_types_are_right(site, npm_packages):
+    options = "--noEmit --allowJs --checkJs --strict --noImplicitAny false --target es2022 --module es2022"
+    options += " --moduleResolution bundler --lib es2023,dom,dom.iterable"
+    command = [
+        "node",
+        str(npm_packages / "node_modules" / "typescript" / "bin" / "tsc"),
+        *options.split(),
+        "",
+        "start.js",
+    ]
+    done = subprocess.run(command, cwd=site[0], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -193,7 +193,8 @@ export function drawFaces(context, faces, width, height, mirrored, memory = newM
   const frame = [Math.round(width / scale), Math.round(height / scale)];
   const boxes = faces.map(({ box: [left, top, boxWidth, boxHeight] }) => {
     const x = mirrored ? 1 - left - boxWidth : left;
-    return [x * frame[0], top * frame[1], boxWidth * frame[0], boxHeight * frame[1]].map(Math.round);
+    const sizes = [boxWidth * frame[0], boxHeight * frame[1]].map((size) => Math.max(1, Math.round(size))); // on a small screen
+    return [Math.round(x * frame[0]), Math.round(top * frame[1]), ...sizes];
   });
   const texts = faces.map(({ style, words, probability }) =>
     style === "unsure" || probability < 0.5 ? words : `${words} ${Math.min(99, Math.round(100 * probability))}%`);

@@ -19,7 +19,7 @@ const NO_WEBASSEMBLY = "This browser can't run the classifier, because WebAssemb
 /** Fetch a file that lies next to this one. @param {string} name */
 export async function read(name) {
   const answer = await fetch(new URL(name, HERE)).catch(() => null);
-  if (!answer?.ok) throw new Error(`The file ${name} could not be loaded. Reload the page. If that doesn't help, the page is missing files.`);
+  if (!answer?.ok) throw new Error(`The file ${name} could not be loaded. Reload the page. If that doesn't help, the file is missing on the server.`);
   return answer;
 }
 
@@ -29,7 +29,10 @@ async function startRuntime() {
   const { loadAndCompile, loadLiteRt, Tensor } = await import(/** @type {string} */ ("./runtime/litert.js"));
   await loadLiteRt(new URL("runtime/", HERE).href);
   return async (name, side) => {
-    const model = await loadAndCompile(new Uint8Array(await (await read(name)).arrayBuffer()), { accelerator: "wasm" });
+    const content = new Uint8Array(await (await read(name)).arrayBuffer());
+    const model = await loadAndCompile(content, { accelerator: "wasm" }).catch(() => {
+      throw new Error(`The file ${name} is damaged. Reload the page. If that doesn't help, export the page again.`);
+    });
     return async (input) => {
       const tensor = new Tensor(input, [1, side, side, 3]);
       const outputs = await model.run([tensor]);
@@ -47,7 +50,7 @@ async function startRuntime() {
 export async function loadDetector() {
   /** @type {Config} */ const config = await (await read("classifier.json")).json();
   const open = await startRuntime().catch((error) => {
-    throw error.message === NO_WEBASSEMBLY ? error : new Error("The runtime (LiteRT.js) could not be started. Reload the page. If that doesn't help, the page is missing files.");
+    throw error.message === NO_WEBASSEMBLY ? error : new Error("LiteRT.js, which runs the networks, could not be started. Reload the page. If that doesn't help, some of its files are missing on the server.");
   });
   return new Detector(config, await open("models/faces.tflite", SIDE), await open("models/classifier.tflite", config.input_size));
 }
@@ -91,7 +94,9 @@ export class Detector {
     const threshold = logOdds(this.config.threshold);
     const careful = tracker.frame >= tracker.nextLook;
     if (careful) tracker.nextLook = tracker.frame + tracker.lookEvery;
-    const tracks = [...tracker.follow(await this.find(frame, careful), careful ? tracker.lookEvery : 1), ...tracker.guess()];
+    const known = tracker.tracks.filter(({ missed }) => missed === 0).map(({ box }) => box);
+    const found = await this.find(frame, careful, known);
+    const tracks = [...tracker.follow(found, careful ? tracker.lookEvery : 1), ...tracker.guess()];
     const inSight = tracks.filter((track) => (track.box = clipBox(track.box, frame) ?? track.box) && clipBox(track.box, frame));
     const pixels = pixelsOf(frame);
     for (const track of inSight.filter((one) => tracker.isDue(one))) {
@@ -112,9 +117,15 @@ export class Detector {
       : { label: this.config.classes[1 + others.indexOf(likeliest)], probability: other };
   }
 
-  /** @param {HTMLCanvasElement} picture @param {boolean} careful @returns {Promise<Box[]>} in whole pixels, inside the picture */
-  async find(picture, careful) {
-    const boxes = (await this.findFaces(picture, careful)).map(({ box }) => clipBox(box, picture));
+  /**
+   * Return the box of each face in whole pixels, inside the picture.
+   *
+   * @param {HTMLCanvasElement} picture
+   * @param {boolean} careful
+   * @param {Box[]} known
+   */
+  async find(picture, careful, known = []) {
+    const boxes = (await this.findFaces(picture, careful, known)).map(({ box }) => clipBox(box, picture));
     return boxes.filter((box) => box !== null);
   }
 

@@ -16,9 +16,9 @@ const VALUES = 16; // per anchor: the box's center and size, then six points, wh
 const SAME_FACE = 0.3; // boxes that overlap more than this are averaged
 
 // Ours: in photos of streets, these find the most faces without many false ones (measured in docs/results.md).
-const MIN_SCORE = 0.53; // MediaPipe asks for 0.6, but looks only once
+const MIN_SCORE = 0.55; // MediaPipe asks for 0.6, but looks only once
 const WORTH_A_LOOK = 0.3; // a score between this and `MIN_SCORE` is worth a closer look
-const CLOSER = 3; // side of the square around such a face, in box sizes
+const CLOSER = [3, 6]; // sides of the squares around such a face, in box sizes
 const OVERLAP = 1 / 3; // of neighboring squares
 const CUT = 3; // pixels of the input: a box that is this close to a square's edge may have been cut off there
 
@@ -56,38 +56,62 @@ export function merge(faces) {
   return merged;
 }
 
+/** @param {HTMLCanvasElement} canvas */
+const contextOf = (canvas) => /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+
 /** Find the faces in a picture; `network` is BlazeFace. @param {Network} network */
 export function faceFinder(network) {
   const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
-  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
-  context.imageSmoothingQuality = "high";
+  const context = contextOf(canvas);
+
+  /**
+   * Return a picture in smaller and smaller sizes. Each copy is half as large as the one before: a canvas that shrinks a
+   * picture by more than that leaves out pixels. In the last one, the longer side has as many pixels as the network's input.
+   *
+   * @param {HTMLCanvasElement} picture
+   */
+  function shrink(picture) {
+    const copies = [{ picture, scale: 1 }];
+    const longer = Math.max(picture.width, picture.height);
+    for (let halves = Math.max(0, Math.floor(Math.log2(longer / SIDE))); halves >= 0; halves -= 1) {
+      const scale = (SIDE * 2 ** halves) / longer;
+      const [width, height] = [picture.width, picture.height].map((side) => Math.max(1, Math.round(side * scale)));
+      const copy = Object.assign(document.createElement("canvas"), { width, height });
+      contextOf(copy).drawImage(copies[copies.length - 1].picture, 0, 0, width, height);
+      copies.push({ picture: copy, scale });
+    }
+    return copies;
+  }
 
   /**
    * Show the network a square of the picture. What is outside of the picture is black.
    *
-   * @param {HTMLCanvasElement} picture
-   * @param {number} left
+   * @param {ReturnType<typeof shrink>} copies
+   * @param {number} left in pixels of the picture itself, as `top` and `side`
    * @param {number} top
    * @param {number} side
    * @returns {Promise<Face[]>}
    */
-  async function look(picture, left, top, side) {
+  async function look(copies, left, top, side) {
+    const [{ picture: { width: mostX, height: mostY } }] = copies;
+    const { picture, scale } = copies.findLast((copy) => copy.scale * side >= SIDE - 0.01) ?? copies[0];
     context.fillRect(0, 0, SIDE, SIDE);
-    context.drawImage(picture, left, top, side, side, 0, 0, SIDE, SIDE);
+    context.drawImage(picture, left * scale, top * scale, side * scale, side * scale, 0, 0, SIDE, SIDE);
     const { data } = context.getImageData(0, 0, SIDE, SIDE);
     const input = new Float32Array(3 * SIDE * SIDE);
-    for (let place = 0; place < input.length; place += 1) {
-      input[place] = data[4 * Math.floor(place / 3) + (place % 3)] / 127.5 - 1;
+    for (let from = 0, to = 0; to < input.length; from += 4, to += 3) {
+      for (let channel = 0; channel < 3; channel += 1) input[to + channel] = data[from + channel] / 127.5 - 1;
     }
     const outputs = await network(input);
     const scores = outputs.findIndex(({ length }) => length === (SIDE / STRIDE) ** 2);
-    const scale = side / SIDE;
     const isWhole = (/** @type {number} */ start, /** @type {number} */ size, /** @type {number} */ low, /** @type {number} */ most) =>
       (low <= 0 || start > CUT) && (low + side >= most || start + size < SIDE - CUT);
     return decode(outputs[1 - scores], outputs[scores])
-      .filter(({ box: [x, y, width, height] }) => isWhole(x, width, left, picture.width) && isWhole(y, height, top, picture.height))
-      .map(({ box: [x, y, width, height], score }) => (
-        { box: [left + x * scale, top + y * scale, width * scale, height * scale], score }));
+      .filter(({ box: [x, y, width, height] }) => isWhole(x, width, left, mostX) && isWhole(y, height, top, mostY))
+      .map(({ box: [x, y, width, height], score }) => {
+        const box = [x, y, width, height].map((value) => (value * side) / SIDE);
+        return { box: [left + box[0], top + box[1], box[2], box[3]], score };
+      });
   }
 
   /** Cut one side of a picture into parts that overlap, or center it, and return where they start. */
@@ -96,34 +120,37 @@ export function faceFinder(network) {
     return Array.from({ length: steps + 1 }, (_, step) => (steps ? (step * (whole - part)) / steps : (whole - part) / 2));
   }
 
-  /** Look at a doubtful face from closer by, and return the better of both looks. */
-  async function lookAgain(/** @type {HTMLCanvasElement} */ picture, /** @type {Face} */ face) {
+  /** Look at a doubtful face from closer by, and return the best of these looks. */
+  async function lookAgain(/** @type {ReturnType<typeof shrink>} */ copies, /** @type {Face} */ face) {
     const [x, y, width, height] = face.box;
-    const side = CLOSER * Math.max(width, height);
-    const seen = merge(await look(picture, x + (width - side) / 2, y + (height - side) / 2, side));
-    return [face, ...seen.filter(({ box }) => iou(box, face.box) > SAME_FACE)].sort((one, other) => other.score - one.score)[0];
+    const looks = [face];
+    for (const closer of CLOSER) {
+      const side = closer * Math.max(width, height);
+      looks.push(...merge(await look(copies, x + (width - side) / 2, y + (height - side) / 2, side)));
+    }
+    return looks.filter(({ box }) => iou(box, face.box) > SAME_FACE).sort((one, other) => other.score - one.score)[0];
   }
 
   /**
    * @param {HTMLCanvasElement} picture
    * @param {boolean} careful whether to also look at parts of the picture, larger, for small faces
+   * @param {Box[]} known where faces were a moment ago: there, a lower score will do
    * @returns {Promise<Face[]>}
    */
-  return async function findFaces(picture, careful) {
-    const longer = Math.max(picture.width, picture.height);
+  return async function findFaces(picture, careful, known = []) {
+    const [copies, longer] = [shrink(picture), Math.max(picture.width, picture.height)];
     const found = [];
     for (let side = longer; side === longer || (careful && side >= SIDE); side /= 2) {
       for (const top of starts(picture.height, side)) {
-        for (const left of starts(picture.width, side)) found.push(...await look(picture, left, top, side));
+        for (const left of starts(picture.width, side)) found.push(...await look(copies, left, top, side));
         if (side < longer) await new Promise((goOn) => setTimeout(goOn)); // the page must not freeze meanwhile
       }
     }
     const faces = [];
-    for (const face of merge(found)) faces.push(careful && face.score < MIN_SCORE ? await lookAgain(picture, face) : face);
-    return merge(faces.filter(({ score }) => score >= MIN_SCORE)).map(({ box: [x, y, width, height], score }) => {
-      // BlazeFace's boxes are square. Those that the classifier knows (CenterFace's) are narrower and higher.
-      const [newWidth, newHeight] = [0.94 * width, 1.14 * height];
-      return { box: [x + (width - newWidth) / 2, y + 0.48 * height - newHeight / 2, newWidth, newHeight], score };
-    });
+    for (const face of merge(found)) faces.push(careful && face.score < MIN_SCORE ? await lookAgain(copies, face) : face);
+    // BlazeFace's boxes are square. Those that the classifier knows (CenterFace's) are narrower and higher.
+    return merge(faces).map(({ box: [x, y, width, height], score }) => (
+      { box: /** @type {Box} */ ([x + 0.03 * width, y - 0.09 * height, 0.94 * width, 1.14 * height]), score }
+    )).filter(({ box, score }) => score >= MIN_SCORE || known.some((old) => iou(old, box) > SAME_FACE));
   };
 }

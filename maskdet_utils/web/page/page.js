@@ -97,6 +97,9 @@ function stop(sentence = SENTENCES.stopped, isProblem = false) {
   draw();
 }
 
+/** Our own errors are sentences for the visitor. @param {Error} error */
+const explain = ({ name, message }) => (name === "Error" ? message : `Something went wrong (${message}). Reload the page.`);
+
 /** Do something that takes a while. If it fails, and nothing else was begun in the meantime, say why. */
 async function attempt(/** @type {string} */ sentence, /** @type {(isCurrent: () => boolean) => Promise<void>} */ action) {
   stop(sentence);
@@ -105,8 +108,7 @@ async function attempt(/** @type {string} */ sentence, /** @type {(isCurrent: ()
   try {
     await action(isCurrent);
   } catch (error) {
-    const { name, message } = /** @type {Error} */ (error);
-    if (isCurrent()) stop(name === "Error" ? message : `Something went wrong (${message}). Reload the page.`, true);
+    if (isCurrent()) stop(explain(/** @type {Error} */ (error)), true);
   }
 }
 
@@ -223,4 +225,4 @@ const loading = loadDetector();
 loading.then(({ config }) => {
   if (config.mask_class === null) document.title = title.textContent = `${config.classes.join(" or ").replaceAll("_", " ")}?`;
   if (turn === 0) tell(SENTENCES.ready);
-}).catch((error) => turn === 0 && tell(error.message, true)); // later, whoever waits for it says so
+}).catch((error) => turn === 0 && tell(explain(error), true)); // later, whoever waits for it says so
