@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from maskdet_utils import __version__  # noqa: E402  found by the line above, also where it is not installed
+from maskdet_utils.web.export import export_web  # noqa: E402
 
 # The one place that knows where the course is published: the buttons for Binder and Colab lead there. On GitHub's
 # machines the address is known; elsewhere set the variable. Colab opens nothing but what lies on github.com.
@@ -26,6 +27,8 @@ REPOSITORY = os.environ.get("MASKDET_REPOSITORY") or (
     else PLACEHOLDER
 )
 BRANCH = "main"
+# README says where the page to try is published; on the site itself, it is next door.
+TRY = "https://your-account.github.io/face-mask-detector/try/"
 
 project = "Face-mask detector, taught notebook by notebook"
 author = "The face-mask detector course authors"
@@ -104,7 +107,7 @@ html_theme_options = {
 
 def _prepare(app, docname, source):
     """Name the repository, and make each notebook's source what the site needs."""
-    source[0] = source[0].replace("{{ repository }}", REPOSITORY)
+    source[0] = source[0].replace("{{ repository }}", REPOSITORY).replace(TRY, "try/index.html")
     path = Path(app.env.doc2path(docname))
     if path.suffix != ".ipynb":
         return
@@ -166,8 +169,15 @@ def _formula(translator, node, as_block):
     raise nodes.SkipNode
 
 
+def _add_page_to_try(app, error):
+    """Put the released classifier beside the pages, as a page that finds masks in the reader's own browser."""
+    if error is None:
+        export_web(Path(app.outdir) / "try")
+
+
 def setup(app):
     app.connect("source-read", _prepare)
+    app.connect("build-finished", _add_page_to_try)
     app.connect("autodoc-process-docstring", _as_restructured_text, priority=400)  # before Napoleon
     app.add_html_math_renderer(
         "mathml",

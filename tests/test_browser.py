@@ -7,13 +7,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from dataclasses import replace
 
 import pytest
-from conftest import PICTURES, ROOT, serious_findings
+from conftest import FAKE_CAMERA, NO_QUESTION, PICTURES, ROOT, camera_from, serious_findings
 
-NO_QUESTION = "--use-fake-ui-for-media-stream"  # every request for the camera is allowed
-FAKE_CAMERA = "--use-fake-device-for-media-stream"
 CELLS = ["from maskdet_utils.live.webcam import CameraPanel", "panel = CameraPanel({run!r})", "panel"]
 
 
@@ -79,21 +76,6 @@ def wait_for(ready, seconds, log):
     raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory):
-    """Two clips for the fake camera, {class: file}: a person of the test set moves a little, without and with a mask."""
-    from maskdet_utils.live.clips import cast_actors, play
-    from maskdet_utils.live.output import write_clip
-
-    folder = tmp_path_factory.mktemp("clips")
-    bare = cast_actors([23], [()])[0]
-    actors = {"without_mask": bare, "with_mask": replace(bare, switches=(0,))}
-    return {
-        label: write_clip(folder / f"{label}.mjpeg", (frame for frame, _ in play([actor], 45)))
-        for label, actor in actors.items()
-    }
-
-
 @pytest.fixture
 def open_panel(lab, chromium):
     """A function that opens the notebook in Chromium with these flags, runs it, and returns the page."""
@@ -147,10 +129,6 @@ def start(page):
 def keep_picture(page, name):
     PICTURES.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=str(PICTURES / f"{name}.png"))
-
-
-def camera_from(clip):
-    return [NO_QUESTION, FAKE_CAMERA, f"--use-file-for-fake-video-capture={clip}"]
 
 
 def camera_is_off(page):
@@ -284,3 +262,32 @@ def test_notebook_06(open_panel, lab, clips, quick_run):
         timeout=120_000,
     )
     assert "with mask" in panel_of(page).locator(".faces").inner_text()
+
+
+def test_the_panel_in_firefox(lab, in_firefox):
+    """With Firefox's own test camera, which shows no face, and with the sample clip."""
+    kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+    idle = (
+        f"new Promise((done) => {{ const ask = () => ({kernel} === 'idle' ? done(1) : setTimeout(ask, 300)); ask(); }})"
+    )
+    choose = """(() => { const menu = document.querySelector(".maskdet select");
+        menu.value = "sample"; menu.dispatchEvent(new Event("input")); })()"""
+    steps = [
+        ["see", ".jp-Notebook .jp-CodeCell", "CameraPanel"],
+        ["run", idle],
+        ["run", "void jupyterapp.commands.execute('notebook:run-all-cells')"],
+        ["see", ".maskdet button", "Start"],
+        ["click", ".maskdet button"],
+        ["see", ".maskdet [role=status]", "Running"],
+        ["see", ".maskdet .faces", "No face found."],
+        ["see", ".maskdet .figures", "frames/s"],
+        ["wait", 3000],
+        ["see", ".maskdet .figures", "frames/s"],
+        ["click", ".maskdet button"],
+        ["see", ".maskdet [role=status]", "Stopped."],
+        ["run", choose],
+        ["click", ".maskdet button"],
+        ["see", ".maskdet .faces", "2 faces"],
+    ]
+    results = in_firefox(f"http://localhost:{lab[0]}/lab/tree/panel.ipynb?reset", "panel_firefox", steps)
+    print(f"\nFirefox: {results[9]}")

@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import re
 import shutil
 
 import cv2
@@ -612,6 +613,24 @@ MISTAKES = [
     ("exponent", [lambda x, y: 1.5], "not 1.500"),
     ("exponent", [lambda x, y: 2.0], "has a slope of 1, not 2.000"),
     ("exponent", [steepness], "measured times scatter"),
+    ("has_camera", [lambda a: None], "doesn't return anything yet"),
+    ("has_camera", [lambda a: a], "It should return True or False"),
+    ("has_camera", [lambda a: False], "so nobody can read the camera's pictures"),
+    ("has_camera", [lambda a: a.startswith("https://")], "so nothing leaves it"),
+    ("has_camera", [lambda a: a.startswith(("https://", "http://localhost"))], "another name for `localhost`"),
+    ("has_camera", [lambda a: True], "comes from another computer"),
+    ("has_camera", [lambda a: "192.168" not in a], "without the s in https"),
+    ("has_camera", [lambda a: a.startswith(("https://", "http://localhost", "http://127"))], "only begins with"),
+    (
+        "has_camera",
+        [lambda a: "https:" in a or "/localhost" in a and "org" not in a or "127." in a],
+        "of a folder, not",
+    ),
+    (
+        "has_camera",
+        [lambda a: "https" in a or a[7:16] in ("localhost", "127.0.0.1") and "org" not in a],
+        "before `://`",
+    ),
 ]
 
 
@@ -693,6 +712,7 @@ def test_other_ways_of_solving_an_exercise_are_right_as_well(capsys):
         "front": [lambda t: set(not_beaten(t))],
         "to_int8": [whole_numbers],
         "exponent": [lambda x, y: log_slope(x, y, np.log2, np.log2)],
+        "has_camera": [lambda a: re.match(r"https://|http://(localhost|127\.0\.0\.1)(:|/|$)", a) is not None],
     }
     for name, answers in others.items():
         assert said(capsys, CHECKS[name], *answers).startswith("RIGHT: "), name

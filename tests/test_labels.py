@@ -203,7 +203,7 @@ def test_the_panel_places_labels_as_we_do(tmp_path, monkeypatch):
     ]
     (tmp_path / "scenes.json").write_text(json.dumps(scenes))
     (tmp_path / "panel.mjs").write_text(PANEL)
-    script = ROOT / "maskdet_utils" / "live" / "webcam.js"
+    script = ROOT / "maskdet_utils" / "live" / "labels.js"
     command = ["node", tmp_path / "panel.mjs", script, tmp_path / "scenes.json"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

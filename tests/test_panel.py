@@ -41,7 +41,7 @@ widget.render({ model, el: document.getElementById("panel") });
 def address(tmp_path_factory, serve):
     folder = tmp_path_factory.mktemp("panel")
     (folder / "index.html").write_text(PAGE, encoding="utf-8")
-    for name in ("webcam.js", "webcam.css"):
+    for name in ("webcam.js", "labels.js", "webcam.css"):
         shutil.copy(ROOT / "maskdet_utils" / "live" / name, folder)
     return serve(folder)
 

@@ -1,6 +1,5 @@
 """A marked video in a real browser: it plays, and it can be heard."""
 
-import shutil
 import subprocess
 import threading
 import urllib.parse
@@ -91,10 +90,7 @@ def test_chromium_plays_a_marked_video_with_its_sound(played, chromium, tmp_path
     assert_seen_and_heard(played([chromium, *flags, f"--user-data-dir={tmp_path}"]))
 
 
-def test_firefox_plays_a_marked_video_with_its_sound(played, tmp_path):
-    firefox = shutil.which("firefox-esr") or shutil.which("firefox")
-    if firefox is None:
-        pytest.skip("needs Firefox (on Debian or Ubuntu: sudo apt-get install firefox-esr)")
+def test_firefox_plays_a_marked_video_with_its_sound(played, firefox, tmp_path):
     settings = {
         "media.autoplay.default": 0,
         "media.autoplay.blocking_policy": 0,

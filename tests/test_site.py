@@ -128,6 +128,27 @@ def test_nothing_is_loaded_from_another_host(site):
     assert not foreign
 
 
+def test_the_page_to_try_is_linked_at_the_top_of_the_site_and_of_the_readme(site):
+    published = runpy.run_path(str(ROOT / "docs" / "conf.py"))["TRY"]
+    for name in ("docs/index.md", "README.md"):
+        top = (ROOT / name).read_text(encoding="utf-8").split("## Start")[0]
+        [address] = re.findall(r'<a href="([^"]+)">Try it now, in your browser</a>', top)
+        assert address == (published if name == "README.md" else "../try/index.html")
+    assert "../try/index.html" in site["docs/index.html"].links and "try/index.html" in site["README.html"].links
+
+
+def test_the_page_to_try_knows_the_mask_in_its_sample_picture(site, browser, address):
+    page, asked = browser.new_page(), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address + "docs/index.html")
+    page.get_by_role("link", name="Try it now").click()
+    page.get_by_role("button", name="sample").click()
+    page.locator("#faces", has_text="with mask").wait_for(timeout=60_000)
+    assert page.locator("#faces", has_text="without mask").count() == 1
+    assert all(url.startswith((address, "data:", "blob:")) for url in asked), asked
+    page.close()
+
+
 def test_links_from_a_notebook_to_a_source_file_become_downloads(site):
     """`../maskdet_utils/augment.py` means a file beside the notebook's folder, which is no page of the site."""
     links = [link for link in site["notebooks/02_augment_the_data.html"].links if link.endswith("/augment.py")]

@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 
-// Loaded from its text, as the notebook does. (An import of the file would depend on how Node treats .js files.)
-const source = readFileSync(new URL("../maskdet_utils/live/webcam.js", import.meta.url), "utf8");
+// Loaded from its text, as one module, as the notebook does. (An import of the file would depend on how Node treats .js files.)
+const read = (name) => readFileSync(new URL(`../maskdet_utils/live/${name}`, import.meta.url), "utf8");
+const source = read("labels.js") + read("webcam.js").replace(/^import .* from ".\/labels.js";$/m, "");
 const { default: widget, describe, describeLooks, drawFaces, explain, newMemory, placeLabels } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const FACE = { box: [0.1, 0.2, 0.3, 0.4], style: 0, words: "with mask", label: "with_mask", probability: 0.981 };

@@ -1,7 +1,8 @@
 """Label all faces of a frame so that no label hides a face, and keep the labels in their places in a video.
 
 Each face gets a sign in the style of its class, such as a check mark. Then the sign becomes text where there is room
-for it. A legend at the frame's edge explains the signs that are left. The panel does the same in `webcam.js`.
+for it. A legend at the frame's edge explains the signs that are left. The panel and the web page do the same in
+`labels.js`.
 """
 
 from collections.abc import Iterator, Sequence

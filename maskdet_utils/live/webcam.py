@@ -10,6 +10,7 @@ JupyterLab delivers messages in another thread while a cell is running, so a loc
 import contextlib
 import io
 import itertools
+import re
 import threading
 import time
 from collections.abc import Generator
@@ -81,6 +82,12 @@ class View:
             self.pictures.close()
 
 
+def panel_module() -> str:
+    """Return labels.js and webcam.js as one ES module, because a widget's module cannot import a file."""
+    shared, own = (Path(__file__).with_name(name).read_text("utf-8") for name in ("labels.js", "webcam.js"))
+    return shared + re.sub(r'^import .* from "./labels.js";$', "", own, flags=re.MULTILINE)
+
+
 class CameraPanel(anywidget.AnyWidget):
     """A panel with a camera picture, boxes, and labels. Display it in a notebook and press Start.
 
@@ -97,7 +104,7 @@ class CameraPanel(anywidget.AnyWidget):
         ValueError: If an argument is impossible. The same goes for attributes that are set later.
     """
 
-    _esm = Path(__file__).with_name("webcam.js")
+    _esm = panel_module()
     _css = Path(__file__).with_name("webcam.css")
 
     source = traitlets.Enum(["browser", "sample", "opencv"], "browser").tag(sync=True)

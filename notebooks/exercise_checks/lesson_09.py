@@ -273,3 +273,28 @@ def exponent(function):
     return (
         "2 if the time grows with the square of the size, and 1 if it grows in proportion. The slope is the exponent."
     )
+
+
+@graded
+def has_camera(function):
+    """A function that tells from a page's address whether it may use the camera, as True or False."""
+    addresses = {
+        "https://ada.github.io/masks/": (True, "this address is encrypted, so nobody can read the camera's pictures."),
+        "http://localhost:8000": (True, "a computer calls itself `localhost`, so nothing leaves it."),
+        "http://127.0.0.1:8000/page/": (True, "`127.0.0.1` is another name for `localhost`."),
+        "http://192.168.1.20:8000": (False, "this isn't encrypted, and the page comes from another computer."),
+        "http://ada.github.io/masks/": (False, "without the s in https, this isn't encrypted."),
+        "http://localhost.example.org/": (False, "this computer's name only begins with `localhost`."),
+        "http://192.168.1.20:8000/localhost/": (
+            False,
+            "here, `localhost` is the name of a folder, not of the computer.",
+        ),
+        "http://192.168.1.20/https/": (False, "here, `https` is the name of a folder. What comes before `://` counts."),
+    }
+    for address, (expected, reason) in addresses.items():
+        found = call(function, address)
+        if not isinstance(found, bool | np.bool_):
+            raise NotYet(f"for {address}, your function returns {found!r}. It should return True or False.")
+        if found != expected:
+            raise NotYet(f"{address} {'has' if expected else 'has no'} camera: {reason}")
+    return "https, or the computer itself. That's why the camera works on your computer, but not on your phone."

@@ -20,6 +20,7 @@ from maskdet_utils import assets
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED
 from maskdet_utils.public import blob_hash
 from maskdet_utils.synthesis.folder import synthesize_folder
+from maskdet_utils.web.export import MARK, export_web
 
 # What the set-ups are made of
 
@@ -911,4 +912,91 @@ DISKS = [
     started("read-only", "Read-only file system", read_only("."), "--dataset faces"),
     started("read-only, the sample", "Read-only file system", read_only("."), "--dataset sample"),
     started("full, its first notebook", "No space left on device", full("runs", 4), "--dataset faces"),
+]
+
+# Web pages
+
+
+def replace_by_link(name):
+    """A set-up: a file is a link to another place, which holds the same bytes."""
+
+    def make(folder):
+        (folder / name).rename(folder / "elsewhere")
+        (folder / name).symlink_to(folder / "elsewhere")
+
+    return make
+
+
+@functools.cache
+def page() -> dict[str, bytes]:
+    """The files of an exported page, without the large ones, and a mark that fits."""
+    with tempfile.TemporaryDirectory() as folder:
+        export_web(Path(folder) / "page")
+        found = {path.name: path.read_bytes() for path in (Path(folder) / "page").iterdir() if path.is_file()}
+    mark = json.loads(found[MARK])
+    mark["files"] = {name: sha256 for name, sha256 in mark["files"].items() if name in found}
+    return found | {MARK: json.dumps(mark).encode()}
+
+
+def exported(folder):
+    """A set-up: an exported page."""
+    for name, content in page().items():
+        text(f"out/{name}", content)(folder)
+
+
+def web(name, words, *makers, command="export-web out", **more):
+    """A row: a folder that an export must not replace, or a run that cannot be exported."""
+    return Row(name, command, words, all_of(*makers), **more)
+
+
+EXPORT_WEB = [
+    web("other content", "out holds notes.txt, which maskdet export-web did not write", text("out/notes.txt", "mine")),
+    web("other content below", "out holds b/c.txt, which", text("out/b/c.txt", "mine")),
+    web("the current folder", "holds notes.txt, which", text("notes.txt", "mine"), command="export-web ."),
+    web("a file", "out is not a folder. Choose another name", text("out", "mine")),
+    web("below a file", "out: File exists", text("out", "mine"), command="export-web out/deep"),
+    web("a pipe", "out is neither a file nor a folder", pipe("out")),
+    web("a pipe inside", "out holds p, which", pipe("out/p")),
+    web("nothing", "OUT is empty. Give a path, such as .", command="export-web ''"),
+    web("a blank", "OUT is empty", command="export-web ' '"),
+    web("an empty run", "RUN is empty", command="export-web '' out"),
+    web("no folder at all", "the following arguments are required: OUT", command="export-web", code=2),
+    web("a file among ours", "out holds notes.txt, which", exported, text("out/notes.txt", "mine")),
+    web("a repository", "out holds .git/HEAD, which", exported, text("out/.git/HEAD", "ref: refs/heads/main")),
+    web("a file of ours that was changed", "out holds a changed sample.jpg", exported, text("out/sample.jpg", "mine")),
+    web("a link among ours", "out holds more, which", exported, link("out/more", "..")),
+    web("a link in the place of ours", "out holds sample.jpg, which", exported, replace_by_link("out/sample.jpg")),
+    web("a folder by the name of the old one", ".out.old is in the way", text(".out.old/notes.txt", "mine")),
+    web("a lock that holds something", ".out.lock is in the way", text(".out.lock", "mine")),
+    web("a pipe as mark", "out holds maskdet-web.json, which", pipe("out/maskdet-web.json")),
+    *(
+        web(f"{name} as mark", "out holds a maskdet-web.json, which", text("out/maskdet-web.json", content))
+        for name, content in {
+            "a list": "[1, 2]",
+            "null": "null",
+            "another's JSON": '{"name": "my app"}',
+            "no files": '{"files": {}}',
+            "text": "my notes",
+            "bytes": bytes(range(256)),
+            "brackets": "[" * 200_000,
+        }.items()
+    ),
+    web("no run", "labels.json is missing", command="export-web nowhere out"),
+    web("a text as run", "is not a classifier. Give a run folder", text("f.txt", "x"), command="export-web f.txt out"),
+    web("a pipe as run", "p is neither a file nor a folder", pipe("p"), command="export-web p out"),
+    web(
+        "NaN",
+        "does not give probabilities",
+        keras_file(lambda: network(weights=np.nan)),
+        command="export-web m/n.keras out",
+    ),
+    web("a damaged run", "not a LiteRT classifier", tflite(lambda: released()[:99_999]), command="export-web m out"),
+    web(
+        "a damaged .keras file beside a good one",
+        "classifier.keras is damaged: it is not a Keras classifier",
+        labels({}),
+        text("m/classifier.keras", "x"),
+        command="export-web m out",
+    ),
+    web("no face detector, offline", "face_detection_full_range.tflite", folders("cache"), fault=offline),
 ]
