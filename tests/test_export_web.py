@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -276,15 +277,16 @@ def test_an_earlier_page_is_replaced(tiny_run, tmp_path):
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(28, "No space left on device")], ids=["Ctrl-C", "full"])
 def test_an_interrupted_export_leaves_the_earlier_page(after, error, tiny_run, tmp_path, monkeypatch):
     export_web(tmp_path / "page")
-    before, calls, sync = files_in(tmp_path), [], os.fsync
+    before, calls, write = files_in(tmp_path), [], Path.write_bytes
 
-    def fail_later(handle):
-        calls.append(handle)
-        if len(calls) > after:
-            raise error
-        sync(handle)
+    def fail_later(path, content):
+        if tmp_path in path.parents and "page" in path.parts[len(tmp_path.parts)]:
+            calls.append(path)
+            if len(calls) > after:
+                raise error
+        return write(path, content)
 
-    monkeypatch.setattr(os, "fsync", fail_later)
+    monkeypatch.setattr(Path, "write_bytes", fail_later)
     with pytest.raises(type(error)):
         export_web(tmp_path / "page", tiny_run("with_mask", "without_mask"))
     assert files_in(tmp_path) == before and len(calls) == after + 1
@@ -293,8 +295,11 @@ def test_an_interrupted_export_leaves_the_earlier_page(after, error, tiny_run, t
 def test_what_a_killed_export_left_behind_is_removed_and_the_page_is_back(tmp_path):
     export_web(tmp_path / "page")
     before = files_in(tmp_path)
-    (tmp_path / "page").rename(tmp_path / ".page.old")  # killed between the two moves
-    for name, files in {".page.x1y2": [MARK, "index.html"], ".page.z3": []}.items():  # killed while it wrote
+    (tmp_path / "page").rename(tmp_path / ".page.maskdet-old")  # killed between the two moves
+    for name, files in {
+        ".page.maskdet-x1y2": [MARK, "index.html"],
+        ".page.maskdet-z3": [],
+    }.items():  # killed while it wrote
         (tmp_path / name).mkdir()
         for file in files:
             (tmp_path / name / file).write_text("half of it")
@@ -304,13 +309,10 @@ def test_what_a_killed_export_left_behind_is_removed_and_the_page_is_back(tmp_pa
 
 def test_a_file_that_was_not_written_as_it_should_be_is_noticed(tmp_path, monkeypatch):
     """A disk may lie."""
-    sync = os.fsync
-
-    def damage(handle):
-        sync(handle)
-        os.ftruncate(handle, 5)
-
-    monkeypatch.setattr(os, "fsync", damage)
+    write = Path.write_bytes
+    monkeypatch.setattr(
+        Path, "write_bytes", lambda path, content: write(path, content[: 5 if tmp_path in path.parents else None])
+    )
     with pytest.raises(ValueError, match="which maskdet export-web did not write"):
         export_web(tmp_path / "page")
     assert not (tmp_path / "page").exists()

@@ -11,7 +11,7 @@ from tools import house
 
 FOUND = house.measure(ROOT)
 # What notebooks 00-06 may reach; a later capability raises this in a commit of its own.
-MOST_LINES, MOST_MODULES = 2650, 26
+MOST_LINES, MOST_MODULES = 2860, 26
 
 
 def test_the_lessons_reach_a_small_core():
@@ -27,7 +27,7 @@ def test_the_lessons_reach_the_core_the_masks_and_the_panel_and_nothing_else():
 
 
 def test_the_package_is_small():
-    assert FOUND["package"][0] <= 5800
+    assert FOUND["package"][0] <= 6260
 
 
 def test_no_modules_import_one_another_in_a_circle():

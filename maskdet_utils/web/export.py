@@ -64,10 +64,7 @@ def export_web(out: str | Path, model: str | Path | None = None) -> dict:
             for name, content in files.items():
                 path = staging / name
                 path.parent.mkdir(exist_ok=True)
-                with open(path, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
+                path.write_bytes(content)
             check_ours(staging)
     return {"bytes": sum(map(len, files.values())), **summary}
 
