@@ -684,7 +684,6 @@ def test_the_types_are_right(site, npm_packages):
         "node",
         str(npm_packages / "node_modules" / "typescript" / "bin" / "tsc"),
         *options.split(),
-        "",
         "start.js",
     ]
     done = subprocess.run(command, cwd=site[0], capture_output=True, text=True)
