@@ -41,7 +41,7 @@ export const logOdds = (probability) => Math.log(clamp(probability, 1e-6, 1 - 1e
 
 export class Tracker {
   frame = 0; // how many frames there were so far
-  nextLook = 0; // the frame at which the next full look is due
+  nextLook = 1; // the frame at which the next full look is due; before the first one, a quick look shows a label sooner
   seconds = 0.04; // per frame
   count = 0;
   /** @type {Track[]} */ tracks = [];
