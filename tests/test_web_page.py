@@ -627,6 +627,16 @@ def test_without_webassembly(browse, site):
     expect(page, "#status.problem", "WebAssembly is turned off or missing")
 
 
+def test_unsure_is_shown_as_such(browse, site):
+    about = json.loads((site[0] / "classifier.json").read_text())
+    page = browse()
+    page.route("**/classifier.json", lambda route: route.fulfill(json=about | {"unsure": [-0.1, 1.1]}))
+    ready(page, site[1])
+    page.get_by_role("button", name="Try the sample picture").click()
+    expect(page, "#faces", "3 faces: unsure, unsure, unsure.")
+    keep_picture(page, "unsure")
+
+
 def test_names_of_classes_are_text(browse, site):
     about = json.loads((site[0] / "classifier.json").read_text())
     names = ["<script>alert(1)</script>", "<img src=x onerror=alert(2)>"]
