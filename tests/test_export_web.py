@@ -294,8 +294,10 @@ def test_what_a_killed_export_left_behind_is_removed_and_the_page_is_back(tmp_pa
     export_web(tmp_path / "page")
     before = files_in(tmp_path)
     (tmp_path / "page").rename(tmp_path / ".page.old")  # killed between the two moves
-    (tmp_path / ".page.x1y2").mkdir()
-    (tmp_path / ".page.x1y2" / "index.html").write_text("half of it")
+    for name, files in {".page.x1y2": [MARK, "index.html"], ".page.z3": []}.items():  # killed while it wrote
+        (tmp_path / name).mkdir()
+        for file in files:
+            (tmp_path / name / file).write_text("half of it")
     export_web(tmp_path / "page")
     assert files_in(tmp_path) == before
 

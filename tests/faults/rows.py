@@ -718,6 +718,8 @@ EXPORT_WEB = [
     web("a file of ours that was changed", "out holds a changed sample.jpg", exported, text("out/sample.jpg", "mine")),
     web("a link among ours", "out holds more, which", exported, link("out/more", "..")),
     web("a link in the place of ours", "out holds sample.jpg, which", exported, replace_by_link("out/sample.jpg")),
+    web("a folder by the name of the old one", ".out.old is in the way", text(".out.old/notes.txt", "mine")),
+    web("a lock that holds something", ".out.lock is in the way", text(".out.lock", "mine")),
     web("a pipe as mark", "out holds maskdet-web.json, which", pipe("out/maskdet-web.json")),
     *(
         web(f"{name} as mark", "out holds a maskdet-web.json, which", text("out/maskdet-web.json", content))
