@@ -88,8 +88,9 @@ export class Detector {
   /** Find and classify the faces in one photo. @param {HTMLCanvasElement} photo @returns {Promise<Marked[]>} */
   async detect(photo) {
     const faces = [];
+    const pixels = pixelsOf(photo);
     for (const box of await this.find(photo, true)) {
-      const { probabilities } = await this.classify(pixelsOf(photo), box);
+      const { probabilities } = await this.classify(pixels, box);
       faces.push(this.mark(photo, { box, ...decide(probabilities, this.config) }));
     }
     return faces;
