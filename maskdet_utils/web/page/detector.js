@@ -13,6 +13,7 @@ import { logOdds, lookOf, Tracker } from "./track.js";
  * @typedef {{ box: number[], style: number | "unsure", words: string, probability: number, track?: number }} Marked
  */
 
+const SEARCH_EVERY = 2; // frames of a video: in between, faces are assumed to keep moving as before
 const HERE = new URL(".", import.meta.url);
 const NOT_STARTED = "LiteRT.js, which runs the networks, could not be started. Reload the page. If that doesn't help, some of its files are missing on the server.";
 const NO_WEBASSEMBLY = "This browser can't run the classifier, because WebAssembly is turned off or missing. Try another browser.";
@@ -101,9 +102,13 @@ export class Detector {
     const threshold = logOdds(this.config.threshold);
     const careful = tracker.frame >= tracker.nextLook;
     if (careful) tracker.nextLook = tracker.frame + tracker.lookEvery;
-    const known = tracker.tracks.filter(({ missed }) => missed === 0).map(({ box }) => box);
-    const found = await this.find(frame, careful, known);
-    const tracks = [...tracker.follow(found, careful ? tracker.lookEvery : 1), ...tracker.guess()];
+    const isSearched = careful || tracker.frame % SEARCH_EVERY === 0;
+    const tracks = [];
+    if (isSearched) {
+      const known = tracker.tracks.filter(({ missed }) => missed === 0).map(({ box }) => box);
+      tracks.push(...tracker.follow(await this.find(frame, careful, known), careful ? tracker.lookEvery : 1));
+    }
+    tracks.push(...tracker.guess(isSearched));
     const inSight = tracks.filter((track) => (track.box = clipBox(track.box, frame) ?? track.box) && clipBox(track.box, frame));
     const pixels = pixelsOf(frame);
     for (const track of inSight.filter((one) => tracker.isDue(one))) {
