@@ -34,7 +34,15 @@ PUBLIC_ZIP = "datasets/Face-Mask-Detection-7e500749401bad4bb338790fbdb89b58e41ef
 
 # What takes longest comes first: of two processes, each takes the next file when it is through with one. The first two
 # make what the others need: a run of all notebooks each.
-FIRST = ["test_nbval", "test_annotate", "test_browser", "test_pipeline", "test_real_photos", "test_exercises"]
+FIRST = [
+    "test_nbval",
+    "test_annotate",
+    "test_browser",
+    "test_web_page",
+    "test_pipeline",
+    "test_real_photos",
+    "test_exercises",
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -17,6 +17,7 @@ from maskdet_utils.classifier import RELEASED, at_threshold
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.evaluate.matching import iou_matrix
 from maskdet_utils.evaluate.metrics import count_boxes, precision_recall_f1
+from maskdet_utils.faces import Face
 from maskdet_utils.photos import fit_to_input, read_photo
 
 CLASSES = ["with_mask", "without_mask"]
@@ -156,41 +157,58 @@ def test_the_page_crops_and_resizes_exactly_as_python(run_module, site):
         assert answer.encode("latin-1") == expected.tobytes(), (box, margin, size)
 
 
+class Row:
+    """A classifier that always gives the same answer, `row`."""
+
+    input_size = 32
+
+    def __call__(self, pixels):
+        return np.array([self.row])
+
+
+class Corner:
+    """A face detector that always finds one face."""
+
+    def detect(self, frame):
+        return [Face((2, 2, 28, 28), 1.0)]
+
+
 @pytest.mark.parametrize("unsure", [None, [0.25, 0.75]])
 @pytest.mark.parametrize("classes", [CLASSES, [*CLASSES, "worn_incorrectly"]])
 def test_the_page_decides_as_python(run_module, classes, unsure):
+    """About a photo, and about a video."""
     rng = np.random.default_rng(0)
     cases = [(rng.dirichlet(np.ones(len(classes))).tolist(), float(t)) for t in (0.1, 0.5, 0.85) for _ in range(100)]
     cases.append(([0.5] + [0.5 / (len(classes) - 1)] * (len(classes) - 1), 0.5))
     answers = run_module(
         """
         const { decide } = await import(at("classify.js"));
-        return argument.cases.map(([row, threshold]) => Object.values(decide(row, { ...argument, threshold })));
+        const { Detector } = await import(at("detector.js"));
+        const { Tracker } = await import(at("track.js"));
+        const config = { ...argument, outputs: argument.classes.map((_, place) => place), input_size: 32, crop_margin: 0.25, mask_class: 0 };
+        let row;
+        const detector = new Detector(config, null, async () => [row]);
+        detector.findFaces = async () => [{ box: [2, 2, 28, 28], score: 1 }];
+        const [frame, tracker] = [Object.assign(document.createElement("canvas"), { width: 64, height: 64 }), new Tracker()];
+        const answers = [];
+        for (const [probabilities, threshold] of argument.cases) {
+          [row, config.threshold] = [probabilities, threshold];
+          const [{ words, probability }] = await detector.track(frame, tracker);
+          answers.push([...Object.values(decide(row, config)), words.replaceAll(" ", "_"), probability]);
+        }
+        return answers;
         """,
         {"cases": cases, "classes": classes, "unsure": unsure},
     )
-
-    class Row:
-        """A classifier that always gives the same answer."""
-
-        input_size = 32
-
-        def __call__(self, pixels):
-            return np.array([self.row])
-
-    class Whole:
-        """A face detector that takes the whole frame for a face."""
-
-        def detect(self, frame):
-            from maskdet_utils.faces import Face
-
-            return [Face((0, 0, 32, 32), 1.0)]
-
-    detector = MaskDetector(Row(), Whole(), classes, unsure=unsure)
+    detector, frame = MaskDetector(Row(), Corner(), classes, unsure=unsure), np.zeros((64, 64, 3), np.uint8)
+    detector.detect_every = 2
     for (row, threshold), answer in zip(cases, answers, strict=True):
         detector.classifier.row, detector.threshold = row, threshold
-        (expected,) = detector.detect(np.zeros((32, 32, 3), np.uint8))
-        assert answer == [expected.label, pytest.approx(expected.probability)], (row, threshold)
+        (photo,), (video,) = detector.detect(frame), detector.track(frame)
+        assert answer[:2] == [photo.label, pytest.approx(photo.probability)], (row, threshold)
+        assert answer[2:] == [video.label, pytest.approx(video.probability)], (row, threshold)
+    labels = {answer[2] for answer in answers}
+    assert {*classes} <= labels and ("unsure" in {answer[0] for answer in answers}) == bool(unsure)
 
 
 def test_the_page_follows_people_as_python(run_module):
@@ -208,14 +226,14 @@ def test_the_page_follows_people_as_python(run_module):
         evidence = -2.5 if number < 60 else 2.5 if number < 120 else -2.0 if number < 170 else 0.1
         crop = 0 if number < 60 else 1 if number < 170 else int(rng.integers(0, 3))
         rows = [[evidence + float(rng.normal(0, 0.6)), rng.dirichlet([1, 1]).tolist(), crop] for _ in range(5)]
-        frames.append({"boxes": boxes, "gap": 12 if number % 12 == 0 else 1, "rows": rows})
+        frames.append({"boxes": boxes if number % 3 else None, "gap": 12 if number % 12 == 1 else 1, "rows": rows})
     answers = run_module(
         """
         const { Tracker, lookOf } = await import(at("track.js"));
         const tracker = new Tracker();
         const looks = argument.crops.map((crop) => lookOf(Float32Array.from(crop)));
         return argument.frames.map(({ boxes, gap, rows }) => {
-          const tracks = [...tracker.follow(boxes, gap), ...tracker.guess()];
+          const tracks = [...(boxes ? tracker.follow(boxes, gap) : []), ...tracker.guess(Boolean(boxes))];
           tracks.forEach((track, index) => {
             const [evidence, others, crop] = rows[index % rows.length];
             if (tracker.isDue(track)) tracker.weigh(track, evidence, others, looks[crop]);
@@ -227,8 +245,8 @@ def test_the_page_follows_people_as_python(run_module):
     )
     tracker, hidden = tracking.Tracker(), 0
     for frame, answer in zip(frames, answers, strict=True):
-        tracks = tracker.follow(frame["boxes"], gap=frame["gap"])
-        tracks = tracks + tracker.guess(searched=True)
+        tracks = tracker.follow(frame["boxes"], gap=frame["gap"]) if frame["boxes"] is not None else []
+        tracks = tracks + tracker.guess(searched=frame["boxes"] is not None)
         for index, track in enumerate(tracks):
             evidence, others, crop = frame["rows"][index % len(frame["rows"])]
             if tracker.is_due(track):
@@ -627,6 +645,16 @@ def test_without_webassembly(browse, site):
     expect(page, "#status.problem", "WebAssembly is turned off or missing")
 
 
+def test_unsure_is_shown_as_such(browse, site):
+    about = json.loads((site[0] / "classifier.json").read_text())
+    page = browse()
+    page.route("**/classifier.json", lambda route: route.fulfill(json=about | {"unsure": [-0.1, 1.1]}))
+    ready(page, site[1])
+    page.get_by_role("button", name="Try the sample picture").click()
+    expect(page, "#faces", "3 faces: unsure, unsure, unsure.")
+    keep_picture(page, "unsure")
+
+
 def test_names_of_classes_are_text(browse, site):
     about = json.loads((site[0] / "classifier.json").read_text())
     names = ["<script>alert(1)</script>", "<img src=x onerror=alert(2)>"]
@@ -684,7 +712,6 @@ def test_the_types_are_right(site, npm_packages):
         "node",
         str(npm_packages / "node_modules" / "typescript" / "bin" / "tsc"),
         *options.split(),
-        "",
         "start.js",
     ]
     done = subprocess.run(command, cwd=site[0], capture_output=True, text=True)

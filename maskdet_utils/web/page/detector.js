@@ -13,7 +13,9 @@ import { logOdds, lookOf, Tracker } from "./track.js";
  * @typedef {{ box: number[], style: number | "unsure", words: string, probability: number, track?: number }} Marked
  */
 
+const SEARCH_EVERY = 2; // frames of a video: in between, faces are assumed to keep moving as before
 const HERE = new URL(".", import.meta.url);
+const NOT_STARTED = "LiteRT.js, which runs the networks, could not be started. Reload the page. If that doesn't help, some of its files are missing on the server.";
 const NO_WEBASSEMBLY = "This browser can't run the classifier, because WebAssembly is turned off or missing. Try another browser.";
 
 /** Fetch a file that lies next to this one. @param {string} name */
@@ -23,13 +25,16 @@ export async function read(name) {
   return answer;
 }
 
-/** Start LiteRT.js, which runs networks with WebAssembly. @returns {Promise<(name: string, side: number) => Promise<Network>>} */
+/** @param {string} name */
+const bytesOf = async (name) => new Uint8Array(await (await read(name)).arrayBuffer());
+
+/** Start LiteRT.js, which runs networks with WebAssembly, and return a function that makes a network of a file's bytes. */
 async function startRuntime() {
   if (typeof WebAssembly !== "object") throw new Error(NO_WEBASSEMBLY);
   const { loadAndCompile, loadLiteRt, Tensor } = await import(/** @type {string} */ ("./runtime/litert.js"));
   await loadLiteRt(new URL("runtime/", HERE).href);
-  return async (name, side) => {
-    const content = new Uint8Array(await (await read(name)).arrayBuffer());
+  /** @type {(name: string, content: Uint8Array, side: number) => Promise<Network>} */
+  return async (name, content, side) => {
     const model = await loadAndCompile(content, { accelerator: "wasm" }).catch(() => {
       throw new Error(`The file ${name} is damaged. Reload the page. If that doesn't help, export the page again.`);
     });
@@ -48,11 +53,13 @@ async function startRuntime() {
 
 /** Load everything. @throws an error with a sentence for the visitor */
 export async function loadDetector() {
-  /** @type {Config} */ const config = await (await read("classifier.json")).json();
-  const open = await startRuntime().catch((error) => {
-    throw error.message === NO_WEBASSEMBLY ? error : new Error("LiteRT.js, which runs the networks, could not be started. Reload the page. If that doesn't help, some of its files are missing on the server.");
+  const [faces, classifier] = ["models/faces.tflite", "models/classifier.tflite"];
+  const runtime = startRuntime().catch(({ message }) => {
+    throw new Error(message === NO_WEBASSEMBLY ? message : NOT_STARTED);
   });
-  return new Detector(config, await open("models/faces.tflite", SIDE), await open("models/classifier.tflite", config.input_size));
+  const parts = [read("classifier.json").then((answer) => answer.json()), runtime, bytesOf(faces), bytesOf(classifier)];
+  const [config, open, facesBytes, classifierBytes] = await Promise.all(/** @type {any} */ (parts));
+  return new Detector(config, await open(faces, facesBytes, SIDE), await open(classifier, classifierBytes, config.input_size));
 }
 
 export class Detector {
@@ -82,8 +89,9 @@ export class Detector {
   /** Find and classify the faces in one photo. @param {HTMLCanvasElement} photo @returns {Promise<Marked[]>} */
   async detect(photo) {
     const faces = [];
+    const pixels = pixelsOf(photo);
     for (const box of await this.find(photo, true)) {
-      const { probabilities } = await this.classify(pixelsOf(photo), box);
+      const { probabilities } = await this.classify(pixels, box);
       faces.push(this.mark(photo, { box, ...decide(probabilities, this.config) }));
     }
     return faces;
@@ -94,9 +102,13 @@ export class Detector {
     const threshold = logOdds(this.config.threshold);
     const careful = tracker.frame >= tracker.nextLook;
     if (careful) tracker.nextLook = tracker.frame + tracker.lookEvery;
-    const known = tracker.tracks.filter(({ missed }) => missed === 0).map(({ box }) => box);
-    const found = await this.find(frame, careful, known);
-    const tracks = [...tracker.follow(found, careful ? tracker.lookEvery : 1), ...tracker.guess()];
+    const isSearched = careful || tracker.frame % SEARCH_EVERY === 0;
+    const tracks = [];
+    if (isSearched) {
+      const known = tracker.tracks.filter(({ missed }) => missed === 0).map(({ box }) => box);
+      tracks.push(...tracker.follow(await this.find(frame, careful, known), careful ? tracker.lookEvery : 1));
+    }
+    tracks.push(...tracker.guess(isSearched));
     const inSight = tracks.filter((track) => (track.box = clipBox(track.box, frame) ?? track.box) && clipBox(track.box, frame));
     const pixels = pixelsOf(frame);
     for (const track of inSight.filter((one) => tracker.isDue(one))) {

@@ -15,7 +15,7 @@ const STRIDE = 4; // pixels of the input from one anchor to the next
 const VALUES = 16; // per anchor: the box's center and size, then six points, which we don't need
 const SAME_FACE = 0.3; // boxes that overlap more than this are averaged
 
-// Ours: in photos of streets, these find the most faces without many false ones (measured in docs/results.md).
+// Ours: in photos of streets, these find the most faces without many false ones (see tests/test_web_page.py).
 const MIN_SCORE = 0.55; // MediaPipe asks for 0.6, but looks only once
 const WORTH_A_LOOK = 0.3; // a score between this and `MIN_SCORE` is worth a closer look
 const CLOSER = [3, 6]; // sides of the squares around such a face, in box sizes

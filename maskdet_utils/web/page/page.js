@@ -142,12 +142,14 @@ const runCamera = () => attempt(SENTENCES.asking, async (isCurrent) => {
   const [detector, tracker] = [await loading, new Tracker()];
   if (isCurrent()) tell(SENTENCES.running);
   for (let before = 0; isCurrent();) {
+    // Asked for now, so that a frame that comes while the networks are busy is not missed.
+    const next = new Promise((goOn) => (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(goOn) : setTimeout(goOn, 30)));
     if (frame.width !== video.videoWidth || frame.height !== video.videoHeight) fit(video.videoWidth, video.videoHeight);
     frame.getContext("2d", { willReadFrequently: true })?.drawImage(video, 0, 0);
     const found = await detector.track(frame, tracker);
     if (!isCurrent()) return;
     show(found);
-    await new Promise((goOn) => (video.requestVideoFrameCallback ? video.requestVideoFrameCallback(goOn) : setTimeout(goOn, 30)));
+    await next;
     const now = performance.now();
     if (now - before < 1000) tracker.seconds += 0.1 * ((now - before) / 1000 - tracker.seconds); // a longer pause says nothing
     if (tracker.frame % 15 === 0) figures.textContent = `${Math.round(1 / tracker.seconds)} frames per second`;

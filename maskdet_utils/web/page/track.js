@@ -41,7 +41,7 @@ export const logOdds = (probability) => Math.log(clamp(probability, 1e-6, 1 - 1e
 
 export class Tracker {
   frame = 0; // how many frames there were so far
-  nextLook = 0; // the frame at which the next full look is due
+  nextLook = 1; // the frame at which the next full look is due; before the first one, a quick look shows a label sooner
   seconds = 0.04; // per frame
   count = 0;
   /** @type {Track[]} */ tracks = [];
@@ -73,15 +73,21 @@ export class Tracker {
     return matches;
   }
 
-  /** Predict who is in sight without having been found in this frame: they keep moving as before. */
-  guess() {
+  /**
+   * Predict who is in sight without having been found in this frame: they keep moving as before.
+   *
+   * @param {boolean} searched false to go on to the next frame, in which nobody looks for faces; true after `follow`
+   */
+  guess(searched) {
+    if (!searched) this.frame += 1;
     const missing = this.tracks.filter(({ missed, seen, gap }) => missed && seen && this.frame - seen[4] < gap);
-    for (const track of missing) {
+    const guessed = searched ? missing : [...missing, ...this.tracks.filter(({ missed }) => !missed)];
+    for (const track of guessed) {
       const [x, y, width, height, frame] = /** @type {[...Box, number]} */ (track.seen);
       const [left, top] = [x + (this.frame - frame) * track.motion[0], y + (this.frame - frame) * track.motion[1]];
       track.box = [round(left), round(top), width, height];
     }
-    return missing;
+    return guessed;
   }
 
   /** Whether to classify a person now: with a settled label, only in every other frame. @param {Track} track */
