@@ -507,7 +507,7 @@ def test_photos_can_be_chosen_dropped_and_pasted(browse, site, sample_folder, tm
     from PIL import Image
 
     page = browse()
-    page.goto(site[1])
+    ready(page, site[1])
     for label in CLASSES:
         page.locator("#file").set_input_files(sample_folder / label / "s23_01.jpg")
         expect(page, "#faces", f"1 face: {label.replace('_', ' ')}.")

@@ -181,10 +181,12 @@ async function readPhoto(blob, name) {
     });
     const [width, height] = [image.naturalWidth, image.naturalHeight];
     if (width * height > 1e6 * MEGAPIXELS) {
-      throw new Error(`${name} has ${Math.round(width * height / 1e6)} megapixels. This page takes up to ${MEGAPIXELS}, so shrink the photo first.`);
+      const megapixels = Math.round((width * height) / 1e6);
+      throw new Error(`${name} has ${megapixels} megapixels. This page takes up to ${MEGAPIXELS}, so shrink the photo first.`);
     }
     const scale = Math.min(1, LONG_SIDE / Math.max(width, height));
-    const small = Object.assign(document.createElement("canvas"), { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) });
+    const small = document.createElement("canvas");
+    [small.width, small.height] = [width, height].map((side) => Math.max(1, Math.round(side * scale)));
     const context = /** @type {CanvasRenderingContext2D} */ (small.getContext("2d", { willReadFrequently: true }));
     [context.fillStyle, context.imageSmoothingQuality] = ["white", "high"]; // white behind what is transparent, as in Python
     context.fillRect(0, 0, small.width, small.height);

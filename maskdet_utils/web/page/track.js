@@ -114,8 +114,15 @@ export class Tracker {
     if (track.undecided > UNDECIDED) track.label = null;
   }
 
-  /** Average the new evidence in, unless it suggests a bare face only because something covers the mask. */
-  #average(/** @type {Track} */ track, /** @type {number} */ evidence, /** @type {number[]} */ others, /** @type {Float32Array | null} */ look) {
+  /**
+   * Average the new evidence in, unless it suggests a bare face only because something covers the mask.
+   *
+   * @param {Track} track
+   * @param {number} evidence
+   * @param {number[]} others
+   * @param {Float32Array | null} look
+   */
+  #average(track, evidence, others, look) {
     if (track.label === 0 && evidence < 0 && track.covered < COVERED && isOccluded(track.bareLook, look)) {
       track.covered += 1;
       return;
@@ -171,7 +178,8 @@ function similarity(known, look, top, bottom) {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return values.map((value) => value - mean);
   };
-  const product = (/** @type {number[]} */ one, /** @type {number[]} */ other) => one.reduce((sum, value, place) => sum + value * other[place], 0);
+  const product = (/** @type {number[]} */ one, /** @type {number[]} */ other) =>
+    one.reduce((sum, value, place) => sum + value * other[place], 0);
   const old = centered(known, 0, 0);
   const shifts = [-2, -1, 0, 1, 2];
   return Math.max(...shifts.flatMap((down) => shifts.map((right) => {
