@@ -174,7 +174,7 @@ PIPELINE = [
     Row("one class", "pipeline --dataset d", "exactly two class folders", folders("d/with_mask")),
     Row("a name that is too long", f"pipeline --dataset {'d' * 300}", "File name too long"),
     Row("no such asset", "fetch nonsense", "no asset is called nonsense", code=2),
-    Row("a source for all", "fetch yunet --from x", "--from works for the public data set only", code=2),
+    Row("a source for all", "fetch yunet --from x", "--from works for one data set at a time", code=2),
     Row("an empty source", "fetch public --from ''", "--from is empty", repository),
     Row("a missing source", "fetch public --from nowhere", "is neither an archive nor a folder", repository),
     Row("a pipe as source", "fetch public --from p", "p is neither a file nor", all_of(repository, pipe("p"))),
