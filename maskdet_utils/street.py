@@ -105,11 +105,11 @@ def fetch(source: str | Path | None = None, folder: str | Path | None = None) ->
 
 
 def _fetch(source, folder: Path, cut: Path) -> dict:
-    faces, about = _faces(), _about(folder)
-    known = _known(folder)
+    faces, (about, listed) = _faces(), _state(folder)
+    known = {path for path, sha256 in listed.items() if _sha256(bytes_of(folder / path) or b"") == sha256}
     missing = faces[~faces["path"].isin(known)]
     if source is None and about and set(missing["photo"]) <= set(about["absent"]):
-        _install(folder, cut, faces, known, about)  # the audit may have changed since
+        _install(folder, cut, faces, known, about)  # the labels may have changed since
         return about
     check_disk(folder.parent, NEEDED)
     given = Path(source).expanduser() if source is not None else _in_asset_dir()
@@ -147,21 +147,16 @@ def _widened(box) -> tuple:
     return x - MARGIN * width, y - MARGIN * height, (1 + 2 * MARGIN) * width, (1 + 2 * MARGIN) * height
 
 
-def _about(folder: Path) -> dict:
-    """Where the folder's photos came from, or nothing if `fetch` did not make it from the same commit."""
+def _state(folder: Path) -> tuple[dict, dict[str, str]]:
+    """Where the folder's photos came from, and the SHA-256 of each crop. Both are empty if `fetch` did not make it."""
     try:
         about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-        return about if about["commit"] == COMMIT and about["absent"] is not None else {}
+        table = pd.read_csv(folder / FACES)
+        if about["commit"] == COMMIT and {"absent", "jpeg_copies"} <= set(about):
+            return about, dict(zip(table["path"], table["sha256"], strict=True))
     except (OSError, ValueError, LookupError, TypeError):
-        return {}
-
-
-def _known(folder: Path) -> set[str]:
-    """The crops in the folder that are as `fetch` left them."""
-    if not (_about(folder) and (folder / FACES).is_file()):
-        return set()
-    table = pd.read_csv(folder / FACES)
-    return {one.path for one in table.itertuples() if _sha256(bytes_of(folder / one.path) or b"") == one.sha256}
+        pass
+    return {}, {}
 
 
 def _sha256(content: bytes) -> str:
@@ -283,12 +278,11 @@ def _install(folder: Path, cut: Path, faces: pd.DataFrame, known: set[str], abou
     faces = faces[~faces["photo"].isin(about["absent"]) | faces["path"].isin(known)].drop(columns="box")
     contents = {path: ((folder if path in known else cut) / path).read_bytes() for path in faces["path"]}
     table = faces.assign(sha256=[_sha256(content) for content in contents.values()]).to_csv(index=False).encode()
-    added = {FACES: table, ABOUT: json.dumps(about, indent=1).encode()}
-    if known == set(contents) and all(bytes_of(folder / name) == content for name, content in added.items()):
+    contents |= {FACES: table, ABOUT: json.dumps(about, indent=1).encode()}
+    if all(path in known or bytes_of(folder / path) == content for path, content in contents.items()):
         return
     with new_folder(folder) as staging:
         (staging / "crops").mkdir()
-        for name, content in {**contents, **added}.items():
-            (staging / name).write_bytes(content)
-        ours = set(pd.read_csv(folder / FACES)["path"]) if (folder / FACES).is_file() and _about(folder) else set()
-        keep_added_files(folder, staging, {*contents, *added, *ours})
+        for path, content in contents.items():
+            (staging / path).write_bytes(content)
+        keep_added_files(folder, staging, {*contents, *_state(folder)[1]})

@@ -326,3 +326,12 @@ def test_the_command_fetches_it_only_when_asked_by_name(tmp_path, capsys, monkey
     for names in ([], ["public", "street"]):
         assert cli.main(["fetch", *names, "--from", str(source)]) == 2
         assert "maskdet fetch street --from FOLDER" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [street.FACES, street.ABOUT])
+@pytest.mark.parametrize("content", ["", "damaged", '{"commit": 1}', "[]"])
+def test_a_damaged_table_is_made_again(server, collection, name, content):
+    street.fetch()
+    (collection / name).write_text(content)
+    assert is_whole(street.fetch())
+    assert len(pd.read_csv(collection / street.FACES)) == 12
