@@ -115,7 +115,8 @@ def repository(folder):
     """A set-up: the current folder is a repository without notebooks."""
     folders("notebooks", "params")(folder)
     text("pyproject.toml")(folder)
-    text("data/public.csv", (Path(assets.__file__).parent.parent / "data" / "public.csv").read_bytes())(folder)
+    for name in ("public.csv", "street.csv", "street-files.csv"):
+        text(f"data/{name}", (Path(assets.__file__).parent.parent / "data" / name).read_bytes())(folder)
 
 
 # Parameters and data sets of a pipeline
@@ -182,6 +183,13 @@ PIPELINE = [
     Row("an empty archive", "fetch public --from f", "not a zip archive", all_of(repository, text("f"))),
     Row(
         "an empty folder as source", "fetch public --from d", "contains no file from", all_of(repository, folders("d"))
+    ),
+    Row("a missing source of street photos", "fetch street --from nowhere", "nowhere is not a folder", repository),
+    Row(
+        "an empty folder of street photos",
+        "fetch street --from d",
+        "contains no photo",
+        all_of(repository, folders("d")),
     ),
     Row(
         "a damaged file in the cache, offline",
