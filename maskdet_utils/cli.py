@@ -135,7 +135,7 @@ def _add_fetch(commands) -> None:
         "--from",
         dest="source",
         metavar="PATH",
-        help="read a data set from this folder instead of downloading it: public from its archive or unpacked folder, street "
+        help="read a data set from this file or folder instead of downloading it: public from its archive or unpacked folder, street "
         "from a folder of its photos",
     )
     command.add_argument("--list", action="store_true", help="only list the assets with their credits")

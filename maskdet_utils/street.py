@@ -166,7 +166,7 @@ def _sha256(content: bytes) -> str:
 def _report(about: dict) -> None:
     if about["absent"]:
         names = shorten([f"{name}.png" for name in about["absent"]])
-        print(f"{len(about['absent']):,} photos are missing from the source: {names}.", file=sys.stderr)
+        print(f"Missing from the source, and so left out: {names}.", file=sys.stderr)
     if about["jpeg_copies"]:
         print(
             f"{about['jpeg_copies']:,} photos were JPEG copies, not the published files. To get those, remove the folder "
