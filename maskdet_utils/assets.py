@@ -368,13 +368,14 @@ def _from_url(asset: Asset, tried: list[str]) -> bool:
         return _install(partial, asset, tried)
 
 
-def receive(response: http.client.HTTPResponse, target: Path, received: int = 0) -> None:
+def receive(response: http.client.HTTPResponse, target: Path, received: int = 0, quiet: bool = False) -> None:
     """Write what a server sends to a file, with a progress bar.
 
     Args:
         response: The server's answer.
         target: The file.
         received: How many bytes of the file are already there. The answer continues behind them.
+        quiet: Whether to show no progress bar.
 
     Raises:
         OSError: The transfer ends before the announced length.
@@ -385,7 +386,7 @@ def receive(response: http.client.HTTPResponse, target: Path, received: int = 0)
     announced = received + remaining if remaining else None
     with (
         open(target, "ab" if received else "wb") as file,
-        tqdm(total=announced, initial=received, unit="B", unit_scale=True, desc=target.name[:40]) as bar,
+        tqdm(total=announced, initial=received, unit="B", unit_scale=True, desc=target.name[:40], disable=quiet) as bar,
     ):
         try:
             while block := response.read(1 << 16):

@@ -141,13 +141,15 @@ def _add_fetch(commands) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="assets (see --list), or public for the public data set, 200 MB (default: all assets, but not public)",
+        help="assets (see --list), or a data set: public (200 MB) or street (faces from street photos: downloads 400 MB, keeps "
+        "30 MB) (default: all assets, but no data set)",
     )
     command.add_argument(
         "--from",
         dest="source",
         metavar="PATH",
-        help="read the public data set from its archive or unpacked folder instead of downloading it",
+        help="read a data set from this file or folder instead of downloading it: public from its archive or unpacked folder, street "
+        "from a folder of its photos",
     )
     command.add_argument("--list", action="store_true", help="only list the assets with their credits")
     command.set_defaults(command=_fetch)
@@ -340,22 +342,24 @@ def _missing_system_library() -> str | None:
 
 
 def _fetch(options) -> int:
-    from . import assets, public
+    from . import assets, public, street
 
-    known = [*assets.ASSETS, "public"]
+    data_sets = {"public": public, "street": street}
+    known = [*assets.ASSETS, *data_sets]
     unknown = [name for name in options.names if name not in known]
     if unknown:
         print(f"maskdet: no asset is called {', '.join(unknown)}. Choose from: {', '.join(known)}", file=sys.stderr)
         return 2
-    if options.source and "public" not in options.names:
+    if options.source and len(data_sets.keys() & set(options.names)) != 1:
         print(
-            "maskdet: --from works for the public data set only. Use: maskdet fetch public --from PATH",
+            "maskdet: --from works for one data set at a time. Use: maskdet fetch public --from PATH, or maskdet fetch street "
+            "--from FOLDER",
             file=sys.stderr,
         )
         return 2
     for name in options.names or (known if options.list else assets.ASSETS):
-        if name == "public":
-            print(f"{name:14s} {public.CREDIT if options.list else public.fetch(options.source)}")
+        if name in data_sets:
+            print(f"{name:14s} {data_sets[name].CREDIT if options.list else data_sets[name].fetch(options.source)}")
             continue
         if options.list:
             print(f"{name:14s} {assets.ASSETS[name].credit}")

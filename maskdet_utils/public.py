@@ -10,19 +10,17 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import sys
 import time
-import urllib.error
-import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
 
 import pandas as pd
 
-from .assets import AssetError, receive
+from .assets import AssetError
 from .datasets import GROUPS_FILE
+from .downloads import TIMEOUT, BadSource, bytes_of, check_disk, disk_full, download, keep_added_files, shorten
 from .paths import cache_folder, new_folder, one_at_a_time, remove_leftovers, resolve, write_file
 
 COMMIT = "7e500749401bad4bb338790fbdb89b58e41ef2d9"
@@ -32,13 +30,8 @@ CREDIT = "4,095 photos with and without masks. Face-Mask-Detection (Chandrika De
 FOLDER = "data/public"  # where a learner can look at it (git ignores this folder)
 TABLE = "data/public.csv"
 ABOUT = "about.json"  # in the folder: the commit that it comes from, and which files were missing from the source
-TIMEOUT = 30  # seconds: GitHub packs the archive only when it is asked for
 REMARK_WORN_WRONG = "worn wrong"  # the remark on a photo of an incorrectly worn mask starts with this
 ALWAYS_EXCLUDED = ("exact copy", "not looked at")  # even if nothing else is cleaned
-
-
-class BadSource(AssetError):
-    """An archive or a folder is not what it should be: truncated, from another commit, or with changed files."""
 
 
 def read_table() -> pd.DataFrame:
@@ -109,7 +102,7 @@ def fetch(source: str | Path | None = None, folder: str | Path | None = None) ->
     with one_at_a_time(folder):  # a second process then finds everything done
         _fetch(source, folder)
         choice = read_table()[["path", "group", "split", "exclude"]].to_csv(index=False).encode()
-        if _content(folder / GROUPS_FILE) != choice:  # a folder from an earlier version has none
+        if bytes_of(folder / GROUPS_FILE) != choice:  # a folder from an earlier version has none
             write_file(folder / GROUPS_FILE, choice)
         return folder
 
@@ -121,7 +114,7 @@ def _fetch(source, folder: Path) -> None:
     if source is None and absent is not None:
         _report(absent, len(table))
         return
-    _check_disk(folder.parent, table["bytes"].sum())
+    check_disk(folder.parent, table["bytes"].sum())
     given = Path(os.path.expanduser(source)) if source is not None else _in_asset_dir()
     archive = given or _downloaded(_cached())
     try:
@@ -153,33 +146,12 @@ def _absent(folder: Path, table: pd.DataFrame) -> list[str] | None:
     except (OSError, ValueError, LookupError, TypeError):
         return None
     here = (row for row in table.itertuples() if row.path not in set(absent))
-    return absent if commit == COMMIT and all(_is_correct(_content(folder / row.path), row) for row in here) else None
-
-
-def _content(path: Path) -> bytes | None:
-    return path.read_bytes() if path.is_file() else None
+    return absent if commit == COMMIT and all(_is_correct(bytes_of(folder / row.path), row) for row in here) else None
 
 
 def _report(absent: list[str], total: int) -> None:
     if absent:
-        print(f"{len(absent):,} of {total:,} files are missing from the source: {_short(absent)}.", file=sys.stderr)
-
-
-def _short(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3:,} more" if names[3:] else "")
-
-
-def _check_disk(folder: Path, needed: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise AssetError(_disk_full(folder, f"{needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"))
-
-
-def _disk_full(folder: Path, detail: str) -> str:
-    return (
-        f"The disk that holds {folder} is full ({detail}). Free some space and run the command again. "
-        "Nothing was changed."
-    )
+        print(f"{len(absent):,} of {total:,} files are missing from the source: {shorten(absent)}.", file=sys.stderr)
 
 
 # Where the data set comes from
@@ -215,35 +187,12 @@ def _downloaded(target: Path) -> Path:
     except OSError as error:
         kept = "" if not mine.is_file() else f"; {mine.stat().st_size / 1e6:.1f} MB are kept for the next attempt"
         if error.errno == errno.ENOSPC:
-            raise AssetError(_disk_full(target.parent, str(error) + kept)) from None
+            raise AssetError(disk_full(target.parent, str(error) + kept)) from None
         raise AssetError(_explain(str(error) + kept)) from None
     finally:
         if mine.is_file():
             os.replace(mine, partial)
     return target
-
-
-def download(url: str, target: Path) -> None:
-    """Download a file. What `target` already contains is kept, and only the rest is requested (HTTP Range, RFC 9110).
-
-    A server that does not support this sends the whole file again.
-
-    Raises:
-        OSError: The address cannot be reached, or the transfer ends before the announced length.
-    """
-    received = target.stat().st_size if target.is_file() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={received}-"} if received else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as error:
-        # 416 means that the file is no longer than what we have, so what we have is not its beginning.
-        if error.code != 416 or not received:
-            raise
-        target.unlink()
-        return download(url, target)
-    with response:
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {received}-")
-        receive(response, target, received if resumed else 0)
 
 
 def _explain(problem: str) -> str:
@@ -275,7 +224,7 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
                     changed.append(row.path)
                     continue
                 if content is None:
-                    content = _content(folder / row.path)
+                    content = bytes_of(folder / row.path)
                     if not _is_correct(content, row):
                         absent.append(row.path)
                         continue
@@ -286,27 +235,18 @@ def _install(source: Path, folder: Path, table: pd.DataFrame) -> list[str]:
             if changed:
                 raise BadSource(
                     f"{source}: refused because {len(changed):,} of {len(table):,} files are not those of commit {COMMIT}: "
-                    f"{_short(changed)}. Download the archive from {URL}"
+                    f"{shorten(changed)}. Download the archive from {URL}"
                 )
             if len(absent) + reused == len(table):
                 raise BadSource(f"{source} contains no file from the public data set. Download the archive from {URL}")
-            _keep_added_files(folder, staging, set(table["path"]))
+            keep_added_files(folder, staging, set(table["path"]))
             (staging / ABOUT).write_text(json.dumps({"commit": COMMIT, "absent": absent}, indent=1), encoding="utf-8")
     except OSError as error:
         if error.errno == errno.ENOSPC:
-            raise AssetError(_disk_full(folder.parent, str(error))) from None
+            raise AssetError(disk_full(folder.parent, str(error))) from None
         if _absent(folder, table) is None:  # otherwise another process was faster, and its folder is the same
             raise
     return absent
-
-
-def _keep_added_files(folder: Path, staging: Path, known: set[str]) -> None:
-    """Copy the files that a user added to the folder, so that none of them is lost."""
-    for path in folder.rglob("*") if folder.is_dir() else ():
-        name = path.relative_to(folder)
-        if (path.is_file() or path.is_symlink()) and name.as_posix() not in known:
-            (staging / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, staging / name, follow_symlinks=False)
 
 
 @contextlib.contextmanager
@@ -318,7 +258,7 @@ def _open(source: Path):
             (path for path in roots if (path / "with_mask").is_dir() or (path / "without_mask").is_dir()), source
         )
         _check_commit(source, source.name)
-        yield lambda path, _: _content(root / path)
+        yield lambda path, _: bytes_of(root / path)
         return
     if not source.is_file():
         raise BadSource(f"{source} is neither an archive nor a folder. Give the path of {NAME}.zip or its folder.")

@@ -118,7 +118,8 @@ def repository(folder):
     """A set-up: the current folder is a repository without notebooks."""
     folders("notebooks", "params")(folder)
     text("pyproject.toml")(folder)
-    text("data/public.csv", (Path(assets.__file__).parent.parent / "data" / "public.csv").read_bytes())(folder)
+    for name in ("public.csv", "street.csv", "street-files.csv"):
+        text(f"data/{name}", (Path(assets.__file__).parent.parent / "data" / name).read_bytes())(folder)
 
 
 def failing(folder):
@@ -250,7 +251,7 @@ PIPELINE = [
         new=left("p-failed"),
     ),
     Row("no such asset", "fetch nonsense", "no asset is called nonsense", code=2),
-    Row("a source for all", "fetch yunet --from x", "--from works for the public data set only", code=2),
+    Row("a source for all", "fetch yunet --from x", "--from works for one data set at a time", code=2),
     Row("an empty source", "fetch public --from ''", "--from is empty", repository),
     Row("a missing source", "fetch public --from nowhere", "is neither an archive nor a folder", repository),
     Row("a pipe as source", "fetch public --from p", "p is neither a file nor", all_of(repository, pipe("p"))),
@@ -258,6 +259,13 @@ PIPELINE = [
     Row("an empty archive", "fetch public --from f", "not a zip archive", all_of(repository, text("f"))),
     Row(
         "an empty folder as source", "fetch public --from d", "contains no file from", all_of(repository, folders("d"))
+    ),
+    Row("a missing source of street photos", "fetch street --from nowhere", "nowhere is not a folder", repository),
+    Row(
+        "an empty folder of street photos",
+        "fetch street --from d",
+        "contains no photo",
+        all_of(repository, folders("d")),
     ),
     Row(
         "a damaged file in the cache, offline",
