@@ -12,6 +12,8 @@ from conftest import OneFace
 from rows import all_of, bomb_gif, face, folders, link, pipe, text
 from running import Row
 
+from maskdet_utils import cli
+from maskdet_utils.live import annotate as live
 from maskdet_utils.live import output
 from maskdet_utils.live.capture import Moment, Source
 
@@ -98,6 +100,23 @@ def fail():
 
 def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
+
+
+def twice_in(where, name, after=False):
+    """A fault: two Ctrl-C just before or after something of ours is called."""
+
+    def fault(patch):
+        real = getattr(where, name)
+
+        def interrupted(*given, **more):
+            result = real(*given, **more) if after else None
+            ctrl_c()
+            ctrl_c()
+            return result if after else real(*given, **more)
+
+        patch.setattr(where, name, interrupted)
+
+    return fault
 
 
 def both(*faults):
@@ -207,6 +226,16 @@ ANNOTATE = [
           fault=at(5, ctrl_c, ctrl_c)),
     video("Ctrl-C twice in the first frame", f"{only(0)} {NOT_CHANGED} … Interrupted.", clip("in.mp4"), new=(),
           fault=at(0, ctrl_c, ctrl_c)),
+    video("Ctrl-C twice while it is saved", "in.mp4: interrupted Interrupted.", clip("in.mp4"), new=(),
+          fault=both(stand_in(), twice_in(output.VideoSink, "finish"))),
+    row("Ctrl-C twice just after it was saved", "in.mp4 -o out.mp4", "20 frames with 20 faces in out.mp4", EARLIER,
+        clip("in.mp4"), fault=both(stand_in(), twice_in(output, "swap_in", after=True)), code=0, new=("out.mp4",)),
+    row("Ctrl-C twice while it is opened", "in.mp4 --json", "in.mp4: interrupted Interrupted.", clip("in.mp4"),
+        fault=both(stand_in(), twice_in(live, "open_source"))),
+    row("Ctrl-C twice in a photo", "a.pgm -o out.jpg", "a.pgm: interrupted Interrupted.", PHOTO, text("out.jpg", "earlier"),
+        fault=at(0, ctrl_c, ctrl_c)),
+    row("Ctrl-C while the result is printed", "in.mp4 -o out.mp4", "Interrupted. All files that are there are complete.",
+        EARLIER, clip("in.mp4"), fault=both(stand_in(), twice_in(cli, "_report")), new=("out.mp4",)),
     row("Ctrl-C in the last frame", "in.mp4 -o new.mp4", "20 frames with 20 faces in new.mp4", clip("in.mp4"),
         fault=at(19, ctrl_c), code=0, new=("new.mp4",)),
     row("Ctrl-C while a camera films", "0 -o new.mp4", "frames with 4 faces in new.mp4", fault=both(at(3, ctrl_c), camera),
