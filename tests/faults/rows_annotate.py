@@ -56,6 +56,27 @@ def clip(name, cut=1.0, damage=None, size=(64, 48), frames=FRAMES):
     return make
 
 
+def long_sound(cut):
+    """A set-up: in.mp4 with two seconds of video and, after that, the rest of 20 seconds of sound, cut off."""
+
+    def make(folder):
+        with av.open(str(folder / "in.mp4"), "w", options={"movflags": "+faststart"}) as container:
+            stream, sound = container.add_stream("libx264", 10), container.add_stream("aac", 48_000, layout="mono")
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for _ in range(FRAMES):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture())))
+            container.mux(stream.encode())
+            for number in range(20 * 50):
+                noise = np.random.default_rng(number).uniform(-1, 1, (1, 960)).astype(np.float32)
+                samples = av.AudioFrame.from_ndarray(noise, "fltp", "mono")
+                samples.sample_rate, samples.pts = 48_000, 960 * number
+                container.mux(sound.encode(samples))
+            container.mux(sound.encode())
+        os.truncate(folder / "in.mp4", int((folder / "in.mp4").stat().st_size * cut))
+
+    return make
+
+
 def gif(name, cut=1.0):
     """A set-up: an animation, cut off."""
 
@@ -196,6 +217,8 @@ ANNOTATE = [
     # Videos that are not whole
     video("a cut video", f"It is cut off or damaged. They are in out.partial.mp4. {NOT_CHANGED}", clip("in.mp4", 0.5)),
     video("a damaged middle", "of 20 frames. It is cut off or damaged.", clip("in.mp4", damage=(0.3, 0.5))),
+    video("a damaged beginning", only(10) + " It is cut off or damaged.", clip("in.mp4", damage=(0.04, 0.5))),
+    video("a cut sound", f"in.mp4: only 20 of 20 frames. Its sound is cut off. They are in … {NOT_CHANGED}", long_sound(0.5)),
     video("cut in fragments", "It is cut off", clip("fragmented.mp4", 0.6), command="fragmented.mp4 -o out.mp4"),
     video("a hole in fragments", "It is cut off", clip("fragmented.mp4", damage=(0.3, 0.6)), command="fragmented.mp4 -o out.mp4"),
     video("a cut Matroska file", "It is cut off", clip("in.mkv", 0.4, frames=60), command="in.mkv -o out.mp4"),
