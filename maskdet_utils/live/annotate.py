@@ -92,7 +92,7 @@ def annotate(
             except Exception as error:  # whatever is wrong with one file, the others are fine
                 if is_one_file:
                     raise
-                left_out.add(one.name, str(error) or type(error).__name__)
+                left_out.add(one.name, getattr(error, "strerror", None) or str(error) or type(error).__name__)
             bar.update()
         done["interrupted"] = bool(stop_requests and (done["partial"] or left_out.failed))
     return done

@@ -166,6 +166,15 @@ def lost_photo(patch):
     patch.setattr(Path, "write_bytes", lambda path, content: write(path, content[: len(content) // 2]))
 
 
+def closed(patch):
+    """A fault: nobody may open a file."""
+
+    def refuse(name):
+        raise PermissionError(13, "Permission denied", name)
+
+    patch.setattr(live, "open_source", refuse)
+
+
 def no_sync(patch):
     """A fault: only when a file is synced, the disk says that it is full."""
 
@@ -306,6 +315,8 @@ ANNOTATE = [
     row("a pipe", "p.mp4", "p.mp4 is not a file. For a camera, use its number", pipe("p.mp4")),
     row("a device", "/dev/zero", "/dev/zero is not a file."),
     row("an empty video", "a.mp4", "a.mp4 is empty. Copy or record it again.", text("a.mp4")),
+    row("may not be opened", "a.pgm b.pgm", "a.pgm: Permission denied b.pgm: Permission denied", PHOTO, text("b.pgm", face()),
+        fault=both(stand_in(), closed)),
     row("an empty folder", "in", "there are no photos or videos in this folder", folders("in")),
     row("a text", "a.mp4", "a.mp4 is cut off, or not a video that FFmpeg can read", text("a.mp4", "no video")),
     row("a page", "a.jpg", "a.jpg: not a readable photo (it is a web page", text("a.jpg", "<!DOCTYPE html><p>Sign in to see this photo")),
