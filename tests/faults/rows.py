@@ -852,6 +852,13 @@ def public(folder, count=1):
     text("data/public/notes.txt", "mine")(folder)
 
 
+def public_elsewhere(folder):
+    """A set-up: as in `public`, but the data set is on another disk, and a link leads there."""
+    public(folder)
+    (folder / "data/public").rename(folder / "disk")
+    link("data/public", "../disk")(folder)
+
+
 def given(name, words, disk):
     """A row: fetch the public data set from a folder."""
     return Row(f"fetch public, {name}", "fetch public --from source", words, public, disk=disk)
@@ -907,6 +914,12 @@ DISKS = [
     given("full", "The disk that holds … is full … Nothing was changed.", full("data", 60)),
     given("read-only", "Read-only file system", read_only("data")),
     given("no file can grow", "File too large", limited(20)),
+    Row(
+        "fetch public, through a link",
+        "fetch public --from source",
+        "data/public is a link. To protect",
+        public_elsewhere,
+    ),
     started("full", "No space left on device", full("data", 480), "--dataset sample"),
     started("read-only", "Read-only file system", read_only("."), "--dataset faces"),
     started("read-only, the sample", "Read-only file system", read_only("."), "--dataset sample"),
