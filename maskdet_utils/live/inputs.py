@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..photos import SUFFIXES, is_clutter, sort_files
 from .output import FILE_ENDINGS, shorten
@@ -101,7 +100,8 @@ def _place(name: str) -> str:
         return os.path.basename(name)
     if _is_address(name):
         is_web = name.lower().startswith("http")
-        return (os.path.basename(urlsplit(name).path) or "address") if is_web else "stream"
+        path = re.split(r"[?#]", name.split("//", 1)[1], maxsplit=1)[0].partition("/")[2]
+        return (os.path.basename(path) or "address") if is_web else "stream"
     return f"camera{name}" if name.isdecimal() else os.path.basename(name)
 
 

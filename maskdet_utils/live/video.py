@@ -106,8 +106,8 @@ def _is_picture(head: bytes) -> bool:
 
 def _download_picture(address: str) -> bytes | None:
     """Return the picture at an address; None if there is no answer, or no picture."""
-    request = urllib.request.Request(address, headers={"User-Agent": "maskdet"})  # some sites refuse urllib's own name
     try:
+        request = urllib.request.Request(address, headers={"User-Agent": "maskdet"})  # some sites refuse urllib's name
         with urllib.request.urlopen(request, timeout=STREAM_TIMEOUT) as answer:
             head = answer.read(16)
             if not _is_picture(head) or answer.headers.get_content_maintype() == "video":

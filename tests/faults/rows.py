@@ -659,6 +659,7 @@ EVALUATE = [
         "names of a strange type", "but it is not valid YAML", "0 .5 .5 .1 .1", text("b/data.yaml", "names: !!bool x")
     ),
     boxes("an empty file", "b.csv cannot be read as a CSV file (it is empty)", text("b.csv"), path="b.csv"),
+    boxes("a name with a zero", "no such file", text("b.csv", f"{HEADER}\0,with_mask,1,2,3,4\n"), path="b.csv"),
     boxes("no columns", "b.csv lacks the columns", text("b.csv", "a,b\n1,2\n"), path="b.csv"),
     csv_box("1,2,inf,4"),
     csv_box("-inf,2,3,4"),

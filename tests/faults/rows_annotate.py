@@ -311,6 +311,7 @@ ANNOTATE = [
     # Inputs that are none
     row("no name", "''", "an empty name is not a file"),
     row("nothing", "nothing.mp4", "There is no file, folder, camera, or stream nothing.mp4"),
+    row("half an address", "'https://['", "There is no picture from https://[. Check the address"),
     row("no such pattern", "'*.jpg'", "there is no such file"),
     row("a pipe", "p.mp4", "p.mp4 is not a file. For a camera, use its number", pipe("p.mp4")),
     row("a device", "/dev/zero", "/dev/zero is not a file."),
