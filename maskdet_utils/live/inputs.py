@@ -226,7 +226,7 @@ def is_folder(output: str, could_be_file: bool) -> bool:
 def _identity(path: str | Path) -> tuple[int, int] | None:
     """What tells a file from all others, whatever its names; None if there is none."""
     try:
-        found = os.stat(path)
+        found = os.stat(os.path.realpath(path))  # in "new/../a.jpg", the folder may not exist yet
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino
