@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()  # a full disk shows here, not after the last line of Python
         return code
     except KeyboardInterrupt:
-        print("\nInterrupted. None of your existing files has changed.", file=sys.stderr)
+        print("\nInterrupted. All files that are there are complete.", file=sys.stderr)
     except BrokenPipeError:  # the program that read our output has ended, as `head -1` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain when it flushes the rest
     except Exception as error:
@@ -476,10 +476,7 @@ def _annotate(options) -> int:
         detector.detect_every = options.detect_every or detector.detect_every
 
     boxes_to = sys.stdout if options.json else None
-    try:
-        done = annotate(options.input, options.output, detector, boxes_to, prepare=prepare)
-    except KeyboardInterrupt:
-        raise SaidError("Interrupted. All files that are there are complete.") from None
+    done = annotate(options.input, options.output, detector, boxes_to, prepare=prepare)
     _report(done)
     return 1 if done["partial"] or done["left_out"].failed else 0
 

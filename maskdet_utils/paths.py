@@ -168,6 +168,8 @@ def new_folder(target: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(target))  # a link stays
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file, but a folder belongs there. Move it somewhere else.")
+    if target.is_symlink():
+        raise NotADirectoryError(f"{target} is a link. To protect what it leads to, put the folder itself there.")
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.{MARK}"))
     staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
     old = target.parent / f".{target.name}.{MARK}old"

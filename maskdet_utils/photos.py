@@ -150,6 +150,8 @@ def _reason(path, error: Exception) -> str:
     # A number means that the system said no: for example, it is a folder, or there is no right to read it.
     if getattr(error, "errno", None):
         return f"not a readable photo ({getattr(error, 'strerror', None) or error})"
+    if "\0" in str(path):
+        return "no such file"
     start = _start(path).lstrip(b"\xef\xbb\xbf \t\r\n")
     if not start:
         return "empty file"

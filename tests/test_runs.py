@@ -194,7 +194,7 @@ def test_an_interrupted_or_killed_run_leaves_the_last_good_run_alone(good_run, s
     assert is_intact(good_run)
     if sent == signal.SIGINT:
         assert process.returncode == 1, output
-        assert "None of your existing files has changed" in output and "Traceback" not in output
+        assert "All files that are there are complete" in output and "Traceback" not in output
         assert visible(good_run.parent) == ["tiny"]
 
 

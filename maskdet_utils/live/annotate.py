@@ -62,7 +62,7 @@ def annotate(
     is_one_folder = len(names) == 1 and os.path.isdir(names[0])
     is_one_file = len(names) == len(inputs) == 1 and not is_one_folder
     copies = Copies(output, inputs, is_one_folder) if output is not None or boxes_to is None else None
-    done = {"files": 0, "frames": 0, "faces": 0, "outputs": [], "partial": [], "looks": "", "left_out": left_out}
+    done: dict = {"files": 0, "frames": 0, "faces": 0, "outputs": [], "partial": [], "looks": "", "left_out": left_out}
     with ExitStack() as stack:
         document = stack.enter_context(_Document(boxes_to, names, done)) if boxes_to else None
         if document and not is_one_file:
@@ -73,6 +73,7 @@ def annotate(
             if stop_requests:
                 left_out.add(one.name, "interrupted before its turn")
                 continue
+            known = len(done["outputs"] + done["partial"])
             try:
                 with tqdm.external_write_mode(file=sys.stderr):  # what they say gets a line of its own
                     source = open_source(one.name)
@@ -86,10 +87,12 @@ def annotate(
                 raise
             except KeyboardInterrupt:  # the second one, which does not wait for the end of a frame
                 stop_requests.append(True)
+                if len(done["outputs"] + done["partial"]) == known:
+                    left_out.add(one.name, "interrupted")
             except Exception as error:  # whatever is wrong with one file, the others are fine
                 if is_one_file:
                     raise
-                left_out.add(one.name, str(error) or type(error).__name__)
+                left_out.add(one.name, getattr(error, "strerror", None) or str(error) or type(error).__name__)
             bar.update()
         done["interrupted"] = bool(stop_requests and (done["partial"] or left_out.failed))
     return done

@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..photos import SUFFIXES, is_clutter, sort_files
 from .output import FILE_ENDINGS, shorten
@@ -101,7 +100,8 @@ def _place(name: str) -> str:
         return os.path.basename(name)
     if _is_address(name):
         is_web = name.lower().startswith("http")
-        return (os.path.basename(urlsplit(name).path) or "address") if is_web else "stream"
+        path = re.split(r"[?#]", name.split("//", 1)[1], maxsplit=1)[0].partition("/")[2]
+        return (os.path.basename(path) or "address") if is_web else "stream"
     return f"camera{name}" if name.isdecimal() else os.path.basename(name)
 
 
@@ -226,7 +226,7 @@ def is_folder(output: str, could_be_file: bool) -> bool:
 def _identity(path: str | Path) -> tuple[int, int] | None:
     """What tells a file from all others, whatever its names; None if there is none."""
     try:
-        found = os.stat(path)
+        found = os.stat(os.path.realpath(path))  # in "new/../a.jpg", the folder may not exist yet
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino

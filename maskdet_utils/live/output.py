@@ -241,8 +241,10 @@ def _save(sink: VideoSink | AnimationSink) -> None:
         if not is_readable:
             raise VideoError(f"{sink.path} was not written correctly. Check the disk.")
         path = sink.path if sink.is_whole else _partial(sink.path)
-        swap_in(sink.staging, path)
-    sink.saved = str(path)
+        try:
+            swap_in(sink.staging, path)
+        finally:  # Ctrl-C may come just after the swap
+            sink.saved = None if sink.staging.exists() else str(path)
 
 
 @contextmanager

@@ -106,8 +106,8 @@ def _is_picture(head: bytes) -> bool:
 
 def _download_picture(address: str) -> bytes | None:
     """Return the picture at an address; None if there is no answer, or no picture."""
-    request = urllib.request.Request(address, headers={"User-Agent": "maskdet"})  # some sites refuse urllib's own name
     try:
+        request = urllib.request.Request(address, headers={"User-Agent": "maskdet"})  # some sites refuse urllib's name
         with urllib.request.urlopen(request, timeout=STREAM_TIMEOUT) as answer:
             head = answer.read(16)
             if not _is_picture(head) or answer.headers.get_content_maintype() == "video":
@@ -247,6 +247,8 @@ def _decoded(container, video, source: Source):
                 max(come["seconds"], ends),
                 max(come["bytes"], (packet.pos or 0) + packet.size),
             )
+            if packet.stream.index != video.index:
+                come["sound"] = max(come["sound"], ends)
         if packet.stream.index != video.index:  # not stream_index, which is 0 in the empty packets at the end
             _keep_sound(packet, source, start)
             continue
@@ -276,14 +278,19 @@ def _what_is_missing(video, source: Source, size: int, come: dict) -> str:
         video: PyAV's stream.
         source: What the frames came from.
         size: Of the file in bytes; at most 0 if unknown.
-        come: How many `packets` and `frames` came, how many were `damaged` or `doubtful`, how often the file or connection
-            broke (`breaks`), and the `seconds` and `bytes` that picture or sound reached.
+        come: How many `packets` and `frames` came, how many were `damaged` (`early`: before the first frame) or
+            `doubtful`, how often the file or connection broke (`breaks`), and the `seconds` and `bytes` that picture or
+            sound reached (`sound`: the seconds of the sound alone).
     """
     if source.kind == "live":  # promises nothing, and a lost packet is nothing unusual
         return "The connection broke." if come["breaks"] else ""
     nearly = 0.98 * (source.count or 0) - 1  # cut without coding it again, a video may count frames that nobody shows
     if video.frames:
-        return CUT if come["damaged"] or come["packets"] < nearly else ""
+        if come["damaged"] or come["packets"] < nearly or (come["early"] and come["frames"] < nearly):
+            return CUT
+        sound = source.sound if source.sound and "mp4" in source.sound.container.format.name else None
+        sound_length = float(sound.duration * sound.time_base) if sound and sound.duration else 0.0
+        return "Its sound is cut off." if come["sound"] < 0.9 * sound_length - 1 else ""
     length = (source.count or 0) / source.rate  # an estimate, and so is the count
     is_short = come["seconds"] < 0.9 * length - 1 or come["bytes"] < 0.9 * size
     if come["breaks"] or come["doubtful"]:
@@ -306,7 +313,9 @@ def _pictures(packet, come: dict):
     try:
         pictures = packet.decode()
     except av.FFmpegError:  # the next one may be fine
-        come["damaged"] += come["frames"] > 0  # a recording may begin in the middle of a group of pictures
+        come["damaged" if come["frames"] else "early"] += (
+            1  # a recording may begin in the middle of a group of pictures
+        )
         return []
     come["frames"] += len(pictures)
     come["doubtful"] += sum(picture.is_corrupt for picture in pictures)

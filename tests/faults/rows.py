@@ -668,6 +668,7 @@ EVALUATE = [
         "names of a strange type", "but it is not valid YAML", "0 .5 .5 .1 .1", text("b/data.yaml", "names: !!bool x")
     ),
     boxes("an empty file", "b.csv cannot be read as a CSV file (it is empty)", text("b.csv"), path="b.csv"),
+    boxes("a name with a zero", "no such file", text("b.csv", f"{HEADER}\0,with_mask,1,2,3,4\n"), path="b.csv"),
     boxes("no columns", "b.csv lacks the columns", text("b.csv", "a,b\n1,2\n"), path="b.csv"),
     csv_box("1,2,inf,4"),
     csv_box("-inf,2,3,4"),
@@ -861,6 +862,13 @@ def public(folder, count=1):
     text("data/public/notes.txt", "mine")(folder)
 
 
+def public_elsewhere(folder):
+    """A set-up: as in `public`, but the data set is on another disk, and a link leads there."""
+    public(folder)
+    (folder / "data/public").rename(folder / "disk")
+    link("data/public", "../disk")(folder)
+
+
 def given(name, words, disk):
     """A row: fetch the public data set from a folder."""
     return Row(f"fetch public, {name}", "fetch public --from source", words, public, disk=disk)
@@ -916,6 +924,12 @@ DISKS = [
     given("full", "The disk that holds … is full … Nothing was changed.", full("data", 60)),
     given("read-only", "Read-only file system", read_only("data")),
     given("no file can grow", "File too large", limited(20)),
+    Row(
+        "fetch public, through a link",
+        "fetch public --from source",
+        "data/public is a link. To protect",
+        public_elsewhere,
+    ),
     started("full", "No space left on device", full("data", 480), "--dataset sample"),
     started("read-only", "Read-only file system", read_only("."), "--dataset faces"),
     started("read-only, the sample", "Read-only file system", read_only("."), "--dataset sample"),

@@ -12,6 +12,8 @@ from conftest import OneFace
 from rows import all_of, bomb_gif, face, folders, link, pipe, text
 from running import Row
 
+from maskdet_utils import cli
+from maskdet_utils.live import annotate as live
 from maskdet_utils.live import output
 from maskdet_utils.live.capture import Moment, Source
 
@@ -50,6 +52,27 @@ def clip(name, cut=1.0, damage=None, size=(64, 48), frames=FRAMES):
             start, end = (int(len(content) * part) for part in damage)
             content[start:end] = bytes(end - start)
         path.write_bytes(content[: int(len(content) * cut)])
+
+    return make
+
+
+def long_sound(cut):
+    """A set-up: in.mp4 with two seconds of video and, after that, the rest of 20 seconds of sound, cut off."""
+
+    def make(folder):
+        with av.open(str(folder / "in.mp4"), "w", options={"movflags": "+faststart"}) as container:
+            stream, sound = container.add_stream("libx264", 10), container.add_stream("aac", 48_000, layout="mono")
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for _ in range(FRAMES):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture())))
+            container.mux(stream.encode())
+            for number in range(20 * 50):
+                noise = np.random.default_rng(number).uniform(-1, 1, (1, 960)).astype(np.float32)
+                samples = av.AudioFrame.from_ndarray(noise, "fltp", "mono")
+                samples.sample_rate, samples.pts = 48_000, 960 * number
+                container.mux(sound.encode(samples))
+            container.mux(sound.encode())
+        os.truncate(folder / "in.mp4", int((folder / "in.mp4").stat().st_size * cut))
 
     return make
 
@@ -100,6 +123,23 @@ def ctrl_c():
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def twice_in(where, name, after=False):
+    """A fault: two Ctrl-C just before or after something of ours is called."""
+
+    def fault(patch):
+        real = getattr(where, name)
+
+        def interrupted(*given, **more):
+            result = real(*given, **more) if after else None
+            ctrl_c()
+            ctrl_c()
+            return result if after else real(*given, **more)
+
+        patch.setattr(where, name, interrupted)
+
+    return fault
+
+
 def both(*faults):
     """A fault that consists of several."""
     return lambda patch: [fault(patch) for fault in faults]
@@ -124,6 +164,15 @@ def lost_photo(patch):
     """A fault: half of what is written to a photo is lost without an error."""
     write = Path.write_bytes
     patch.setattr(Path, "write_bytes", lambda path, content: write(path, content[: len(content) // 2]))
+
+
+def closed(patch):
+    """A fault: nobody may open a file."""
+
+    def refuse(name):
+        raise PermissionError(13, "Permission denied", name)
+
+    patch.setattr(live, "open_source", refuse)
 
 
 def no_sync(patch):
@@ -177,6 +226,8 @@ ANNOTATE = [
     # Videos that are not whole
     video("a cut video", f"It is cut off or damaged. They are in out.partial.mp4. {NOT_CHANGED}", clip("in.mp4", 0.5)),
     video("a damaged middle", "of 20 frames. It is cut off or damaged.", clip("in.mp4", damage=(0.3, 0.5))),
+    video("a damaged beginning", only(10) + " It is cut off or damaged.", clip("in.mp4", damage=(0.04, 0.5))),
+    video("a cut sound", f"in.mp4: only 20 of 20 frames. Its sound is cut off. They are in … {NOT_CHANGED}", long_sound(0.5)),
     video("cut in fragments", "It is cut off", clip("fragmented.mp4", 0.6), command="fragmented.mp4 -o out.mp4"),
     video("a hole in fragments", "It is cut off", clip("fragmented.mp4", damage=(0.3, 0.6)), command="fragmented.mp4 -o out.mp4"),
     video("a cut Matroska file", "It is cut off", clip("in.mkv", 0.4, frames=60), command="in.mkv -o out.mp4"),
@@ -207,6 +258,16 @@ ANNOTATE = [
           fault=at(5, ctrl_c, ctrl_c)),
     video("Ctrl-C twice in the first frame", f"{only(0)} {NOT_CHANGED} … Interrupted.", clip("in.mp4"), new=(),
           fault=at(0, ctrl_c, ctrl_c)),
+    video("Ctrl-C twice while it is saved", "in.mp4: interrupted Interrupted.", clip("in.mp4"), new=(),
+          fault=both(stand_in(), twice_in(output.VideoSink, "finish"))),
+    row("Ctrl-C twice just after it was saved", "in.mp4 -o out.mp4", "20 frames with 20 faces in out.mp4", EARLIER,
+        clip("in.mp4"), fault=both(stand_in(), twice_in(output, "swap_in", after=True)), code=0, new=("out.mp4",)),
+    row("Ctrl-C twice while it is opened", "in.mp4 --json", "in.mp4: interrupted Interrupted.", clip("in.mp4"),
+        fault=both(stand_in(), twice_in(live, "open_source"))),
+    row("Ctrl-C twice in a photo", "a.pgm -o out.jpg", "a.pgm: interrupted Interrupted.", PHOTO, text("out.jpg", "earlier"),
+        fault=at(0, ctrl_c, ctrl_c)),
+    row("Ctrl-C while the result is printed", "in.mp4 -o out.mp4", "Interrupted. All files that are there are complete.",
+        EARLIER, clip("in.mp4"), fault=both(stand_in(), twice_in(cli, "_report")), new=("out.mp4",)),
     row("Ctrl-C in the last frame", "in.mp4 -o new.mp4", "20 frames with 20 faces in new.mp4", clip("in.mp4"),
         fault=at(19, ctrl_c), code=0, new=("new.mp4",)),
     row("Ctrl-C while a camera films", "0 -o new.mp4", "frames with 4 faces in new.mp4", fault=both(at(3, ctrl_c), camera),
@@ -230,6 +291,10 @@ ANNOTATE = [
     row("onto a hard link", "a.pgm -o b.jpg", "b.jpg is the input", PHOTO,
         lambda folder: os.link(folder / "a.pgm", folder / "b.jpg")),
     row("onto a link", "a.pgm -o b.jpg", "b.jpg is the input", PHOTO, link("b.jpg", "a.pgm")),
+    row("onto the input through a folder to be made", "in.mp4 -o new/../in.mp4", "new/../in.mp4 is the input", clip("in.mp4")),
+    row("onto an input through a folder to be made", "a.jpg a-marked.jpg -o new/..", "2 frames with 2 faces in 2 files",
+        text("a.jpg", face()), text("a-marked.jpg", face()), code=0,
+        new=("new", "a-marked-2.jpg", "a-marked-marked.jpg")),
     row("into its own folder", "in/a.jpg -o in", "1 frames with 1 faces in in/a-marked.jpg", text("in/a.jpg", face()),
         code=0, new=("in/a-marked.jpg",)),
     row("a folder that links back", "in -o out", "1 frames with 1 faces in", text("in/a-marked.jpg", face()),
@@ -250,10 +315,13 @@ ANNOTATE = [
     # Inputs that are none
     row("no name", "''", "an empty name is not a file"),
     row("nothing", "nothing.mp4", "There is no file, folder, camera, or stream nothing.mp4"),
+    row("half an address", "'https://['", "There is no picture from https://[. Check the address"),
     row("no such pattern", "'*.jpg'", "there is no such file"),
     row("a pipe", "p.mp4", "p.mp4 is not a file. For a camera, use its number", pipe("p.mp4")),
     row("a device", "/dev/zero", "/dev/zero is not a file."),
     row("an empty video", "a.mp4", "a.mp4 is empty. Copy or record it again.", text("a.mp4")),
+    row("may not be opened", "a.pgm b.pgm", "a.pgm: Permission denied b.pgm: Permission denied", PHOTO, text("b.pgm", face()),
+        fault=both(stand_in(), closed)),
     row("an empty folder", "in", "there are no photos or videos in this folder", folders("in")),
     row("a text", "a.mp4", "a.mp4 is cut off, or not a video that FFmpeg can read", text("a.mp4", "no video")),
     row("a page", "a.jpg", "a.jpg: not a readable photo (it is a web page", text("a.jpg", "<!DOCTYPE html><p>Sign in to see this photo")),
