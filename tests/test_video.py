@@ -695,3 +695,11 @@ def test_the_people_of_the_clips_are_in_no_training_set(sample_folder):
     released = training_set.with_sample(photos[:0].assign(file="", split=""), seed=0)
     assert set(released["group"][released["split"] == "validation"]) == set(photos["group"][in_test_set])
     assert {*webcam.SAMPLE_PEOPLE, *demo_gif.PEOPLE} <= set(clips.TEST_PEOPLE)
+
+
+@pytest.mark.parametrize("end", [300_000, 950_000, 2_000_000, None])
+def test_a_real_video_in_fragments_says_when_it_was_cut(shared, tmp_path, end):
+    (tmp_path / "a.mp4").write_bytes((shared / "video" / "airport.mp4").read_bytes()[:end])
+    source = open_source(str(tmp_path / "a.mp4"))
+    frames = sum(1 for _ in source.frames)
+    assert (frames == 661) == (source.problem == "") == (end is None)

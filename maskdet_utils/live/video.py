@@ -243,12 +243,8 @@ def _decoded(container, video, source: Source):
             start = float(packet.pts * packet.time_base)
         if packet.pts is not None:
             ends = float((packet.pts + (packet.duration or 0)) * packet.time_base) - start
-            come["seconds"], come["bytes"] = (
-                max(come["seconds"], ends),
-                max(come["bytes"], (packet.pos or 0) + packet.size),
-            )
-            if packet.stream.index != video.index:
-                come["sound"] = max(come["sound"], ends)
+            come[packet.stream.type] = max(come[packet.stream.type], ends)
+            come["bytes"] = max(come["bytes"], (packet.pos or 0) + packet.size)
         if packet.stream.index != video.index:  # not stream_index, which is 0 in the empty packets at the end
             _keep_sound(packet, source, start)
             continue
@@ -279,8 +275,8 @@ def _what_is_missing(video, source: Source, size: int, come: dict) -> str:
         source: What the frames came from.
         size: Of the file in bytes; at most 0 if unknown.
         come: How many `packets` and `frames` came, how many were `damaged` (`early`: before the first frame) or
-            `doubtful`, how often the file or connection broke (`breaks`), and the `seconds` and `bytes` that picture or
-            sound reached (`sound`: the seconds of the sound alone).
+            `doubtful`, how often the file or connection broke (`breaks`), how many seconds of `video` and `audio`, and how
+            many `bytes` of the file.
     """
     if source.kind == "live":  # promises nothing, and a lost packet is nothing unusual
         return "The connection broke." if come["breaks"] else ""
@@ -288,14 +284,21 @@ def _what_is_missing(video, source: Source, size: int, come: dict) -> str:
     if video.frames:
         if come["damaged"] or come["packets"] < nearly or (come["early"] and come["frames"] < nearly):
             return CUT
-        sound = source.sound if source.sound and "mp4" in source.sound.container.format.name else None
-        sound_length = float(sound.duration * sound.time_base) if sound and sound.duration else 0.0
-        return "Its sound is cut off." if come["sound"] < 0.9 * sound_length - 1 else ""
-    length = (source.count or 0) / source.rate  # an estimate, and so is the count
-    is_short = come["seconds"] < 0.9 * length - 1 or come["bytes"] < 0.9 * size
+        return "Its sound is cut off." if come["audio"] < 0.9 * _length(source.sound) - 1 else ""
+    # An estimate, and so is the count. Only MP4 in fragments says how long the video is without the sound.
+    length = (source.count or 0) / source.rate
+    is_short = max(come["video"], come["audio"]) < 0.9 * length - 1 or come["bytes"] < 0.9 * size
+    is_short = is_short or come["video"] < 0.98 * _length(video) - 0.5
     if come["breaks"] or come["doubtful"]:
         is_short = is_short or come["frames"] < nearly or not source.count
     return CUT if come["damaged"] or is_short else ""
+
+
+def _length(stream) -> float:
+    """How many seconds of picture or sound an MP4 file should have; 0 if it does not say so."""
+    if stream is None or not stream.duration or "mp4" not in stream.container.format.name:
+        return 0.0
+    return float(stream.duration * stream.time_base)
 
 
 def _packets(container, streams, come: dict):
@@ -313,9 +316,8 @@ def _pictures(packet, come: dict):
     try:
         pictures = packet.decode()
     except av.FFmpegError:  # the next one may be fine
-        come["damaged" if come["frames"] else "early"] += (
-            1  # a recording may begin in the middle of a group of pictures
-        )
+        # A recording may begin in the middle of a group of pictures.
+        come["damaged" if come["frames"] else "early"] += 1
         return []
     come["frames"] += len(pictures)
     come["doubtful"] += sum(picture.is_corrupt for picture in pictures)
