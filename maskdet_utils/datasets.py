@@ -266,7 +266,7 @@ def read_groups(file: str | Path, folder: str | Path, paths) -> tuple[pd.DataFra
     missing = [path for path, row in zip(paths, rows, strict=True) if row is None]
     if missing:
         more = f" and {len(missing) - 1} more" if missing[1:] else ""
-        raise DataError(f"{file} has no row for {missing[0]}{more}, or its group is empty.")
+        raise DataError(f"{file} has no row for {missing[0]}{more}, or no group there.")
     table["group"] = table[column].astype(str)
     return table.iloc[rows].reset_index(drop=True), column
 

@@ -22,7 +22,7 @@ def download(url: str, target: Path, quiet: bool = False) -> None:
     Args:
         url: Its address.
         target: Where to save it.
-        quiet: Whether to show no progress bar.
+        quiet: Whether to hide the progress bar.
 
     Raises:
         OSError: The address cannot be reached, or the transfer ends before the announced length.

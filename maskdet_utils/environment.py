@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-_STDERR = threading.RLock()  # two threads that redirect it at a time would restore the wrong one
+_STDERR = threading.RLock()  # two threads that redirect it at once would restore the wrong one
 LONGEST_MESSAGE = 800  # characters; a file's name has up to 255 of them, and some messages say it twice
 
 
@@ -21,7 +21,7 @@ class PlainError(Exception):
 
 
 def printable(text: str) -> str:
-    """Write what a terminal would not show as escapes, and leave out the middle of a text of over 800 characters."""
+    """Escape what a terminal would not show, and leave out the middle of a text of over 800 characters."""
     text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return text if len(text) <= LONGEST_MESSAGE else f"{text[:500]} … {text[-250:]}"
 

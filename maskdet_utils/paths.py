@@ -16,7 +16,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-MARK = "maskdet-"  # in the names of the folders that `new_folder` makes, so that nobody else's is taken for one
+MARK = "maskdet-"  # in the names of the folders that `new_folder` makes, so that nobody else's is mistaken for one
 
 
 def repository_root() -> Path:
@@ -59,7 +59,7 @@ STAGING = re.compile(r"\.maskdet-[0-9a-f]{16}(\.\w+)?")
 
 @contextlib.contextmanager
 def staging_file(folder: Path, suffix: str = "") -> Iterator[Path]:
-    """Provide an empty file inside a `with` block, to write to. Whoever doesn't `swap_in` the file loses it at the end.
+    """Provide an empty file inside a `with` block, to write to. Without `swap_in`, it is removed at the end.
 
     Its name says nothing about the output, which may already have a name as long as the file system allows. The folder is
     created if missing, and what killed processes left in it is removed.
@@ -71,7 +71,7 @@ def staging_file(folder: Path, suffix: str = "") -> Iterator[Path]:
         path.touch(exist_ok=False)
         with open(path, "rb") if fcntl else contextlib.nullcontext() as file:
             if fcntl:  # Windows protects an open file by itself
-                with contextlib.suppress(OSError):  # some network drives know no locks
+                with contextlib.suppress(OSError):  # some network drives have no locks
                     fcntl.flock(file, fcntl.LOCK_EX)
             yield path
     finally:
@@ -93,8 +93,8 @@ def _remove_dead_files(folder: Path) -> None:
 def swap_in(staging: Path, path: Path) -> None:
     """Put a finished staging file in the place of `path`.
 
-    When this returns, the file is on the disk, as far as the disk tells the truth. If the power fails before that, the
-    old file is there, or the new one.
+    When this returns, the file is on the disk, as far as the disk tells the truth. If the power fails before that,
+    either the old file or the new one is there.
     """
     with open(staging, "rb+") as file:
         os.fsync(file.fileno())
@@ -114,7 +114,7 @@ def open_output(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
+        raise ValueError(f"{path} already exists, and it is not a file. Choose another name.")
     with staging_file(path.parent, path.suffix) as staging:
         yield staging
         if staging.stat().st_size:
@@ -169,7 +169,7 @@ def new_folder(target: Path) -> Iterator[Path]:
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{target} is a file, but a folder belongs there. Move it somewhere else.")
     if target.is_symlink():
-        raise NotADirectoryError(f"{target} is a link. To protect what it leads to, put the folder itself there.")
+        raise NotADirectoryError(f"{target} is a link that leads in a circle. Remove it, or choose another name.")
     staging = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.{MARK}"))
     staging.chmod(0o755)  # mkdtemp's 0700 would lock others out
     old = target.parent / f".{target.name}.{MARK}old"

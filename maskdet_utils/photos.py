@@ -106,7 +106,7 @@ def read_photo(path, at_least: int | None = None) -> np.ndarray:
         Image.MAX_IMAGE_PIXELS = None  # our own limit is stricter, and it comes before anything is decoded
         with _open(path) as image:
             width, height = image.size
-            if image.format in ("EPS", "WMF"):  # programs, which Pillow would let others run
+            if image.format in ("EPS", "WMF"):  # programs that Pillow would have Ghostscript or Windows run
                 raise PhotoError(f"a drawing ({image.format}), not a photo")
             too_large = width * height > MAX_PIXELS
             if min(width, height) < MIN_SIDE:

@@ -34,8 +34,8 @@ FOLDER = "data/street"
 TABLE, FILES = "data/street.csv", "data/street-files.csv"
 FACES, ABOUT = "faces.csv", "about.json"  # in the folder
 MARGIN = 1.0  # what a crop shows on each side of a face, in box sizes: enough to cut it out again, shifted and turned
-# With a quarter of its size on each side, as the classifier sees it, a face of a third of this has 224 pixels. That is
-# the largest input of the network that we use.
+# A face fills a third of its crop. With a quarter of its size on each side, as the classifier sees it, it still has
+# 224 pixels, the largest input of the network that we use.
 MAX_SIDE = 448
 NEEDED = 60_000_000  # bytes of free disk
 
@@ -77,7 +77,7 @@ def fetch(source: str | Path | None = None, folder: str | Path | None = None) ->
 
     Args:
         source: A folder with the photos: the unpacked repository, or `data/images/` in it. A folder of JPEG copies is
-            taken, too, if they are exactly ours (`jpeg_sha256`). Without it, the function looks for the repository in
+            used, too, if they are exactly ours (`jpeg_sha256`). Without it, the function looks for the repository in
             `MASKDET_ASSET_DIR`, then downloads each photo from GitHub.
         folder: Where to put the faces. Without it, `data/street`.
 

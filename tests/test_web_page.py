@@ -622,7 +622,7 @@ def test_a_file_that_is_missing_on_the_server(browse, site, clips, name):
     page.route(f"**/{name}", lambda route: route.fulfill(status=404, body="missing"))
     page.goto(site[1])
     expect(page, "#status.problem", "could not be")
-    assert "missing on the server" in page.locator("#status").inner_text()
+    assert "missing from the server" in page.locator("#status").inner_text()
     if name not in OURS:
         page.get_by_role("button", name="Start camera").click()
         expect(page, "#status.problem", "could not be")

@@ -150,9 +150,10 @@ def _say_partial(
     """Say that only a part of a video was marked, and where that part is."""
     from tqdm.auto import tqdm
 
-    words = f"{path}: only {frames} {f'of {of} ' if of else ''}frames. {source.problem}"
-    words += f" They are in {output}." if output else ""
-    words += f" {target} is the earlier one: it has not changed." if target and os.path.exists(target) else ""
+    count = "" if frames == of else f"only {frames} {f'of {of} ' if of else ''}frames. "
+    words = f"{path}: {count}{source.problem}"
+    words += f" {'They are' if count else 'The rest is'} in {output}." if output else ""
+    words += f" The earlier {target} has not changed." if target and os.path.exists(target) else ""
     tqdm.write(words.replace("  ", " "), file=sys.stderr)
 
 

@@ -213,7 +213,7 @@ class AnimationSink:
 @contextmanager
 def _open_clip(kind: type[VideoSink] | type[AnimationSink], path: Path, source: Source):
     if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is there, and it is not a file. Choose another name.")
+        raise ValueError(f"{path} already exists, and it is not a file. Choose another name.")
     with ExitStack() as stack:
         with _in_our_words(path):
             sink = kind(path, source, stack.enter_context(staging_file(path.parent, path.suffix)))
@@ -258,7 +258,7 @@ def _in_our_words(path: Path):
 
 
 def _partial(path: Path) -> Path:
-    """Choose a name for a file that is not whole. It is still free."""
+    """Choose a free name for a file that is not whole."""
     ends = (f".partial{f'-{number}' if number > 1 else ''}{path.suffix}" for number in count(1))
     names = (path.with_name(shorten(path.stem, end) + end) for end in ends)
     return next(name for name in names if not os.path.lexists(name))

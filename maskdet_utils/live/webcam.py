@@ -113,7 +113,7 @@ class CameraPanel(anywidget.AnyWidget):
     threshold = Fraction(0.5, min=0.0, max=1.0).tag(sync=True)
     threshold_of = traitlets.Unicode("mask").tag(sync=True)  # what it is about: "mask", or the name of the first class
     mirror = traitlets.Bool(True).tag(sync=True)
-    camera = traitlets.Int(0, min=0, max=99)  # to OpenCV, hundreds are ways to open a camera
+    camera = traitlets.Int(0, min=0, max=99)  # to OpenCV, the hundreds say how to open a camera
     idle_seconds = traitlets.Int(120, min=1, max=86_400).tag(
         sync=True
     )  # the camera goes off after this long without a face
@@ -148,13 +148,13 @@ class CameraPanel(anywidget.AnyWidget):
         return f"{name} must be {trait.info()}{limits}, not {value!r:.60}."
 
     def _handle_msg(self, msg) -> None:
-        """Pass on messages from the browser that ipywidgets can handle. Of others, it shows a traceback in the notebook."""
+        """Pass on the browser's messages that ipywidgets can handle. For others, it shows a traceback in the notebook."""
         data = {"method": None, "state": None, **msg["content"]["data"], "buffer_paths": []}
         if data["method"] != "update" or isinstance(data["state"], dict):
             super()._handle_msg({**msg, "content": {"data": data}})
 
     def set_state(self, sync_data: dict) -> None:
-        """Take over settings from the browser, each of them if the browser may set it and the value is possible."""
+        """Apply settings from the browser, each only if the browser may set it and the value is valid."""
         for name, value in sync_data.items():
             if name not in FROM_BROWSER or isinstance(value, str) and len(value) > LONGEST_TEXT:
                 continue

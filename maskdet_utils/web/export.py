@@ -39,8 +39,8 @@ def export_web(out: str | Path, model: str | Path | None = None) -> dict:
 
     Returns:
         `bytes`, the size of the folder; `precision`, how the classifier's weights are stored: "float16" or "as in the
-        run"; and `difference`, by how much its probabilities differ at most from those of the run's own file, on
-        pieces of the sample picture.
+        run"; and `difference`, the largest difference between its probabilities and those of the run's own
+        file, on pieces of the sample picture.
 
     Raises:
         ClassifierError: The classifier is missing or damaged.
@@ -55,7 +55,7 @@ def export_web(out: str | Path, model: str | Path | None = None) -> dict:
     files, summary = contents(RELEASED if model is None else resolve(model))
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     mark = json.dumps({"version": __version__, "files": hashes}, indent=1).encode()
-    files = {MARK: mark, **files}  # the mark comes first, so that half a folder, too, says that it is ours
+    files = {MARK: mark, **files}  # the mark comes first, so that even half a folder says that it is ours
     out.parent.mkdir(parents=True, exist_ok=True)
     with one_at_a_time(out):
         remove_leftovers(out)
@@ -94,7 +94,7 @@ def check_ours(folder: Path) -> None:
 
 
 def _check_neighbors(out: Path) -> None:
-    """Raise `ValueError` if a name that is needed beside the folder, for its lock and its old version, is somebody's."""
+    """Raise `ValueError` if a name that is needed beside the folder, for its lock and its old version, is taken."""
     for path in sorted(out.parent.glob(f".{glob.escape(out.name)}.*")):
         is_needed = "." not in path.name.removeprefix(f".{out.name}.")
         is_empty = not (any(path.iterdir()) if path.is_dir() else path.stat().st_size)
@@ -106,7 +106,7 @@ def contents(model: Path) -> tuple[dict[str, bytes], dict]:
     """Make everything that goes into the folder, except its mark.
 
     Returns:
-        {path in the folder: content}, and what `export_web` tells about the classifier.
+        {path in the folder: content}, and what `export_web` reports about the classifier.
     """
     from ..plots import CREDIT
 
@@ -138,10 +138,10 @@ def contents(model: Path) -> tuple[dict[str, bytes], dict]:
 
 
 def _network(model: Path, classifier, config: dict) -> tuple[bytes, dict]:
-    """Return the classifier as LiteRT.js takes it, and what `export_web` tells about it.
+    """Return the classifier in a form that LiteRT.js runs, and what `export_web` reports about it.
 
-    Weights of 16 bits are half as long on their way to a phone. Weights of 8 bits would be shorter still, but of 1,000
-    street faces they changed the labels of 15, and those of 16 bits none. (The released classifier has 8 bits, and its
+    16-bit weights reach a phone in half the time. 8-bit weights would be faster still, but they changed the labels
+    of 15 of 1,000 street faces; 16-bit weights changed none. (The released classifier has 8 bits, and its
     scores were measured with them.)
     """
     lite = model / CLASSIFIER if model.is_dir() else model
@@ -161,7 +161,7 @@ def _network(model: Path, classifier, config: dict) -> tuple[bytes, dict]:
         labels = [at_threshold(each, config["threshold"]).argmax(axis=1) for each in (answers, expected)]
         if np.array_equal(*labels) and difference < MOST_DIFFERENCE:
             return content, {"precision": precision, "difference": difference}
-    raise ClassifierError(f"{model} cannot be exported: for single pictures, the exported file gives other answers.")
+    raise ClassifierError(f"{model} cannot be exported: for single pictures, the exported file answers differently.")
 
 
 def _crops(size: int, count: int = 40) -> np.ndarray:
@@ -175,7 +175,7 @@ def _crops(size: int, count: int = 40) -> np.ndarray:
 
 
 def fixed_batch(content: bytes) -> bytes:
-    """Make a LiteRT network take one picture at a time: LiteRT.js runs none that takes any number of them.
+    """Make a LiteRT network take one picture at a time: LiteRT.js cannot run one that takes any number.
 
     In such a file, each tensor has a shape for one picture and, as its "signature", the same shape with -1 for the
     number of pictures. The signatures are overwritten with the shapes.

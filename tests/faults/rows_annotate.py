@@ -18,7 +18,7 @@ from maskdet_utils.live import output
 from maskdet_utils.live.capture import Moment, Source
 
 FRAMES = 20
-NOT_CHANGED = "out.mp4 is the earlier one: it has not changed."
+NOT_CHANGED = "The earlier out.mp4 has not changed."
 
 
 def picture(number: int = 0) -> np.ndarray:
@@ -227,7 +227,7 @@ ANNOTATE = [
     video("a cut video", f"It is cut off or damaged. They are in out.partial.mp4. {NOT_CHANGED}", clip("in.mp4", 0.5)),
     video("a damaged middle", "of 20 frames. It is cut off or damaged.", clip("in.mp4", damage=(0.3, 0.5))),
     video("a damaged beginning", only(10) + " It is cut off or damaged.", clip("in.mp4", damage=(0.04, 0.5))),
-    video("a cut sound", f"in.mp4: only 20 of 20 frames. Its sound is cut off. They are in … {NOT_CHANGED}", long_sound(0.5)),
+    video("a cut sound", f"in.mp4: Its sound is cut off. The rest is in … {NOT_CHANGED}", long_sound(0.5)),
     video("cut in fragments", "It is cut off", clip("fragmented.mp4", 0.6), command="fragmented.mp4 -o out.mp4"),
     video("a hole in fragments", "It is cut off", clip("fragmented.mp4", damage=(0.3, 0.6)), command="fragmented.mp4 -o out.mp4"),
     video("a cut Matroska file", "It is cut off", clip("in.mkv", 0.4, frames=60), command="in.mkv -o out.mp4"),
@@ -235,7 +235,7 @@ ANNOTATE = [
     row(
         "a cut GIF over a GIF",
         "in.gif -o out.gif",
-        "They are in out.partial.gif. out.gif is the earlier one",
+        "They are in out.partial.gif. The earlier out.gif has not changed",
         gif("in.gif", 0.5),
         text("out.gif", "earlier"),
         new=("out.partial.gif",),
@@ -306,7 +306,7 @@ ANNOTATE = [
     row("onto a folder", "in.mp4 -o out.mp4", "20 frames with 20 faces in out.mp4/in-marked.mp4", clip("in.mp4"),
         folders("out.mp4"), code=0, new=("out.mp4/in-marked.mp4",)),
     row("onto a device", "a.pgm -o /dev/null", "/dev/null is there, and it is not a folder. Choose another name.", PHOTO),
-    row("onto a pipe", "in.mp4 -o p.mp4", "p.mp4 is there, and it is not a file. Choose another name.", clip("in.mp4"), pipe("p.mp4")),
+    row("onto a pipe", "in.mp4 -o p.mp4", "p.mp4 already exists, and it is not a file. Choose another name.", clip("in.mp4"), pipe("p.mp4")),
     row("into nothing", "a.pgm -o ''", "The output has an empty name. Use -o . for the current folder.", PHOTO),
     row("below a file", "a.pgm -o f/x.jpg", "f/x.jpg cannot be written: a part of its path is a file, not a folder.", PHOTO, text("f", "mine")),
     row("an ending that we cannot write", "in.mp4 -o out.avi", "out.avi does not fit: write video to .mp4", clip("in.mp4")),

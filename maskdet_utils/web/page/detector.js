@@ -15,20 +15,20 @@ import { logOdds, lookOf, Tracker } from "./track.js";
 
 const SEARCH_EVERY = 2; // frames of a video: in between, faces are assumed to keep moving as before
 const HERE = new URL(".", import.meta.url);
-const NOT_STARTED = "LiteRT.js, which runs the networks, could not be started. Reload the page. If that doesn't help, some of its files are missing on the server.";
+const NOT_STARTED = "LiteRT.js, which runs the networks, could not be started. Reload the page. If that doesn't help, some of its files are missing from the server.";
 const NO_WEBASSEMBLY = "This browser can't run the classifier, because WebAssembly is turned off or missing. Try another browser.";
 
 /** Fetch a file that lies next to this one. @param {string} name */
 export async function read(name) {
   const answer = await fetch(new URL(name, HERE)).catch(() => null);
-  if (!answer?.ok) throw new Error(`The file ${name} could not be loaded. Reload the page. If that doesn't help, the file is missing on the server.`);
+  if (!answer?.ok) throw new Error(`The file ${name} could not be loaded. Reload the page. If that doesn't help, the file is missing from the server.`);
   return answer;
 }
 
 /** @param {string} name */
 const bytesOf = async (name) => new Uint8Array(await (await read(name)).arrayBuffer());
 
-/** Start LiteRT.js, which runs networks with WebAssembly, and return a function that makes a network of a file's bytes. */
+/** Start LiteRT.js, which runs networks with WebAssembly, and return a function that makes a network from a file. */
 async function startRuntime() {
   if (typeof WebAssembly !== "object") throw new Error(NO_WEBASSEMBLY);
   const { loadAndCompile, loadLiteRt, Tensor } = await import(/** @type {string} */ ("./runtime/litert.js"));

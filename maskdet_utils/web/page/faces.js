@@ -15,7 +15,7 @@ const STRIDE = 4; // pixels of the input from one anchor to the next
 const VALUES = 16; // per anchor: the box's center and size, then six points, which we don't need
 const SAME_FACE = 0.3; // boxes that overlap more than this are averaged
 
-// Ours: in photos of streets, these find the most faces without many false ones (see tests/test_web_page.py).
+// Ours: in street photos, these find the most faces without many false ones (see tests/test_web_page.py).
 const MIN_SCORE = 0.55; // MediaPipe asks for 0.6, but looks only once
 const WORTH_A_LOOK = 0.3; // a score between this and `MIN_SCORE` is worth a closer look
 const CLOSER = [3, 6]; // sides of the squares around such a face, in box sizes
@@ -120,7 +120,7 @@ export function faceFinder(network) {
     return Array.from({ length: steps + 1 }, (_, step) => (steps ? (step * (whole - part)) / steps : (whole - part) / 2));
   }
 
-  /** Look at a doubtful face from closer by, and return the best of these looks. */
+  /** Take closer looks at a doubtful face, and return the best one. */
   async function lookAgain(/** @type {ReturnType<typeof shrink>} */ copies, /** @type {Face} */ face) {
     const [x, y, width, height] = face.box;
     const looks = [face];
@@ -148,7 +148,7 @@ export function faceFinder(network) {
     }
     const faces = [];
     for (const face of merge(found)) faces.push(careful && face.score < MIN_SCORE ? await lookAgain(copies, face) : face);
-    // BlazeFace's boxes are square. Those that the classifier knows (CenterFace's) are narrower and higher.
+    // BlazeFace's boxes are square. Those that the classifier knows (CenterFace's) are narrower and taller.
     return merge(faces).map(({ box: [x, y, width, height], score }) => (
       { box: /** @type {Box} */ ([x + 0.03 * width, y - 0.09 * height, 0.94 * width, 1.14 * height]), score }
     )).filter(({ box, score }) => score >= MIN_SCORE || known.some((old) => iou(old, box) > SAME_FACE));

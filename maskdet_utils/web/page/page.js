@@ -37,7 +37,7 @@ const frame = document.createElement("canvas"); // of the camera, as the detecto
 /** @type {Marked[]} */ let faces = [];
 /** @type {string | undefined} */ let camera; // id of the one that was chosen
 let memory = newMemory(); // where the labels of this video are
-let turn = 0; // counts what the visitor does: whatever began before the last one must not show up any more
+let turn = 0; // counts the visitor's actions: what an earlier one began must not show up anymore
 let wanted = ""; // what should be said next
 let [spokenAt, speaker] = [-Infinity, 0];
 
@@ -129,7 +129,7 @@ async function listCameras() {
   return devices.filter(({ kind, deviceId }) => kind === "videoinput" && deviceId).map(({ deviceId }) => deviceId);
 }
 
-/** Show the camera, and find the faces in one frame after the other until something else is begun. */
+/** Show the camera, and find the faces in one frame after another until something else begins. */
 const runCamera = () => attempt(SENTENCES.asking, async (isCurrent) => {
   const opened = await openCamera();
   if (!isCurrent()) return opened.getTracks().forEach((track) => track.stop());
