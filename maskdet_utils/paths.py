@@ -82,7 +82,7 @@ def staging_file(folder: Path, suffix: str = "") -> Iterator[Path]:
 @functools.cache  # once in each folder is enough
 def _remove_dead_files(folder: Path) -> None:
     for path in folder.iterdir():
-        if STAGING.fullmatch(path.name):
+        if STAGING.fullmatch(path.name) and path.is_file():  # opening a named pipe would never end
             with contextlib.suppress(OSError):  # a living process holds the lock, or has just finished
                 with open(path, "rb") as file:
                     if fcntl:

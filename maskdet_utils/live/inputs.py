@@ -209,7 +209,7 @@ class Copies:
     @staticmethod
     def _key(path: Path) -> str:
         """Some file systems do not tell "É" from "é", or from an "e" and an accent."""
-        return unicodedata.normalize("NFC", os.path.abspath(path)).casefold()
+        return unicodedata.normalize("NFC", os.path.realpath(path)).casefold()
 
 
 def is_folder(output: str, could_be_file: bool) -> bool:

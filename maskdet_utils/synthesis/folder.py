@@ -64,7 +64,7 @@ def synthesize_folder(in_dir, out_dir, seed: int = 0, draw: str = "masks", proce
 
 def _synthesize(in_dir: Path, out_dir: Path, seed: int, draw: str, processes: int | None) -> dict:
     for path in out_dir.rglob(".maskdet-*"):  # what a killed process was writing: nobody else has the lock
-        if STAGING.fullmatch(path.name):
+        if STAGING.fullmatch(path.name) and path.is_file():
             path.unlink()
     records = read_records(out_dir, seed, draw)
     # Without the lines of unfinished pictures, so that no face is listed twice.
