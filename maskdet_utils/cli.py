@@ -184,7 +184,7 @@ def _add_synthesize(commands) -> None:
         help="draw masks on a folder of face photos",
         description="Copy the photos in a folder and draw a mask on every face in the copies. The originals are never "
         "changed. OUT_DIR/masks.jsonl has one line per face that says what was drawn where. To resume an interrupted "
-        "run, start it again.",
+        "run, start it again. If a photo cannot be read, it is named, and the exit code is 1.",
     )
     command.add_argument("in_dir", metavar="IN_DIR")
     command.add_argument("out_dir", metavar="OUT_DIR")
@@ -417,12 +417,12 @@ def _synthesize(options) -> int:
         ) from None
     if options.json:
         print(json.dumps(summary))
-        return 0
+        return int(bool(summary["unreadable"]))
     print(f"{summary['photos']} photos with {summary['faces']} faces written to {options.out_dir}")
     for reason, key in (("no face found", "without_face"), ("unreadable", "unreadable"), ("not a photo", "not_photos")):
         for name in summary[key]:
             print(f"left out, {reason}: {name}")
-    return 0
+    return int(bool(summary["unreadable"]))
 
 
 def _evaluate(options) -> int:

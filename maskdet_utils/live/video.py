@@ -287,7 +287,7 @@ def _what_is_missing(video, source: Source, size: int, come: dict) -> str:
         return "Its sound is cut off." if come["audio"] < 0.9 * _length(source.sound) - 1 else ""
     # An estimate, and so is the count. Only MP4 in fragments says how long the video is without the sound.
     length = (source.count or 0) / source.rate
-    is_short = max(come["video"], come["audio"]) < 0.9 * length - 1 or come["bytes"] < 0.9 * size
+    is_short = max(come["video"], come["audio"]) < 0.97 * length - 0.5 or come["bytes"] < 0.9 * size
     is_short = is_short or come["video"] < 0.98 * _length(video) - 0.5
     if come["breaks"] or come["doubtful"]:
         is_short = is_short or come["frames"] < nearly or not source.count

@@ -78,7 +78,7 @@ def _synthesize(in_dir: Path, out_dir: Path, seed: int, draw: str, processes: in
     for name, reason, png, entries in run_in_parallel(_draw, jobs, processes, len(photos), "masks"):
         if reason:
             skipped[reason].append(name)
-            if name in records:  # the picture of an earlier photo with this name
+            if name in records and reason == "without_face":  # the picture of an earlier photo with this name
                 (out_dir / records.pop(name)[0]["written"]).unlink()
             continue
         records[name] = entries

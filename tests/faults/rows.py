@@ -612,7 +612,9 @@ EVALUATE = [
     groups(b"\xff\xfe\x00", "groups.csv cannot be read as a CSV file (it is not text in UTF-8)"),
     groups("\n\n\n", "groups.csv cannot be read as a CSV file (it is empty)"),
     groups("path,group\n", "has no row for with_mask/with_mask.pgm"),
-    groups("path,group\nwith_mask/with_mask.pgm,\n", "has no row for with_mask/with_mask.pgm and 1 more, or no group there"),
+    groups(
+        "path,group\nwith_mask/with_mask.pgm,\n", "has no row for with_mask/with_mask.pgm and 1 more, or no group there"
+    ),
     groups("path,group\n,1\n", "has no row for with_mask/with_mask.pgm"),
     groups("path,\x1b[2J\na,1\n", r"it has path, \x1b[2J"),
     groups(f"path,{'x' * 5000}\na,1\n", "xxx … xxx"),
@@ -794,18 +796,22 @@ SYNTHESIZE = [
         "a bomb among the photos",
         "unreadable: b.gif",
         lambda folder: text("photos/b.gif", bomb_gif(10, 60000))(folder),
-        code=0,
         new=DRAWN,
     ),
     into(
         "a file with a name like ours", "1 photos with", text("out/.maskdet-file-notes", "mine"), code=0, new=DRAWN[1:]
+    ),
+    into(
+        "a photo that was fine before",
+        "unreadable: a.pgm",
+        drawn,
+        text("photos/a.pgm", "damaged"),
     ),
     into("a circle of links", "1 photos with 1 faces", link("photos/round", "."), code=0, new=DRAWN),
     into(
         "a name of bytes",
         r"unreadable: \udcff.jpg",
         lambda folder: Path(os.fsdecode(os.fsencode(folder) + b"/photos/\xff.jpg")).write_bytes(b"x"),
-        code=0,
         new=DRAWN,
     ),
     into(
@@ -850,9 +856,14 @@ def fetched(name, words, disk):
     return Row(f"fetch, {name}", command, words, all_of(wheel, folders("cache")), disk=disk)
 
 
+PUBLIC_FILES = ("about.json", "groups.csv", "with_mask", "with_mask/0.jpg", "without_mask", "without_mask/0.jpg")
+
+
 def public(folder, count=1):
     """A set-up: a repository whose public data set has a few photos, the source, and an older copy with notes in it."""
     repository(folder)
+    for name in ("street.csv", "street-files.csv"):
+        (folder / "data" / name).unlink()
     lines = ["path,blob,bytes,label,group,split,exclude,copy_of,faces,remark"]
     for path in (f"{label}/{number}.jpg" for label in ("with_mask", "without_mask") for number in range(count)):
         content = os.urandom(40_000)
@@ -927,10 +938,12 @@ DISKS = [
     Row(
         "fetch public, through a link",
         "fetch public --from source",
-        "data/public is a link that leads in a circle",
+        "data/public",
         public_elsewhere,
+        code=0,
+        new=tuple(f"disk/{name}" for name in PUBLIC_FILES),
     ),
-    started("full", "No space left on device", full("data", 480), "--dataset sample"),
+    started("full", "No space left on device", full("data", 920), "--dataset sample"),
     started("read-only", "Read-only file system", read_only("."), "--dataset faces"),
     started("read-only, the sample", "Read-only file system", read_only("."), "--dataset sample"),
     started("full, its first notebook", "No space left on device", full("runs", 4), "--dataset faces"),
