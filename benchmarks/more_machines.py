@@ -10,7 +10,7 @@ Only the first machine, the chief, writes head.keras. If a machine dies, the oth
 """
 
 import argparse
-import os
+import signal
 import sys
 import zipfile
 import zlib
@@ -25,7 +25,7 @@ from maskdet_utils.paths import open_output
 import tensorflow as tf  # isort: skip
 
 BATCH = 32  # rows, on all devices together
-# What TensorFlow raises if a machine closes the connection (at once) or no longer answers (after about 7 seconds).
+# What TensorFlow raises if a machine closes the connection (at once) or no longer answers (after about 10 seconds).
 LOST = tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.AbortedError, tf.errors.CancelledError
 
 
@@ -106,9 +106,9 @@ def main() -> None:
         parser.error(f"The name of the output must end in .keras, and {options.output} doesn't.")
     try:
         features, targets = read(options.features)
-        if "TF_CONFIG" in os.environ:
-            print("Waiting for all machines in TF_CONFIG …", flush=True)
+        print("Waiting for all machines …", flush=True)
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # TensorFlow catches it and goes on
         head = train(strategy, features, targets, epochs=options.epochs, dropout=options.dropout, seed=options.seed)
         weights = b"".join(weight.tobytes() for weight in head.get_weights())
         print(f"weights {zlib.crc32(weights):08x}")
@@ -122,7 +122,7 @@ def main() -> None:
     except tf.errors.UnknownError as error:
         sys.exit(f"{error.message}. Is the port of this machine in TF_CONFIG already in use?")
     except (ValueError, OSError) as error:
-        sys.exit(f"Stopped: {error}")
+        sys.exit(f"Stopped: {str(error).rstrip('.')}. Check the file, the options, and TF_CONFIG.")
 
 
 if __name__ == "__main__":

@@ -90,7 +90,8 @@ def test_if_a_machine_dies_the_chief_stops_with_a_sentence_and_writes_nothing(st
     watchdog = threading.Timer(120, chief.kill)
     watchdog.start()
     assert any(line.startswith("epoch  2") for line in chief.stdout)
-    worker.send_signal(signal.SIGKILL)
+    worker.terminate()
+    assert worker.wait(120) == -signal.SIGTERM, "TensorFlow would go on"
     _, message = chief.communicate()
     watchdog.cancel()
     assert chief.returncode == 1 and message.startswith("Stopped: another machine died or can't be reached ("), message
