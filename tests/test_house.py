@@ -11,7 +11,7 @@ from tools import house
 
 FOUND = house.measure(ROOT)
 # What notebooks 00-06 may reach; a later capability raises this in a commit of its own.
-MOST_LINES, MOST_MODULES = 2860, 26
+MOST_LINES, MOST_MODULES = 2870, 26
 
 
 def test_the_lessons_reach_a_small_core():
