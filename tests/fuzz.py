@@ -236,7 +236,7 @@ def opener(drawn, folder):
 def panel():
     """A panel whose camera does not exist, and whose sample clip starts at once."""
     detector = OneFace()
-    detector.threshold, detector.milliseconds = 0.5, {}
+    detector.threshold, detector.milliseconds, detector.choose_faces = 0.5, {}, str
     made = webcam.CameraPanel(detector=detector, camera=99)
     made.send = lambda content, buffers=None: made.sent.append(content)
     return made

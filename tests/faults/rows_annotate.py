@@ -341,7 +341,7 @@ ANNOTATE = [
 ]  # fmt: skip
 
 # Each in a process of its own, with the released classifier.
-RUN = "maskdet annotate in.mp4 -o out.mp4 --model {released} --faces yunet"
+RUN = "maskdet annotate in.mp4 -o out.mp4 --model {released} --faces centerface"
 if sys.platform != "win32":
     ANNOTATE += [
         Row("no space for a video", f"(ulimit -f 8; trap '' XFSZ; {RUN})", "out.mp4 cannot be written: File too large.",

@@ -52,9 +52,11 @@ function speak(/** @type {string} */ words) {
   wanted = words;
   clearTimeout(speaker);
   if (wanted === faceWords.textContent) return;
-  speaker = setTimeout(() => {
+  const say = () => {
     [faceWords.textContent, spokenAt] = [wanted, performance.now()];
-  }, wanted ? spokenAt + SPEAK_EVERY - performance.now() : 0);
+  };
+  if (wanted) speaker = setTimeout(say, spokenAt + SPEAK_EVERY - performance.now());
+  else say();
 }
 
 const isMirrored = () => Boolean(stream) && stream?.getVideoTracks()[0].getSettings().facingMode !== "environment";
@@ -224,6 +226,7 @@ for (const type of /** @type {const} */ (["dragover", "dragleave", "drop"])) {
   });
 }
 new ResizeObserver(draw).observe(stage);
+for (const control of [start, file, sample]) control.disabled = false; // nobody heard a click before
 
 const loading = loadDetector();
 loading.then(({ config }) => {
