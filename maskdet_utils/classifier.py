@@ -25,10 +25,11 @@ class ClassifierError(PlainError, RuntimeError):
 
 
 def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Weight probabilities so that the largest score in each row is the label at a threshold other than 0.5.
+    """Turn probabilities into scores whose largest one in each row is the label. This is the rule for all labels.
 
-    With two classes, the first class wins where its probability reaches the threshold. With three, the odds of the
-    first class are divided by the odds of the threshold, and then the likeliest class wins.
+    The first class, "mask", wins where its probability reaches the threshold. Otherwise, the likeliest of the other
+    classes wins. So with three classes and a threshold of 0.5, a mask is only called one if it is likelier than all
+    the other classes together.
 
     Args:
         probabilities: `(n, classes)`.
@@ -37,7 +38,9 @@ def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
     Returns:
         Scores `(n, classes)`. Their rows do not add up to 1.
     """
-    return probabilities * np.array([1 - threshold] + [threshold] * (probabilities.shape[1] - 1))
+    first, others = probabilities[:, :1], probabilities[:, 1:]
+    relative = others / np.maximum(others.max(axis=1, keepdims=True), 1e-12)  # 1 for the likeliest one
+    return np.hstack([first * (1 - threshold), (1 - first) * threshold * relative])
 
 
 WORDS = r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+"

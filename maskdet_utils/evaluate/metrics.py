@@ -12,6 +12,7 @@ from .calibration import expected_calibration_error
 from .matching import MIN_IOU, iou_matrix, match
 
 SIZES = (24, 48)  # pixels; the report also scores only the faces whose shorter side is at least this long
+OF_PROBABILITIES = ("roc_auc", "expected_calibration_error")  # all other scores depend only on the labels
 SMALLEST_BOXES = (0, 20)  # pixels of the shorter side; ground-truth boxes are scored with and without tiny ones
 
 
@@ -36,13 +37,16 @@ def metrics_report(predictions, config: dict) -> dict:
         - `unsure`: the fraction of faces in the config's unsure range, and the short scores of the other faces, if the
           config has such a range.
         - `two_classes`: the scores as if the third class did not exist, if there are three.
+        - `mask_or_not`: the scores if "worn incorrectly" only means "not with a mask", if there are three classes.
         - `without_face` for whole photos, and `boxes` (see `box_scores`) for whole photos with ground-truth boxes.
     """
     classes, table, probabilities = config["classes"], predictions.faces, np.asarray(predictions.probabilities)
     labels, groups = table["label"].to_numpy(object), table["group"].to_numpy(object)
 
-    def scores_of(chosen, short=False, given=probabilities):
-        return face_scores(labels[chosen], given[chosen], groups[chosen], classes, short)
+    def scores_of(chosen, short=False, threshold=0.5):
+        return face_scores(
+            labels[chosen], probabilities[chosen], groups[chosen], classes, short=short, threshold=threshold
+        )
 
     everyone = np.ones(len(table), bool)
     all_faces, by_size, by_subgroup, more = scores_of(everyone), {}, {}, {}
@@ -55,8 +59,8 @@ def metrics_report(predictions, config: dict) -> dict:
             for low, high, inside in subgroups.bins(name, table[name].to_numpy(float))
         ]
     if config["threshold"] != 0.5:
-        moved = at_threshold(probabilities, config["threshold"])
-        more["at_threshold"] = {"threshold": config["threshold"], **scores_of(everyone, short=True, given=moved)}
+        threshold = config["threshold"]
+        more["at_threshold"] = {"threshold": threshold, **scores_of(everyone, short=True, threshold=threshold)}
     if "unsure" in config:
         low, high = config["unsure"]
         sure = (probabilities[:, 0] <= low) | (probabilities[:, 0] >= high)
@@ -67,6 +71,7 @@ def metrics_report(predictions, config: dict) -> dict:
         of_first_two = probabilities[of_two, :2]
         of_first_two = of_first_two / np.maximum(of_first_two.sum(axis=1, keepdims=True), 1e-9)
         more["two_classes"] = face_scores(labels[of_two], of_first_two, groups[of_two], classes[:2])
+        more["mask_or_not"] = face_scores(labels, first_or_not(probabilities), groups, classes[:2])
     if predictions.boxes is not None:
         more["boxes"] = box_scores(predictions.boxes, predictions.box_groups, classes)
     if predictions.without_face is not None:
@@ -86,10 +91,15 @@ def metrics_report(predictions, config: dict) -> dict:
     }
 
 
-def face_scores(labels, probabilities, groups, classes, short: bool = False) -> dict:
+def first_or_not(probabilities: np.ndarray) -> np.ndarray:
+    """Return the probability of the first class, and of all the others together: from `(n, classes)` to `(n, 2)`."""
+    return np.stack([probabilities[:, 0], 1 - probabilities[:, 0]], axis=1)
+
+
+def face_scores(labels, probabilities, groups, classes, *, short: bool = False, threshold: float = 0.5) -> dict:
     """Score some faces, with 95% intervals over groups.
 
-    The likeliest class is the predicted one. If `worn_incorrectly` is not one of the classes, its faces do not count
+    The predicted class follows from `classifier.at_threshold`. If `worn_incorrectly` is not one of the classes, its faces do not count
     toward the scores. They get one score of their own: the fraction of them that is assigned to the first class.
 
     Args:
@@ -98,6 +108,7 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
         groups: The group of each face, `(n,)`.
         classes: The classifier's classes.
         short: True for fewer scores, as in subgroups.
+        threshold: The threshold for the probability of the first class.
 
     Returns:
         A dictionary that can be saved as JSON: `faces` (counts by class), `accuracy`, `balanced_accuracy`, and `recall`
@@ -111,6 +122,7 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
     known = np.isin(labels, classes)
     truth = np.array([classes.index(label) for label in labels[known]], int)
     of_known = probabilities[known]
+    decided = at_threshold(of_known, threshold)
     counts = np.bincount(truth, minlength=len(classes))
     metrics = {"accuracy": evaluation.accuracy, "balanced_accuracy": evaluation.balanced_accuracy}
     if not short:
@@ -123,18 +135,22 @@ def face_scores(labels, probabilities, groups, classes, short: bool = False) -> 
         possible |= {"balanced_accuracy", "macro_f1"} | ({"roc_auc"} if counts[0] else set())
     recalls = {f"recall {name}": partial(recall, label=n) for n, name in enumerate(classes) if counts[n]}
     computable = {name: metric for name, metric in metrics.items() if name in possible} | recalls
-    scores = _with_intervals(computable, truth, of_known, groups[known])
+    scores = {}
+    for given, is_about_labels in ((decided, True), (of_known, False)):
+        chosen = {name: one for name, one in computable.items() if (name not in OF_PROBABILITIES) == is_about_labels}
+        scores |= _with_intervals(chosen, truth, given, groups[known])
     report = {
         "faces": {name: int((labels == name).sum()) for name in dict.fromkeys([*classes, WORN_WRONG])},
         **{name: scores.get(name) for name in metrics},
         "recall": {name: scores.get(f"recall {name}") for name in classes},
     }
     if not short:
-        report["confusion"] = evaluation.confusion(truth, of_known).tolist()
+        report["confusion"] = evaluation.confusion(truth, decided).tolist()
     if WORN_WRONG not in classes:
         incorrect = labels == WORN_WRONG
         metric, zeros = {"share": partial(recall, label=0)}, np.zeros(incorrect.sum(), int)
-        share = _with_intervals(metric, zeros, probabilities[incorrect], groups[incorrect]).get("share")
+        scores_of_them = at_threshold(probabilities[incorrect], threshold)
+        share = _with_intervals(metric, zeros, scores_of_them, groups[incorrect]).get("share")
         report[f"{WORN_WRONG}_called_{classes[0]}"] = share
     return report
 

@@ -25,8 +25,9 @@ def as_text(report: dict) -> str:
     if len(classes) > 2:
         named = zip(classes, report["confusion"], strict=True)
         lines += ["", *_table([["", *(f"called {name}" for name in classes)], *([name, *row] for name, row in named)])]
-        balanced = score_text(report["two_classes"]["balanced_accuracy"])
-        lines += [f"as if there were no {classes[2]}: balanced accuracy {balanced}"]
+        two, either = (score_text(report[name]["balanced_accuracy"]) for name in ("two_classes", "mask_or_not"))
+        lines += [f"as if there were no {classes[2]}: balanced accuracy {two}"]
+        lines += [f"{classes[0]} or not, whatever it is then: balanced accuracy {either}"]
     if "at_threshold" in report:
         moved = report["at_threshold"]
         balanced = score_text(moved["balanced_accuracy"])

@@ -123,7 +123,8 @@ export function look(picture, [x, y, width, height], { crop_margin: margin, inpu
 }
 
 /**
- * Decide about one photo.
+ * Decide about one photo, by the rule of `classifier.at_threshold`: the first class if its probability reaches the
+ * threshold, else the likeliest of the others.
  *
  * @param {readonly number[]} probabilities
  * @param {Config} config
@@ -133,7 +134,8 @@ export function decide(probabilities, { classes, threshold, unsure }) {
   if (unsure && unsure[0] < probabilities[0] && probabilities[0] < unsure[1]) {
     return { label: "unsure", probability: Math.max(...probabilities) };
   }
-  const scores = probabilities.map((probability, number) => probability * (number ? threshold : 1 - threshold));
-  const best = scores.indexOf(Math.max(...scores));
+  const [first, ...others] = probabilities;
+  const isFirst = first * (1 - threshold) >= (1 - first) * threshold;
+  const best = isFirst ? 0 : 1 + others.indexOf(Math.max(...others));
   return { label: classes[best], probability: probabilities[best] };
 }
