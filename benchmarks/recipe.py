@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from maskdet_utils import augment, fine_tuning, model, training
+from maskdet_utils import augment, fine_tuning, model, street_views, training
 from maskdet_utils.model import keras
 from maskdet_utils.training_set import draw_pictures, pictures
 
@@ -18,6 +18,8 @@ def train(
     epochs: int = 30,
     fine_tune_epochs: int = 3,
     cut_faces: bool = False,
+    add_street: bool = False,
+    cut: str = fine_tuning.CUT,
     seed: int = 0,
     callbacks=(),
 ) -> keras.Model:
@@ -37,6 +39,8 @@ def train(
         epochs: As in the notebook.
         fine_tune_epochs: As in the notebook. With 0, the base stays frozen.
         cut_faces: As in the notebook.
+        add_street: As in the notebook.
+        cut: As in the notebook.
         seed: As in the notebook.
         callbacks: Keras callbacks for both stages of training.
 
@@ -50,11 +54,13 @@ def train(
         drawn = draw_pictures(chosen, classes, f"{folder}/{name}", n_drawn, seed, cut_faces=cut_faces)
         sets[name] = pictures(chosen, drawn, classes, n_drawn)
     base = model.build_base(image_size)
-    if fine_tune_epochs:
-        lower, upper = fine_tuning.split_base(base)
+    if fine_tune_epochs or add_street:
+        lower, upper = fine_tuning.split_base(base, cut)
         maps, targets = fine_tuning.feature_maps_of_views(
             lower, *sets["train"], n_views, seed, change=augment.degrade, move=augment.random_affine
         )
+        if add_street:
+            maps, targets = street_views.add(lower, maps, targets, classes, folder=f"{folder}/street", seed=seed)
         validation = fine_tuning.feature_maps_of_views(
             lower, *sets["validation"], 1, seed + 1000, change=augment.degrade
         )
