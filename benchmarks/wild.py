@@ -3,14 +3,16 @@
     python benchmarks/wild.py FOLDER ours=RUN recipe=RUN [--groups CSV] [--turn]
 
 FOLDER holds the class folders with_mask/, without_mask/, and worn_incorrectly/ with face crops. Each classifier is a
-run folder or a file, as in `maskdet evaluate --model`. Its report, as in `maskdet evaluate --json` but without file
-names, is stored under its name in benchmarks/results/wild.json. Classifiers with other names stay in the file. The
-probabilities of the classifier named "ours" go to benchmarks/results/probabilities.csv: `truth` (a label), `group`,
-`probability` (of with_mask), and `face_size` (pixels).
+run folder or a file, as in `maskdet evaluate --model`. With three classes, the scores are for "mask or not?". Its
+report, as in `maskdet evaluate --json` but without file names, is stored under its name in
+benchmarks/results/wild.json. Classifiers with other names stay in the file. The probabilities of the classifier named
+"ours" go to benchmarks/results/probabilities.csv: `truth` (a label), `group`, `probability` (of with_mask), and
+`face_size` (pixels).
 """
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ import pandas as pd
 
 from maskdet_utils.classifier import load_classifier
 from maskdet_utils.evaluate.folder import predict_crops
-from maskdet_utils.evaluate.metrics import metrics_report
+from maskdet_utils.evaluate.metrics import first_or_not, metrics_report
 from maskdet_utils.evaluate.text import as_text
 from maskdet_utils.paths import resolve, write_file
 
@@ -61,6 +63,9 @@ def main() -> None:
         name, _, run = model.partition("=")
         classifier, config = load_classifier(Path(run).resolve())
         predictions = predict_crops(classifier, config, options.folder, groups=options.groups, turn=options.turn)
+        if len(config["classes"]) == 3:
+            config = {**config, "classes": config["classes"][:2]}
+            predictions = replace(predictions, probabilities=first_or_not(predictions.probabilities))
         reports[name] = without_names(metrics_report(predictions, config))
         print(f"{name}\n{as_text(reports[name] | {'left_out': {'count': 0, 'photos': []}})}\n")
         write_file(options.results, (json.dumps(reports, indent=1) + "\n").encode())

@@ -93,6 +93,21 @@ def test_temperature_undoes_false_confidence(calibrated):
     assert np.allclose(mended.sum(axis=1), 1)
 
 
+def test_a_temperature_and_shifts_that_were_added_are_found_again():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(3), 20_000)
+    truth = (probabilities.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
+    changed = calibration.with_temperature(probabilities, 0.5, [0, 1.5, -1])  # too sure, and too often the second class
+    temperature, shifts = calibration.fit_shifts(truth, changed)
+    assert temperature == pytest.approx(2, abs=0.1) and shifts[0] == 0
+    assert shifts[1:] == pytest.approx([-0.75, 0.5], abs=0.1)
+    corrected = calibration.with_temperature(changed, temperature, shifts)
+    assert np.abs(corrected - probabilities).max() < 0.03
+
+    rarer = calibration.with_temperature(changed, *calibration.fit_shifts(truth, changed, [1, 1, 0.25]))
+    assert rarer[:, 2].mean() < 0.5 * corrected[:, 2].mean()
+
+
 def test_the_interval_of_a_calibration_error_holds_it(calibrated):
     truth, probabilities = (part[:300] for part in calibrated)
     metrics = {"error": calibration.expected_calibration_error}

@@ -43,20 +43,21 @@ def _bins(truth: np.ndarray, probabilities: np.ndarray, n_bins: int) -> tuple[np
     return photos[photos > 0], *sums
 
 
-def with_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Make probabilities more or less confident. The likeliest class stays the same.
+def with_temperature(probabilities: np.ndarray, temperature: float, shifts=0.0) -> np.ndarray:
+    """Make probabilities more or less confident. Without shifts, the likeliest class stays the same.
 
-    This function divides the logarithms of the probabilities by the temperature and applies softmax again (Guo et al.,
-    2017, arXiv:1706.04599).
+    This function divides the logarithms of the probabilities by the temperature, adds the shifts, and applies softmax
+    again (Guo et al., 2017, arXiv:1706.04599; with shifts: Alexandari et al., 2020, arXiv:1901.06852).
 
     Args:
         probabilities: `(n, classes)`.
         temperature: A value above 1 makes them less confident, and a value below 1 makes them more confident.
+        shifts: What is added to the log-odds of each class, `(classes,)`.
 
     Returns:
         The new probabilities, `(n, classes)`.
     """
-    logits = np.log(np.clip(probabilities, 1e-7, 1)) / temperature
+    logits = np.log(np.clip(probabilities, 1e-7, 1)) / temperature + shifts
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -77,6 +78,33 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
         return -np.log(np.clip(scaled[np.arange(len(truth)), truth], 1e-12, 1)).mean()
 
     return float(np.exp(minimize_scalar(log_loss, bounds=np.log([0.05, 20]), method="bounded").x))
+
+
+def fit_shifts(truth: np.ndarray, probabilities: np.ndarray, weights=None) -> tuple[float, np.ndarray]:
+    """Find the temperature and the shift of each class that give the smallest log loss, see `with_temperature`.
+
+    Fit them on photos that are neither in the training set nor in the test set.
+
+    Args:
+        truth: The index of each photo's true class, int `(n,)`.
+        probabilities: `(n, classes)`.
+        weights: How much a photo of each class counts, `(classes,)`, if they are not as frequent here as in use.
+
+    Returns:
+        The temperature, 0.05 to 20, and the shifts `(classes,)`. That of the first class is 0.
+    """
+    from scipy.optimize import minimize
+
+    weights = np.ones(probabilities.shape[1]) if weights is None else np.asarray(weights)
+
+    def log_loss(values):
+        corrected = with_temperature(probabilities, np.exp(values[0]), np.append(0, values[1:]))
+        return -(weights[truth] * np.log(np.clip(corrected[np.arange(len(truth)), truth], 1e-12, 1))).mean()
+
+    n_shifts = probabilities.shape[1] - 1
+    bounds = [tuple(np.log([0.05, 20]))] + [(-10, 10)] * n_shifts
+    values = minimize(log_loss, np.zeros(1 + n_shifts), bounds=bounds, method="L-BFGS-B").x
+    return float(np.exp(values[0])), np.append(0, values[1:])
 
 
 def unsure_band(is_first: np.ndarray, first: np.ndarray, wrong: float = 0.01, widest: float = 0.1) -> list[float]:
