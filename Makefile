@@ -24,8 +24,9 @@ help:  ## list the targets
 	@echo "make exercises [NB=03]"
 	@echo "              execute the solutions (or one of them) and make the exercises from them"
 	@echo "make demo-gif make the animation at the top of the README with the classifier in runs/default"
-	@echo "make release-model"
-	@echo "              retrain the classifier that comes with the package (15 minutes) and write its model card"
+	@echo "make release-model WILD=folder"
+	@echo "              train the classifier that comes with the package three times, correct the first one's"
+	@echo "              probabilities with the face crops in a folder, and write its model card (1½ hours)"
 	@echo "make bench    compare the speed of our live loop and folder loop with the usual ones, measure how ours scale, and"
 	@echo "              update docs/results.md (10 minutes)"
 	@echo "make bench-training [PUBLIC=folder]"
@@ -55,10 +56,12 @@ lab: setup
 notebooks: setup
 	@$(IN_VENV) -m tools.notebooks $(NB)
 
-# WILD: class folders of face crops from other photos, to evaluate the classifier on.
+# WILD: class folders of face crops from photos that are not in the street collection.
 release-model: setup
-	@$(IN_VENV) -m maskdet_utils pipeline --profile public
-	@$(IN_VENV) -m tools.release runs/public $(if $(WILD),--wild "$(WILD)")
+	@test -n "$(WILD)" || { echo "Give face crops for the last correction: make release-model WILD=FOLDER"; exit 1; }
+	@$(IN_VENV) -m maskdet_utils fetch public
+	@$(IN_VENV) -m maskdet_utils fetch street
+	@$(IN_VENV) -m tools.release --wild "$(WILD)"
 
 # PUBLIC: the unpacked public data set, if it is not in data/public. PHOTOS: a folder with boxes.csv, to evaluate the face detectors on.
 bench: setup

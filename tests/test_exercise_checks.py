@@ -751,12 +751,12 @@ def test_a_check_says_the_same_of_every_right_answer_with_and_without_a_run(own_
     assert own.own_classifier()[3] == "the released one." and own.own_scores() == {}
 
     labels = json.loads((RELEASED / "labels.json").read_text())
-    (own_run / "labels.json").write_text(json.dumps(labels | {"classes": ["helmet", "bare"]}))
+    (own_run / "labels.json").write_text(json.dumps(labels | {"classes": ["helmet", "bare", "cap"]}))
     shutil.copy(RELEASED / "classifier.tflite", own_run)
     (own_run / "metrics.json").write_text(with_scores(0.8, 0.9))
     assert answers() == without_a_run
     _, labels, photos, whose = own.own_classifier()
-    assert labels["classes"] == ["helmet", "bare"] and photos.shape == (8, 160, 160, 3)
+    assert labels["classes"] == ["helmet", "bare", "cap"] and photos.shape == (8, 160, 160, 3)
     assert whose == "the one you trained."
 
 

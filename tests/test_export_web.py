@@ -162,7 +162,9 @@ def test_every_label_of_the_sample_and_of_street_faces_is_that_of_the_run(which,
         answers = [classify_photos(network, photos, config["input_size"]) for network in (original, copy)]
         difference = np.abs(answers[0] - answers[1]).max()
         print(f"\n{which}, {len(photos)} faces of {name}: probabilities differ by at most {difference:.4f}")
-        assert np.array_equal(*(each.argmax(axis=1) for each in answers)), name
+        # A quick run is unsure of many faces, and rounding may decide one that it gives 0.50.
+        decided = np.abs(answers[0][:, 0] - 0.5) > (0 if which == "released" else 0.01)
+        assert np.array_equal(*(each[decided].argmax(axis=1) for each in answers)) and decided.mean() > 0.9, name
         assert difference <= (1e-6 if which == "released" else 0.05)
 
 
@@ -244,7 +246,7 @@ def test_the_exported_network_takes_one_picture_and_nothing_else_has_changed():
 def test_there_are_200_faces_for_the_page_to_classify(exported, web_faces):
     assert len(web_faces) == 200
     answers = python_answers(exported, web_faces)
-    assert answers.shape == (200, 2) and 40 < (answers[:, 0] > 0.5).sum() < 160
+    assert answers.shape == (200, 3) and 40 < (answers[:, 0] > 0.5).sum() < 160
 
 
 # Whole or not at all

@@ -340,10 +340,10 @@ def a_run(folder, **labels):
 def test_the_threshold_is_about_the_class_that_means_mask(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 255, (3, 160, 160, 3)).astype(np.float32)
     released, _ = load_classifier(RELEASED)
-    run = a_run(tmp_path, classes=["bare", "masked"], threshold=0.01, unsure=[0.005, 0.006])
+    run = a_run(tmp_path, classes=["bare", "masked", "mask_below_nose"], threshold=0.01, unsure=[0.005, 0.006])
     classifier, config = load_classifier(run)
-    assert config["classes"] == ["masked", "bare"] and config["mask_class"] == "masked"
-    np.testing.assert_allclose(classifier(pixels), released(pixels)[:, ::-1])
+    assert config["classes"] == ["masked", "bare", "mask_below_nose"] and config["mask_class"] == "masked"
+    np.testing.assert_allclose(classifier(pixels), released(pixels)[:, [1, 0, 2]])
     frame = np.random.default_rng(0).integers(0, 255, (90, 90, 3), dtype=np.uint8)
 
     class OneFace:
@@ -354,22 +354,23 @@ def test_the_threshold_is_about_the_class_that_means_mask(tmp_path):
 
     detector = MaskDetector.load(run, OneFace())
     probabilities, _ = detector.classify(frame, [(20, 20, 50, 50)])
-    for threshold, label in [(0.9 * probabilities[0, 0], "masked"), (min(0.999, 1.1 * probabilities[0, 0]), "bare")]:
+    other = config["classes"][1 + probabilities[0, 1:].argmax()]
+    for threshold, label in [(0.9 * probabilities[0, 0], "masked"), (min(0.999, 1.1 * probabilities[0, 0]), other)]:
         detector.threshold, detector.unsure = float(threshold), None
         (face,) = detector.detect(frame)
         assert face.label == label
 
 
 def test_labels_json_or_the_user_may_say_which_class_means_mask(tmp_path):
-    run = a_run(tmp_path, classes=["0", "1"])
-    assert load_classifier(run)[1]["classes"] == ["0", "1"] and load_classifier(run)[1]["mask_class"] is None
-    assert load_classifier(run, mask_class="1")[1]["classes"] == ["1", "0"]
-    with pytest.raises(ClassifierError, match="No class of .* is called 'mask'. It has 0, 1"):
+    run = a_run(tmp_path, classes=["0", "1", "2"])
+    assert load_classifier(run)[1]["classes"] == ["0", "1", "2"] and load_classifier(run)[1]["mask_class"] is None
+    assert load_classifier(run, mask_class="1")[1]["classes"] == ["1", "0", "2"]
+    with pytest.raises(ClassifierError, match="No class of .* is called 'mask'. It has 0, 1, 2"):
         load_classifier(run, mask_class="mask")
-    a_run(tmp_path, classes=["0", "1"], mask_class="1")
-    assert load_classifier(run)[1]["classes"] == ["1", "0"] and MaskDetector.load(run, object()).mask_class == "1"
-    assert load_classifier(run, mask_class="0")[1]["classes"] == ["0", "1"]
-    a_run(tmp_path, classes=["0", "1"], mask_class="2")
+    a_run(tmp_path, classes=["0", "1", "2"], mask_class="1")
+    assert load_classifier(run)[1]["classes"] == ["1", "0", "2"] and MaskDetector.load(run, object()).mask_class == "1"
+    assert load_classifier(run, mask_class="0")[1]["classes"] == ["0", "1", "2"]
+    a_run(tmp_path, classes=["0", "1", "2"], mask_class="3")
     with pytest.raises(ClassifierError, match="mask_class"):
         load_classifier(run)
 
@@ -377,7 +378,7 @@ def test_labels_json_or_the_user_may_say_which_class_means_mask(tmp_path):
 def test_the_commands_take_the_users_word_for_it(tmp_path, write_photo, capsys):
     from maskdet_utils.cli import main
 
-    run = a_run(tmp_path, classes=["0", "1"], threshold=0.6)
+    run = a_run(tmp_path, classes=["0", "1", "2"], threshold=0.6)
     for name in ("0", "1"):
         write_photo(tmp_path / "faces" / name / "a.png")
     first = {}

@@ -125,13 +125,13 @@ def test_a_large_folder_of_real_photos_trains_in_little_memory(checkout, run_mas
 
 
 def test_faces_of_whole_street_photos_are_found_and_labeled_correctly(shared):
-    """With the released classifier and full looks; the quick face detector alone gets 0.80 and 0.74."""
+    """With the released classifier and full looks, in the second collection: it learned from faces of the first."""
     folder = shared / "datasets" / "wild-dev"
-    for boxes, least in (("boxes.csv", 0.94), ("boxes-b.csv", 0.78)):
-        report = evaluate_folder(RELEASED, folder, detect=True, boxes=folder / boxes, min_overlap=0.4)
-        f1 = report["boxes"]["20"]["labeled"]["f1"]["value"]
-        print(f"\n{boxes}: F1 {f1:.4f}")
-        assert f1 >= least
+    report = evaluate_folder(RELEASED, folder, detect=True, boxes=folder / "boxes-b.csv", min_overlap=0.4)
+    by_class = {name: round(one["f1"]["value"], 3) for name, one in report["boxes"]["20"]["by_class"].items()}
+    f1 = report["boxes"]["20"]["labeled"]["f1"]["value"]
+    print(f"\nF1 {f1:.4f}, by class {by_class}")
+    assert f1 >= 0.78
 
 
 def test_six_small_faces_in_full_hd_are_found_in_every_frame(shared, monkeypatch):

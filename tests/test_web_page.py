@@ -13,7 +13,7 @@ from conftest import CHROMIUM, FAKE_CAMERA, NO_QUESTION, PICTURES, camera_from, 
 
 from maskdet_utils import tracking
 from maskdet_utils.boxes import clip_box, crop_face, iou
-from maskdet_utils.classifier import RELEASED, at_threshold
+from maskdet_utils.classifier import RELEASED, at_threshold, read_config
 from maskdet_utils.detector import MaskDetector
 from maskdet_utils.evaluate.matching import iou_matrix
 from maskdet_utils.evaluate.metrics import count_boxes, precision_recall_f1
@@ -123,13 +123,17 @@ def test_the_page_and_python_say_the_same_about_200_faces(run_module, site, web_
         [[f"faces/{photo.name}", box] for photo, box in web_faces],
     )
     ours, expected = np.array([probabilities for probabilities, _ in answers]), python_answers(site[0], web_faces)
+    config = read_config(RELEASED)
+    low, high = config["unsure"]
+    decided = at_threshold(expected, config["threshold"]).argmax(axis=1)
     labels = [
-        "unsure" if 0.25 < row[0] < 0.75 else CLASSES[int(at_threshold(row[None], 0.5).argmax())] for row in expected
+        "unsure" if low < row[0] < high else config["classes"][label]
+        for row, label in zip(expected, decided, strict=True)
     ]
     differences = np.abs(ours - expected).max(axis=1)
     print(f"\n{len(ours)} faces, largest difference {differences.max():.2g}, {labels.count('unsure')} unsure")
     assert len(ours) == 200 and differences.max() <= 1e-3
-    assert [label for _, label in answers] == labels and {*CLASSES} <= {*labels}
+    assert [label for _, label in answers] == labels and {*config["classes"][:2], "unsure"} <= {*labels}
 
 
 def test_the_page_crops_and_resizes_exactly_as_python(run_module, site):
@@ -338,10 +342,10 @@ def test_the_page_finds_and_labels_street_faces_nearly_as_well_as_python(run_mod
             for name, look in (("full look", python.full_look), ("quick look", python.face_detector)):
                 boxes = [box for box in (clip_box(face.box, photo.shape) for face in look.detect(photo)) if box]
                 labels = at_threshold(python.classify(photo, boxes)[0], 0.5).argmax(axis=1)
-                found[name] = boxes, [CLASSES[label] for label in labels]
+                found[name] = boxes, [python.classes[label] for label in labels]
             truth = rows[["x", "y", "width", "height"]].to_numpy(), rows["label"].tolist()
             for name, (boxes, labels) in found.items():
-                count = count_boxes(boxes, labels, *truth, CLASSES, smallest=40, min_overlap=0.4)
+                count = count_boxes(boxes, labels, *truth, python.classes, smallest=40, min_overlap=0.4)
                 counts[name] = counts[name] + count[:-1].sum(axis=0)
         scores = {name: precision_recall_f1(count)[2] for name, count in counts.items()}
         print(f"\n{file}: F1 of found and right { ({name: round(float(score), 3) for name, score in scores.items()}) }")

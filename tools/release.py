@@ -1,6 +1,6 @@
-"""Make the released classifier from a run, and write its scores into its model card.
+"""Train the released classifier, and write its scores into its model card.
 
-make release-model    # first runs the pipeline with params/public.yaml
+make release-model WILD=FOLDER    # first trains three times with params/street.yaml
 """
 
 import argparse
@@ -8,98 +8,126 @@ import hashlib
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from maskdet_utils import augment, evaluation, runs
-from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, read_config
+from benchmarks import recipe, three_states
+from maskdet_utils import augment, datasets, street_views, training_set
+from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, load_classifier, read_config
 from maskdet_utils.datasets import WORN_WRONG
-from maskdet_utils.evaluate.calibration import fit_temperature
-from maskdet_utils.evaluate.folder import evaluate_folder
+from maskdet_utils.evaluate.calibration import fit_shifts, unsure_band, with_temperature
+from maskdet_utils.evaluate.folder import predict_crops
+from maskdet_utils.evaluate.metrics import first_or_not, metrics_report
 from maskdet_utils.evaluation import score_text
 from maskdet_utils.paths import resolve, write_file
 from maskdet_utils.photos import fit_to_input, read_photo
+from maskdet_utils.pipeline import read_parameters
+from maskdet_utils.runs import RunError, write_text
 from tools.quantize import convert
 
+PROFILE, SEEDS = "street", (0, 1, 2)  # the classifier of the first seed is released
 CARD = "docs/model_card.md"
 BEGIN, END = "<!-- figures: made by make release-model -->", "<!-- end of figures -->"
-UNSURE = [0.25, 0.75]  # between these probabilities of "with mask", the label should be "unsure"
+NAME = "v2"  # in benchmarks/results/three_states.json, which also has v1, the classifier released before
 
 
-def release(run_dir, wild=None) -> dict:
-    """Calibrate and quantize the classifier of a run on the public data set, and put it into the package.
+def training_photos(seed: int) -> pd.DataFrame:
+    """List the photos that notebook 07 trains on with `params/street.yaml`, and the public test set."""
+    folder = resolve("data/public")
+    photos, _ = datasets.read_class_folders(folder)
+    photos["file"] = str(folder) + "/" + photos["path"]
+    return training_set.tell_worn_wrong(training_set.with_sample(photos, seed))
+
+
+def train(seed: int, file: Path) -> None:
+    """Train with the steps of notebook 07 and the parameters of `params/street.yaml`, and save the classifier."""
+    parameters = read_parameters(PROFILE)
+    names = "image_size n_drawn n_views epochs fine_tune_epochs cut_faces add_street cut".split()
+    with tempfile.TemporaryDirectory() as folder:
+        classifier = recipe.train(
+            training_photos(seed), street_views.CLASSES, folder, seed=seed, **{name: parameters[name] for name in names}
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    classifier.save(file)
+    config = {
+        "classes": street_views.CLASSES,
+        "input_size": classifier.input_shape[1],
+        "threshold": 0.5,
+        "crop_margin": street_views.MARGIN,
+    }
+    write_text(file.with_name(LABELS), json.dumps(config, indent=2) + "\n")
+
+
+def release(files, wild) -> dict:
+    """Calibrate and quantize a classifier, and put it into the package.
 
     Args:
-        run_dir: Holds `classifier.keras`, `labels.json`, and the manifest of notebook 01.
-        wild: A folder with class folders of face crops from other photos, to evaluate on. Next to it, `crops.csv` says
-            which crops belong together.
+        files: The same classifier, trained with several seeds, from `train`. The first one goes into the package.
+        wild: A folder with class folders of face crops from photos that were not used for training. They decide the
+            last correction of the probabilities. Its `groups.csv` says which crops belong together.
 
     Returns:
-        The scores, which also go into the model card: `temperature`, `test`, and, with `wild`, `wild`.
+        The scores of the released classifier, which also go into the model card: `temperature`, `shifts`, `test`, and
+        `wild`. The means over all files go to benchmarks/results/three_states.json.
 
     Raises:
-        RunError: The run lacks a file, or it is not on the public data set.
+        RunError: A file or folder is missing.
     """
-    import pandas as pd
-
     from maskdet_utils.model import keras
 
-    folder = resolve(run_dir)
-    manifest = pd.read_csv(runs.require(run_dir, "01_load_the_data", "manifest.csv"))
-    about = json.loads(runs.require(run_dir, "01_load_the_data", "dataset.json").read_text())
-    if about["dataset"] != "public":
-        raise runs.RunError(
-            f"{folder} is a run on {about['dataset']}, not on the public data set. Make one with: maskdet pipeline "
-            "--profile public"
-        )
-    config = read_config(folder)
-    classifier = keras.saving.load_model(folder / "classifier.keras")
-    manifest["file"] = about["folder"] + "/" + manifest["path"]
-    sets = {name: photos.reset_index(drop=True) for name, photos in manifest.groupby("split")}
+    for path in (*files, wild):
+        if not Path(path).exists():
+            raise RunError(f"{path} is missing.")
+    config = read_config(Path(files[0]).parent)
+    classifier = keras.saving.load_model(files[0])
+    before = predict_crops(classifier.predict_on_batch, config, Path(wild))
+    truth = before.faces["label"].map(config["classes"].index).to_numpy()
+    temperature, shifts = correct(classifier, truth, before.probabilities)
+    two = truth < 2
+    first = with_temperature(before.probabilities, temperature, shifts)[:, 0]
+    config["unsure"] = unsure_band(truth[two] == 0, first[two], three_states.WRONG_ANSWERS)
 
-    temperature = calibrate(classifier, sets["validation"], config)
-    views = some_views(sets["train"]["file"], config["input_size"])
-    content = convert(classifier, "int8", views)
+    photos = training_photos(seed=0)
+    content = convert(classifier, "int8", some_views(photos["file"][photos["split"] == "train"], config["input_size"]))
     write_file(RELEASED / CLASSIFIER, content)
-    config = {**config, "unsure": UNSURE, "sha256": hashlib.sha256(content).hexdigest()}
-    runs.write_text(RELEASED / LABELS, json.dumps(config, indent=2) + "\n")
+    config["sha256"] = hashlib.sha256(content).hexdigest()
+    write_text(RELEASED / LABELS, json.dumps(config, indent=2) + "\n")
 
-    scores: dict = {"temperature": round(temperature, 3), "test": judge_part(sets["test"])}
-    if wild:
-        scores["wild"] = evaluate_folder(RELEASED, Path(wild), groups=Path(wild).parent / "crops.csv")
-    for report in (scores["test"], scores.get("wild", {})):  # these name files and folders of this machine
-        for name in ("model", "folder", "left_out", "notes", "seconds", "faces_per_second", "groups"):
-            report.pop(name, None)
-    runs.write_text(RELEASED / "figures.json", json.dumps(scores, indent=1) + "\n")
+    of_test = photos[(photos["split"] == "test") & photos["file"].str.startswith(str(resolve("data/public")))]
+    scores: dict = {
+        "temperature": round(temperature, 3),
+        "shifts": shifts.round(3).tolist(),
+        "test": judge_part(of_test),
+        "wild": judge(wild),
+    }
+    three_states.keep(NAME, three_states.score(files, Path(wild)))
+    write_text(RELEASED / "figures.json", json.dumps(scores, indent=1) + "\n")
     card = resolve(CARD)
     text = card.read_text(encoding="utf-8")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    write_file(card, f"{before}{BEGIN}\n\n{as_table(scores)}\n{END}{after}".encode())
+    start, rest = text.split(BEGIN)[0], text.split(END)[1]
+    write_file(card, f"{start}{BEGIN}\n\n{as_table(scores)}\n{END}{rest}".encode())
     return scores
 
 
-def calibrate(classifier, photos, config: dict) -> float:
-    """Divide the classifier's log-odds by the temperature that fits the validation set best, in its last layer.
-
-    The method is temperature scaling (Guo et al., "On calibration of modern neural networks", 2017). The temperature is
-    at least 1: the validation photos are easier than those the classifier will be used on, and a lower temperature
-    would make it too sure of itself.
+def correct(classifier, truth: np.ndarray, probabilities: np.ndarray) -> tuple[float, np.ndarray]:
+    """Correct a classifier's probabilities by a temperature and shifts, in its last layer (see `fit_shifts`).
 
     Args:
         classifier: A Keras model. Its last weights are changed in place.
-        photos: The validation set: `file` and `label`.
-        config: `classes` and `input_size`.
+        truth: The index of each face's true class, int `(n,)`.
+        probabilities: The classifier's answers for these faces, `(n, classes)`.
 
     Returns:
-        The temperature.
+        The temperature, and the shifts `(classes,)`.
     """
-    truth = np.array([config["classes"].index(label) for label in photos["label"]])
-    probabilities = evaluation.classify_photos(classifier, photos["file"].tolist(), config["input_size"])
-    temperature = max(1.0, fit_temperature(truth, probabilities))
+    temperature, shifts = fit_shifts(truth, probabilities, three_states.WEIGHTS)
     last = classifier.get_layer("head").layers[-1]
-    last.set_weights([weight / temperature for weight in last.get_weights()])
-    return float(temperature)
+    kernel, bias = last.get_weights()
+    last.set_weights([kernel / temperature, (bias / temperature + shifts).astype(np.float32)])
+    return temperature, shifts
 
 
 def some_views(files, size: int, count: int = 300, seed: int = 0) -> np.ndarray:
@@ -121,44 +149,73 @@ def some_views(files, size: int, count: int = 300, seed: int = 0) -> np.ndarray:
 
 
 def judge_part(photos) -> dict:
-    """Evaluate the released classifier on photos (`file`, `label`, `group`). Returns what `evaluate_folder` does."""
+    """Evaluate the released classifier on photos (`file`, `label`, `group`, maybe `face_min_side_px`), see `judge`."""
     with tempfile.TemporaryDirectory() as folder:
-        rows = ["path,group"]
+        names = []
         for number, photo in enumerate(photos.itertuples()):
-            name = f"{photo.label}/{number:05d}{Path(photo.file).suffix}"
+            names.append(f"{photo.label}/{number:05d}{Path(photo.file).suffix}")
             (Path(folder) / photo.label).mkdir(exist_ok=True)
-            (Path(folder) / name).symlink_to(photo.file)
-            rows.append(f"{name},{photo.group}")
-        (Path(folder) / "groups.csv").write_text("\n".join(rows) + "\n")
-        return evaluate_folder(RELEASED, folder)
+            (Path(folder) / names[-1]).symlink_to(photo.file)
+        photos.drop(columns="file").assign(path=names).to_csv(Path(folder) / "groups.csv", index=False)
+        return judge(folder)
+
+
+def judge(folder) -> dict:
+    """Evaluate the released classifier on a folder of face crops.
+
+    Returns:
+        What `metrics_report` does if the question is only "mask or not?", so that it can be compared with classifiers
+        of two classes. `three_states` holds some scores of all three classes.
+    """
+    classifier, config = load_classifier(RELEASED)
+    found = predict_crops(classifier, config, Path(folder))
+    three = metrics_report(found, config)
+    found = replace(found, probabilities=first_or_not(found.probabilities))
+    report = metrics_report(found, {**config, "classes": config["classes"][:2]})
+    for name in ("left_out", "notes", "groups"):  # these name files and folders of this machine
+        report.pop(name)
+    names = ("faces", "accuracy", "balanced_accuracy", "macro_f1", "recall", "confusion")
+    return {**report, "three_states": {name: three[name] for name in names}}
 
 
 def as_table(figures: dict) -> str:
-    """Format the scores from `release` as a Markdown table for the model card."""
-    rows: list[tuple[str, ...]] = [("photos", "number", "accuracy", "balanced accuracy", "calibration error")]
-    wild = figures.get("wild", {})
+    """Format the scores from `release` as Markdown tables for the model card."""
+    rows: list[tuple[str, ...]] = [("mask or not?", "number", "accuracy", "balanced accuracy", "calibration error")]
+    wild = figures["wild"]
     for name, report in (
         ("public data set, clean test set", figures["test"]),
-        ("street photos, faces at least 24 pixels wide", wild.get("by_size", {}).get("24")),
-        ("street photos, faces at least 48 pixels wide", wild.get("by_size", {}).get("48")),
+        ("street photos, faces at least 24 pixels wide", wild["by_size"]["24"]),
+        ("street photos, faces at least 48 pixels wide", wild["by_size"]["48"]),
     ):
-        if report:
-            keys = ("accuracy", "balanced_accuracy", "expected_calibration_error")
-            rows.append((name, _count(report), *(score_text(report[key]) for key in keys)))
-    for measure, bins in wild.get("slices", {}).items():
+        keys = ("accuracy", "balanced_accuracy", "expected_calibration_error")
+        rows.append((name, _count(report), *(score_text(report[key]) for key in keys)))
+    for measure, bins in wild["slices"].items():
         for subgroup in bins:
             if subgroup["balanced_accuracy"]:
                 low, high = subgroup["from"], subgroup["to"]
                 span = f"{low} to {high}" if low and high else f"below {high}" if high else f"at least {low}"
                 balanced = score_text(subgroup["balanced_accuracy"])
                 rows.append((f"{measure.replace('_', ' ')} {span}", _count(subgroup), "", balanced, ""))
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    lines.insert(1, "|---" * len(rows[0]) + "|")
-    called = wild.get("worn_incorrectly_called_with_mask")
-    if called:
-        words = 'Fraction of the incorrectly worn masks in street photos that it calls "with mask"'
-        lines += ["", f"{words}: {score_text(called)}."]
-    return "\n".join(lines) + "\n"
+    three = wild["three_states"]
+    states = [("street photos", *(f"called {name.replace('_', ' ')}" for name in three["faces"]), "recall")]
+    for (name, recall), row in zip(three["recall"].items(), three["confusion"], strict=True):
+        states.append((name.replace("_", " "), *map(str, row), score_text(recall)))
+    rest, called = wild["unsure"]["of_the_rest"], wild["worn_incorrectly_called_with_mask"]
+    unsure = 1 - int(_count(rest)) / int(_count(wild))
+    results = json.loads(resolve(three_states.RESULTS).read_text())
+    seeds = [("street photos", "v1", f"{NAME}, mean of {results[NAME]['files']} seeds")]
+    for name, score in results[NAME]["scores"].items():
+        seeds.append((name, score_text(results["v1"]["scores"].get(name)), score_text(score)))
+    return (
+        f"{_table(seeds)}\n{_table(rows)}\n{_table(states)}\nMacro F1 of the three states: {score_text(three['macro_f1'])}. Fraction of "
+        f'the incorrectly worn masks that it calls "with mask": {score_text(called)}. "Unsure": {unsure:.1%} of the masked '
+        f"and bare faces; of the others, {rest['accuracy']['value']:.1%} are right.\n"
+    )
+
+
+def _table(rows) -> str:
+    lines = ["| " + " | ".join(row) + " |\n" for row in rows]
+    return "".join([lines[0], "|---" * len(rows[0]) + "|\n", *lines[1:]])
 
 
 def _count(report: dict) -> str:
@@ -166,12 +223,18 @@ def _count(report: dict) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Release the classifier of a run and print its scores. Returns the exit code."""
-    parser = argparse.ArgumentParser(description="Make the released classifier from a run on the public data set.")
-    parser.add_argument("run", nargs="?", default="runs/public", help="the run folder (default: runs/public)")
-    parser.add_argument("--wild", metavar="FOLDER", help="class folders of face crops from other photos to evaluate on")
+    """Train and release a classifier, and print its scores. Returns the exit code."""
+    parser = argparse.ArgumentParser(description="Train the released classifier and put it into the package.")
+    parser.add_argument(
+        "folder", nargs="?", default="runs/release", help="for the trained files (default: runs/release)"
+    )
+    parser.add_argument("--wild", metavar="FOLDER", required=True, help="class folders of face crops from other photos")
     options = parser.parse_args(arguments)
-    print(as_table(release(options.run, options.wild)))
+    files = [resolve(options.folder) / f"seed-{seed}.keras" for seed in SEEDS]
+    for seed, file in zip(SEEDS, files, strict=True):
+        if not file.is_file():
+            train(seed, file)
+    print(as_table(release(files, options.wild)))
     return 0
 
 
