@@ -26,7 +26,7 @@ help:  ## list the targets
 	@echo "make demo-gif make the animation at the top of the README with the classifier in runs/default"
 	@echo "make release-model WILD=folder"
 	@echo "              train the classifier that comes with the package three times, correct the first one's"
-	@echo "              probabilities with the face crops in a folder, and write its model card (1½ hours)"
+	@echo "              probabilities with the face crops in a folder, and update its model card (1½ hours)"
 	@echo "make bench    compare the speed of our live loop and folder loop with the usual ones, measure how ours scale, and"
 	@echo "              update docs/results.md (10 minutes)"
 	@echo "make bench-training [PUBLIC=folder]"

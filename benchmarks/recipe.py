@@ -1,5 +1,6 @@
 """Train as notebook 07 does, as one function. We use it to train variants and to compare with the notebook."""
 
+import numpy as np
 import pandas as pd
 
 from maskdet_utils import augment, fine_tuning, model, street_views, training
@@ -21,6 +22,7 @@ def train(
     add_street: bool = False,
     cut: str = fine_tuning.CUT,
     seed: int = 0,
+    teachers=(),
     callbacks=(),
 ) -> keras.Model:
     """Train a classifier with the steps of notebook 07.
@@ -42,6 +44,8 @@ def train(
         add_street: As in the notebook.
         cut: As in the notebook.
         seed: As in the notebook.
+        teachers: Classifiers from this function, trained with the same `cut`. If there are any, each target becomes the
+            mean of itself and `mean_answer` (Hinton et al., "Distilling the knowledge in a neural network", 2015).
         callbacks: Keras callbacks for both stages of training.
 
     Returns:
@@ -61,6 +65,8 @@ def train(
         )
         if add_street:
             maps, targets = street_views.add(lower, maps, targets, classes, folder=f"{folder}/street", seed=seed)
+        if teachers:
+            targets = (targets + mean_answer(teachers, cut, maps, targets)) / 2
         validation = fine_tuning.feature_maps_of_views(
             lower, *sets["validation"], 1, seed + 1000, change=augment.degrade
         )
@@ -80,6 +86,29 @@ def train(
         fine_tune(upper, head, maps, targets, fine_tune_epochs, validation=validation, callbacks=callbacks)
     fine_tuning.correct_prior(head, targets)
     return classifier
+
+
+def mean_answer(teachers, cut: str, feature_maps: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Ask trained classifiers about feature maps, as if their prior hadn't been corrected.
+
+    Args:
+        teachers: classifiers from `train`.
+        cut: where their base is split. The layers up to there still have ImageNet's weights.
+        feature_maps: `(n, height, width, channels)`, see `fine_tuning.feature_maps_of_views`.
+        targets: `(n, classes)`. Their frequencies are the teachers' prior.
+
+    Returns:
+        The mean of the teachers' probabilities, float32 `(n, classes)`.
+    """
+    prior = targets.mean(axis=0) / fine_tuning.PRIORS[targets.shape[1]]
+    answers = np.zeros(targets.shape, np.float32)
+    for teacher in teachers:
+        upper = fine_tuning.split_base(teacher.get_layer("mobilenetv2"), cut)[1]
+        features = fine_tuning.features_of_feature_maps(upper, feature_maps)
+        head = keras.Sequential(teacher.get_layer("head").layers[1:])  # the features are pooled already
+        probabilities = head.predict(features, verbose=0) * prior
+        answers += probabilities / probabilities.sum(axis=1, keepdims=True) / len(teachers)
+    return answers
 
 
 def fine_tune(

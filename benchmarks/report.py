@@ -20,7 +20,7 @@ TRAININGS = {
     "recipe": "the usual recipe: every photo goes through the frozen base in every epoch",
     "frozen": "the same photos and the same frozen base, but each photo goes through it once",
     "tuned": "the same photos with all our stages: the top of the base is also fine-tuned",
-    "ours": "v1, the classifier before street faces: with drawn masks and the photos of the sample",
+    "ours": "v1, which was trained before we added street faces: with drawn masks and the photos of the sample",
 }
 
 

@@ -25,11 +25,11 @@ class ClassifierError(PlainError, RuntimeError):
 
 
 def at_threshold(probabilities: np.ndarray, threshold: float) -> np.ndarray:
-    """Turn probabilities into scores whose largest one in each row is the label. This is the rule for all labels.
+    """Turn probabilities into scores: the class with the largest score in a row is the label, everywhere.
 
     The first class, "mask", wins where its probability reaches the threshold. Otherwise, the likeliest of the other
-    classes wins. So with three classes and a threshold of 0.5, a mask is only called one if it is likelier than all
-    the other classes together.
+    classes wins. So with three classes and a threshold of 0.5, the label is "mask" only if it is at least as
+    likely as the other two together.
 
     Args:
         probabilities: `(n, classes)`.

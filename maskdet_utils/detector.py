@@ -49,8 +49,8 @@ class MaskDetector:
         classifier: a `classifier.LiteClassifier`, or an object that can be called like one.
         face_detector: any object with a method `detect(frame) -> list[Face]`.
         classes: the names of the two or three classes in output order. `load` puts the one that means "mask" first.
-        threshold: the first class is the label where its probability reaches this value. Elsewhere it's the likeliest of
-            the others (see `classifier.at_threshold`).
+        threshold: the first class is the label where its probability reaches this value. Otherwise, it's the likeliest
+            of the others (see `classifier.at_threshold`).
         crop_margin: how much of a face's surroundings the classifier sees on each side, in box sizes.
         unsure: (low, high). Where the probability of the first class lies between the two, `detect` returns the label
             "unsure". With None it always decides. `track` ignores this: its `Tracker` decides what is unsure.

@@ -7,6 +7,7 @@ from .model import keras
 from .training import run_views
 
 CUT = "block_12_add"  # the last layer of the base's lower part; the last 4 of its 17 blocks are above it
+PRIORS = {2: (1 / 2, 1 / 2), 3: (1 / 2, 3 / 8, 1 / 8)}  # of the classes, after `correct_prior`
 
 
 def split_base(base: keras.Model, at: str = CUT) -> tuple[keras.Model, keras.Model]:
@@ -94,7 +95,7 @@ def correct_prior(head: keras.Sequential, targets: np.ndarray) -> float:
     Introduced in notebook 07.
     """
     frequencies = np.maximum(targets.mean(axis=0, dtype=np.float64), 1 / len(targets))
-    priors = np.array([1 / 2, 1 / 2] if len(frequencies) == 2 else [1 / 2, 3 / 8, 1 / 8])
+    priors = np.array(PRIORS[len(frequencies)])
     shifts = np.log(priors / frequencies) - np.log((1 / 2) / (1 - frequencies[0]))
     kernel, bias = head.layers[-1].get_weights()
     head.layers[-1].set_weights([kernel, (bias + shifts).astype(np.float32)])

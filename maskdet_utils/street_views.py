@@ -1,4 +1,4 @@
-"""Views of the street faces for training: each is cut out of the face's crop again, a little different every time."""
+"""Views of the street faces for training: each is cut out of a face's crop, slightly differently every time."""
 
 from pathlib import Path
 
@@ -13,9 +13,9 @@ from .paths import resolve
 from .photos import read_ahead, read_photo
 
 CLASSES = [*MASK_CLASSES, WORN_WRONG]
-# How many views of each face: bare faces and masks worn incorrectly are few, and every mask has many variants already.
+# How many views of each face: there are few bare faces and few masks worn incorrectly, but many masks worn correctly.
 VIEWS = {"with_mask": 3, "without_mask": 11, "worn_incorrectly": 16}
-# Two men's selfies are half of all large bare faces. With as many views as the others, the classifier would learn them.
+# Two men's selfies are half of all large bare faces. With as many views as the others, the classifier would memorize them.
 SELFIES = {"maksssksksss10": 1 / 5, "maksssksksss128": 1 / 5}
 MARGIN = 0.25  # what the classifier sees around a face, as a fraction of its box
 MAX_SIDE = 224  # pixels: the largest input of the network that we use
@@ -32,13 +32,15 @@ def cut_view(crop: np.ndarray, box, rng: np.random.Generator, turned: int = 0) -
         crop: RGB uint8 `(height, width, 3)`, with the surroundings of the face.
         box: the face, (x, y, width, height) in pixels of the crop.
         rng: makes the frame repeatable.
-        turned: degrees by which the face is turned in addition.
+        turned: degrees by which the face is also turned: 0, 90, 180, or 270.
 
     Returns:
-        RGB uint8, with the face and about a quarter of its size on each side, at most 224 pixels high and wide.
+        RGB uint8 `(height, width, 3)`: the face and about a quarter of its size on each side, at most 224 pixels high
+        and wide.
     """
     x, y, *size = box
-    frame = np.array(size) * (1 + 2 * MARGIN) * np.exp(rng.uniform(-0.15, 0.15) + rng.uniform(-0.05, 0.05, size=2))
+    seen = size[::-1] if turned % 180 else size  # on its side, a tall face is wide
+    frame = np.array(seen) * (1 + 2 * MARGIN) * np.exp(rng.uniform(-0.15, 0.15) + rng.uniform(-0.05, 0.05, size=2))
     center = np.array([x, y]) + np.array(size) * (0.5 + rng.uniform(-0.13, 0.13, size=2))
     pixels = np.maximum(8, np.rint(frame * min(1, MAX_SIDE / frame.max()))).astype(int)
     angle = np.radians(turned + rng.uniform(-18, 18))
@@ -60,7 +62,7 @@ def draw(folder: str | Path, seed: int, *, turned: int = 1) -> tuple[list[str], 
     Args:
         folder: where the views are written.
         seed: makes the views repeatable.
-        turned: how many more views of each face that lies on its side or is upside down. Their target is `UNDECIDED`.
+        turned: how many additional views of each face are on their side or upside down. Their target is `UNDECIDED`.
 
     Returns:
         The files, and their targets float32 `(n, 3)` in the order of `CLASSES`.
@@ -99,14 +101,14 @@ def add(lower, feature_maps, targets, classes, *, folder: str | Path, seed: int)
     Args:
         lower: the lower part of the base, see `fine_tuning.split_base`.
         feature_maps, targets: the training set, see `fine_tuning.feature_maps_of_views`.
-        classes: `CLASSES`, or the first two of them. Then a mask worn incorrectly counts as "without mask".
+        classes: `CLASSES`, or the first two of them; with two, a mask worn incorrectly counts as "without mask".
         folder, seed: as in `draw`.
 
     Returns:
         Feature maps and targets with the new rows at the end.
 
     Raises:
-        ValueError: There are other classes.
+        ValueError: `classes` are not the ones above.
         AssetError: The street faces are not on this machine and cannot be fetched.
 
     Introduced in notebook 07.

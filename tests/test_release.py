@@ -95,11 +95,25 @@ def test_it_is_trained_with_the_parameters_of_the_street_profile(tmp_path, monke
     profile = pipeline.read_parameters("street")
     of_notebook = pipeline.parameters_of(ROOT / "notebooks" / "07_make_it_better.ipynb")
     assert given.pop("photos") == "photos of seed 5" and given.pop("classes") == street_views.CLASSES
-    assert given.pop("seed") == 5
+    assert given.pop("seed") == 5 and given.pop("teachers") == ()
     assert given == {name: profile[name] for name in given} and given.keys() <= of_notebook.keys()
     assert profile["classes"] == 3 and profile["add_street"] and profile["dataset"] == "public"
     left = {name for name in profile if name in of_notebook} - given.keys()
     assert left == {"seed", "classes", "add_sample"}
+
+
+def test_it_learns_from_three_teachers_and_what_is_trained_already_stays(tmp_path, monkeypatch, capsys):
+    def train(seed, file, teachers):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(f"{seed} {teachers}")
+
+    monkeypatch.setattr(release, "train", train)
+    teachers = release.train_all(tmp_path / "teachers")
+    assert [file.read_text() for file in teachers] == ["0 ()", "1 ()", "2 ()"]
+    (tmp_path / "seed-1.keras").write_text("trained")
+    students = release.train_all(tmp_path, ["A", "B"])
+    assert [file.read_text() for file in students] == ["0 ['A', 'B']", "trained", "2 ['A', 'B']"]
+    assert "seed-1.keras is already there. Delete it to train it again." in capsys.readouterr().out
 
 
 def test_its_correction_is_in_the_last_layer():

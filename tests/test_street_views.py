@@ -55,13 +55,14 @@ def test_a_view_shows_the_whole_face_in_another_frame_each_time(crop):
     assert np.ptp([middle_of(view, (250, 250, 250))[0] for view in views]) > 0.1
 
 
-@pytest.mark.parametrize(("turned", "axis", "is_first"), [(90, 0, True), (180, 1, False), (270, 0, False)])
-def test_a_turned_view_shows_the_face_on_its_side_or_upside_down(crop, turned, axis, is_first):
+@pytest.mark.parametrize(("turned", "axis"), [(90, 0), (180, 1), (270, 0)])
+def test_a_turned_view_shows_the_face_on_its_side_or_upside_down(crop, turned, axis):
     for seed in range(20):
         view = street_views.cut_view(crop, BOX, np.random.default_rng(seed), turned)
         top, bottom = middle_of(view, (200, 20, 20)), middle_of(view, (250, 250, 250))
         apart = abs(top - bottom)
         assert apart[axis] > apart[1 - axis]
+        assert view.shape[1 - axis] > view.shape[axis], "the frame lies on its side, too"
         if axis:  # half of the views are mirrored, so that left and right say nothing
             assert top[axis] > bottom[axis]
 

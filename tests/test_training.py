@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import recipe
 from benchmarks.recipe import fine_tune
 from maskdet_utils import augment, datasets, fine_tuning, model, training
 from maskdet_utils.checks import same_arrays
@@ -153,7 +154,7 @@ def test_even_odds_take_the_shares_of_the_training_pictures_out_again():
 
 
 def test_even_odds_of_three_classes():
-    """One that has learned nothing but the shares of the training pictures says afterwards what is likely beforehand."""
+    """A head that has learned nothing but the frequencies of the training pictures answers with the prior."""
     head = model.build_head(3)
     head.build((None, 1, 1, model.FEATURES))
     kernel, bias = head.layers[-1].get_weights()
@@ -163,6 +164,35 @@ def test_even_odds_of_three_classes():
     assert fine_tuning.correct_prior(head, targets) == pytest.approx(np.log(4))
     after = head.predict(np.zeros((1, 1, 1, model.FEATURES), np.float32), verbose=0)
     assert np.allclose(after, [1 / 2, 3 / 8, 1 / 8], atol=1e-4)
+
+
+def test_teachers_answer_as_if_their_prior_had_not_been_corrected():
+    targets, cut = np.repeat(np.eye(3, dtype=np.float32), [6, 1, 3], axis=0), "block_9_add"
+    pixels = np.random.default_rng(0).uniform(0, 255, (10, SIZE, SIZE, 3)).astype(np.float32)
+    teachers, before = [], []
+    for seed in range(2):
+        keras.utils.set_random_seed(seed)
+        base, head = model.build_base(SIZE), model.build_head(3)
+        teachers.append(model.build_classifier(base, head))
+        before.append(teachers[-1].predict(pixels, verbose=0))
+        fine_tuning.correct_prior(head, targets)
+    maps = fine_tuning.split_base(model.build_base(SIZE), cut)[0].predict(pixels / 127.5 - 1, verbose=0)
+    answers = recipe.mean_answer(teachers, cut, maps, targets)
+    assert answers.dtype == np.float32 and np.allclose(answers, np.mean(before, axis=0), atol=1e-4)
+    assert not np.allclose(answers, np.mean([one.predict(pixels, verbose=0) for one in teachers], axis=0), atol=0.02)
+
+
+def test_with_teachers_half_of_each_target_is_their_answer(tmp_path, write_photo, monkeypatch):
+    rows, seen = [], {}
+    for number in range(12):
+        file = write_photo(tmp_path / f"{number}.png", np.full((SIZE, SIZE, 3), 20 * number, np.uint8))
+        rows.append((str(file), "ab"[number % 2], "train" if number < 8 else "validation"))
+    photos = pd.DataFrame(rows, columns=["file", "label", "split"])
+    monkeypatch.setattr(recipe, "mean_answer", lambda teachers, cut, maps, targets: np.full(targets.shape, 0.5))
+    monkeypatch.setattr(recipe.fine_tuning, "correct_prior", lambda head, targets: seen.update(targets=targets))
+    options = {"image_size": 32, "n_drawn": 0, "n_views": 1, "epochs": 1, "fine_tune_epochs": 1}
+    recipe.train(photos, ["a", "b"], tmp_path, teachers=["a teacher"], **options)
+    assert sorted(map(tuple, seen["targets"].tolist())) == [(0.25, 0.75)] * 4 + [(0.75, 0.25)] * 4
 
 
 TWO_DEVICES = """

@@ -1,6 +1,6 @@
 """Train the released classifier, and write its scores into its model card.
 
-make release-model WILD=FOLDER    # first trains three times with params/street.yaml
+make release-model WILD=FOLDER    # first trains six times with params/street.yaml: three teachers, then three students
 """
 
 import argparse
@@ -42,14 +42,19 @@ def training_photos(seed: int) -> pd.DataFrame:
     return training_set.tell_worn_wrong(training_set.with_sample(photos, seed))
 
 
-def train(seed: int, file: Path) -> None:
-    """Train with the steps of notebook 07 and the parameters of `params/street.yaml`, and save the classifier."""
+def train(seed: int, file: Path, teachers=()) -> None:
+    """Train with the steps of notebook 07 and the parameters of `params/street.yaml`, and save the classifier.
+
+    Args:
+        seed: As in the notebook.
+        file: Where to save it. `labels.json` goes into the same folder.
+        teachers: See `recipe.train`.
+    """
     parameters = read_parameters(PROFILE)
     names = "image_size n_drawn n_views epochs fine_tune_epochs cut_faces add_street cut".split()
     with tempfile.TemporaryDirectory() as folder:
-        classifier = recipe.train(
-            training_photos(seed), street_views.CLASSES, folder, seed=seed, **{name: parameters[name] for name in names}
-        )
+        chosen = {name: parameters[name] for name in names} | {"seed": seed, "teachers": teachers}
+        classifier = recipe.train(training_photos(seed), street_views.CLASSES, folder, **chosen)
     file.parent.mkdir(parents=True, exist_ok=True)
     classifier.save(file)
     config = {
@@ -59,6 +64,17 @@ def train(seed: int, file: Path) -> None:
         "crop_margin": street_views.MARGIN,
     }
     write_text(file.with_name(LABELS), json.dumps(config, indent=2) + "\n")
+
+
+def train_all(folder: Path, teachers=()) -> list[Path]:
+    """Train with each seed, unless the file of that seed is already in the folder, and return the files."""
+    files = [folder / f"seed-{seed}.keras" for seed in SEEDS]
+    for seed, file in zip(SEEDS, files, strict=True):
+        if file.is_file():
+            print(f"{file} is already there. Delete it to train it again.")
+        else:
+            train(seed, file, teachers)
+    return files
 
 
 def release(files, wild) -> dict:
@@ -164,7 +180,7 @@ def judge(folder) -> dict:
     """Evaluate the released classifier on a folder of face crops.
 
     Returns:
-        What `metrics_report` does if the question is only "mask or not?", so that it can be compared with classifiers
+        What `metrics_report` returns if the only question is "mask or not?", so that it can be compared with classifiers
         of two classes. `three_states` holds some scores of all three classes.
     """
     classifier, config = load_classifier(RELEASED)
@@ -207,8 +223,10 @@ def as_table(figures: dict) -> str:
     for name, score in results[NAME]["scores"].items():
         seeds.append((name, score_text(results["v1"]["scores"].get(name)), score_text(score)))
     return (
-        f"{_table(seeds)}\n{_table(rows)}\n{_table(states)}\nMacro F1 of the three states: {score_text(three['macro_f1'])}. Fraction of "
-        f'the incorrectly worn masks that it calls "with mask": {score_text(called)}. "Unsure": {unsure:.1%} of the masked '
+        f"{_table(seeds)}\n{_table(rows)}\n{_table(states)}\n"
+        f"Macro F1 of the three states: {score_text(three['macro_f1'])}. "
+        f'Fraction of the incorrectly worn masks that it calls "with mask": {score_text(called)}. '
+        f'"Unsure": {unsure:.1%} of the masked '
         f"and bare faces; of the others, {rest['accuracy']['value']:.1%} are right.\n"
     )
 
@@ -230,10 +248,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--wild", metavar="FOLDER", required=True, help="class folders of face crops from other photos")
     options = parser.parse_args(arguments)
-    files = [resolve(options.folder) / f"seed-{seed}.keras" for seed in SEEDS]
-    for seed, file in zip(SEEDS, files, strict=True):
-        if not file.is_file():
-            train(seed, file)
+    from maskdet_utils.model import keras
+
+    teachers = train_all(resolve(options.folder) / "teachers")
+    files = train_all(resolve(options.folder), [keras.saving.load_model(file) for file in teachers])
     print(as_table(release(files, options.wild)))
     return 0
 

@@ -52,7 +52,7 @@ def with_temperature(probabilities: np.ndarray, temperature: float, shifts=0.0) 
     Args:
         probabilities: `(n, classes)`.
         temperature: A value above 1 makes them less confident, and a value below 1 makes them more confident.
-        shifts: What is added to the log-odds of each class, `(classes,)`.
+        shifts: What is added to the logit of each class, `(classes,)`.
 
     Returns:
         The new probabilities, `(n, classes)`.
@@ -81,14 +81,15 @@ def fit_temperature(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def fit_shifts(truth: np.ndarray, probabilities: np.ndarray, weights=None) -> tuple[float, np.ndarray]:
-    """Find the temperature and the shift of each class that give the smallest log loss, see `with_temperature`.
+    """Find the temperature and the shift of each class that give the smallest weighted log loss, see `with_temperature`.
 
     Fit them on photos that are neither in the training set nor in the test set.
 
     Args:
         truth: The index of each photo's true class, int `(n,)`.
         probabilities: `(n, classes)`.
-        weights: How much a photo of each class counts, `(classes,)`, if they are not as frequent here as in use.
+        weights: How much a photo of each class counts, `(classes,)`, if the classes are more or less frequent here than
+            in use. By default, all photos count the same.
 
     Returns:
         The temperature, 0.05 to 20, and the shifts `(classes,)`. That of the first class is 0.

@@ -37,7 +37,8 @@ def metrics_report(predictions, config: dict) -> dict:
         - `unsure`: the fraction of faces in the config's unsure range, and the short scores of the other faces, if the
           config has such a range.
         - `two_classes`: the scores as if the third class did not exist, if there are three.
-        - `mask_or_not`: the scores if "worn incorrectly" only means "not with a mask", if there are three classes.
+        - `mask_or_not`: the scores of the faces in the first two classes if only "first class or not" counts, if there are
+          three classes.
         - `without_face` for whole photos, and `boxes` (see `box_scores`) for whole photos with ground-truth boxes.
     """
     classes, table, probabilities = config["classes"], predictions.faces, np.asarray(predictions.probabilities)
@@ -99,8 +100,9 @@ def first_or_not(probabilities: np.ndarray) -> np.ndarray:
 def face_scores(labels, probabilities, groups, classes, *, short: bool = False, threshold: float = 0.5) -> dict:
     """Score some faces, with 95% intervals over groups.
 
-    The predicted class follows from `classifier.at_threshold`. If `worn_incorrectly` is not one of the classes, its faces do not count
-    toward the scores. They get one score of their own: the fraction of them that is assigned to the first class.
+    The predicted class follows from `classifier.at_threshold`. If `worn_incorrectly` is not one of the classes, its
+    faces do not count toward the scores. They get one score of their own: the fraction of them that is assigned to the
+    first class.
 
     Args:
         labels: The true classes, str `(n,)`.

@@ -27,7 +27,7 @@ def as_text(report: dict) -> str:
         lines += ["", *_table([["", *(f"called {name}" for name in classes)], *([name, *row] for name, row in named)])]
         two, either = (score_text(report[name]["balanced_accuracy"]) for name in ("two_classes", "mask_or_not"))
         lines += [f"as if there were no {classes[2]}: balanced accuracy {two}"]
-        lines += [f"{classes[0]} or not, whatever it is then: balanced accuracy {either}"]
+        lines += [f"{classes[0]} or not: balanced accuracy {either}"]
     if "at_threshold" in report:
         moved = report["at_threshold"]
         balanced = score_text(moved["balanced_accuracy"])
