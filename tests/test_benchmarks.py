@@ -252,12 +252,32 @@ def test_scores_of_three_states_are_those_counted_by_hand(load):
 def test_what_notebook_08_says_about_both_versions_is_in_the_results():
     """Fewer masks worn incorrectly pass, and turned faces get no sure answer; "mask or not" is the same."""
     states = json.loads((RESULTS / "three_states.json").read_text())
+    assert states["v1"]["as_they_are"] and not states["v2"]["as_they_are"]
     before, now = states["v1"]["scores"], states["v2"]["scores"]
     for name in ("worn incorrectly, called mask", "turned, sure"):
         assert now[name]["high"] < before[name]["low"] / 1.5
     for name in ("mask or not, 24", "mask or not, 48"):
         assert now[name]["low"] < before[name]["value"] < now[name]["high"]
         assert now[name]["value"] > 0.975
+
+
+def test_what_the_pages_say_about_the_teachers_is_in_the_results():
+    states = json.loads((RESULTS / "three_states.json").read_text())
+    teachers, students = states["teachers"]["scores"], states["v2"]["scores"]
+    pair = {
+        (name, who): " / ".join(f"{scores[f'{name}, {size}']['value']:.3f}" for size in (24, 48))
+        for who, scores in (("teachers", teachers), ("students", students))
+        for name in ("mask or not", "mask or bare")
+    }
+    unsure = [f"{scores['unsure']['value']:.1%}" for scores in (teachers, students)]
+    card = " ".join((ROOT / "docs" / "model_card.md").read_text("utf-8").split())
+    assert f'"mask or not" of {pair["mask or not", "teachers"]} (' in card
+    assert f'"mask or bare" of {pair["mask or bare", "teachers"]}, and they say "unsure" about {unsure[0]}' in card
+    assert f"{pair['mask or not', 'students']}, {pair['mask or bare', 'students']}, and {unsure[1]}." in card
+    page = " ".join((ROOT / "docs" / "what-did-not-help.md").read_text("utf-8").split())
+    assert f"{pair['mask or not', 'students']} with them and {pair['mask or not', 'teachers']} without them" in page
+    runs = [one["turned, sure"] for one in states["v2"]["each"]]
+    assert f"the runs range from {min(runs):.0%} to {max(runs):.0%}" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_what_the_model_card_says_about_drawn_masks_is_in_the_results(load):
