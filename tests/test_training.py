@@ -1,15 +1,19 @@
 """Training the head on features that were computed once."""
 
+import json
 import subprocess
 import sys
+from unittest import mock
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
 
 from benchmarks import recipe
 from benchmarks.recipe import fine_tune
-from maskdet_utils import augment, datasets, fine_tuning, model, training
+from maskdet_utils import augment, datasets, evaluation, fine_tuning, model, training
 from maskdet_utils.checks import same_arrays
 from maskdet_utils.model import keras
 
@@ -230,3 +234,29 @@ def test_the_same_training_runs_on_two_devices_with_the_same_result(tmp_path, wr
     assert all(np.allclose(one[name], two[name], atol=1e-4) for name in one.files)
     untrained = model.build_base(SIZE).get_weights()
     assert not all(np.array_equal(a, one[name]) for a, name in zip(untrained, one.files, strict=False))
+
+
+@pytest.mark.parametrize(("takes_over", "n_classes"), [(True, 3), (False, 2)])
+def test_labels_and_scores_have_the_classes_of_the_classifier_that_notebook_07_keeps(tmp_path, takes_over, n_classes):
+    """If a classifier of three classes isn't better than notebook 04's, which has two, the run keeps notebook 04's."""
+    cells = nbformat.read(ROOT / "notebooks" / "07_make_it_better.ipynb", as_version=4).cells
+    [saving] = [cell.source for cell in cells if "labels |= " in cell.source]
+    (tmp_path / "labels.json").write_text(json.dumps({"classes": ["a", "b"]}))
+    runs = mock.Mock(open_run=lambda _: tmp_path, write_text=lambda file, text: file.write_text(text))
+    probabilities = {"before": np.eye(2)[[0, 1, 1]], "now": np.eye(3)[[0, 1, 1]]}
+    known = {
+        "runs": runs,
+        "run_dir": tmp_path,
+        "takes_over": takes_over,
+        "test": {"file": []},
+        "about": {"classes": ["a", "b"]},
+    }
+    known |= {"names": ["a", "b", "worn_incorrectly"], "truth": np.array([0, 1, 1]), "judge_truth": np.array([0, 1, 1])}
+    known |= {"answers": list(probabilities.values()), "now": {}, "head_only": {}, "before": "before", "np": np}
+    known |= {"classifier": mock.Mock(), "export": mock.Mock(), "json": json, "evaluation": evaluation}
+    known["unsure_band"] = lambda is_first, first: [0.4, 0.6]
+    known["answer"] = lambda network, files: probabilities["before" if network == "before" else "now"]
+    exec(saving, known)
+    assert len(json.loads((tmp_path / "labels.json").read_text())["classes"]) == n_classes
+    given = runs.update_metrics.call_args.kwargs
+    assert len(given["classes"]) == len(given["confusion"]) == n_classes
