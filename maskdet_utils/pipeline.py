@@ -77,7 +77,11 @@ def _run(root: Path, target: Path, parameters: dict) -> Path:
             chosen = {key: value for key, value in parameters.items() if key in known[name]}
             seconds[name] = _execute(root / "notebooks" / f"{name}.ipynb", staging, chosen, target)
         update_metrics(staging, seconds={name: round(value, 1) for name, value in seconds.items()}, **_peak_memory())
-        write_page(staging)
+        try:
+            write_page(staging)
+        except Exception as error:  # what was trained must not be lost because of a page
+            kept = f"Everything else of the run is kept in {_keep_failed(staging, target)}."
+            raise RunError(f"The run's page failed: {type(error).__name__}: {error}\n{kept}") from error
         for path in target.iterdir() if target.is_dir() else ():
             if not (staging / path.name).exists():  # not from a run: notes, or what lessons 08 and 09 wrote
                 if path.is_dir() and not path.is_symlink():

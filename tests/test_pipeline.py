@@ -206,3 +206,21 @@ def test_without_a_trained_classifier_notebook_06_takes_the_released_one(tmp_pat
         progress_bar=False,
     )
     assert "Classifier: the released one." in (tmp_path / "out.ipynb").read_text("utf-8")
+
+
+def test_if_the_page_of_a_run_fails_the_run_is_not_lost(tmp_path, monkeypatch):
+    def train(staging, **_):
+        (staging / "classifier.tflite").write_text("trained for an hour")
+
+    def fail(_):
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(pipeline, "PIPELINE", [])
+    monkeypatch.setattr(pipeline, "update_metrics", train)
+    monkeypatch.setattr(pipeline, "write_page", fail)
+    with pytest.raises(
+        pipeline.RunError, match="page failed: IndexError: list index out of range\n.*is kept in .*quick-failed"
+    ):
+        pipeline._run(tmp_path, tmp_path / "quick", {})
+    assert (tmp_path / "quick-failed" / "classifier.tflite").read_text() == "trained for an hour"
+    assert not (tmp_path / "quick").exists()
