@@ -224,3 +224,12 @@ def test_if_the_page_of_a_run_fails_the_run_is_not_lost(tmp_path, monkeypatch):
         pipeline._run(tmp_path, tmp_path / "quick", {})
     assert (tmp_path / "quick-failed" / "classifier.tflite").read_text() == "trained for an hour"
     assert not (tmp_path / "quick").exists()
+
+
+def test_the_page_of_a_run_with_three_classes_counts_masks_and_the_rest():
+    classes = ["with_mask", "without_mask", "worn_incorrectly"]
+    two = run_page._confusion_table({"classes": classes, "confusion": [[80, 1], [2, 77]]})
+    assert "called with mask" in two and "called not with mask" in two and "worn incorrectly" not in two
+    assert all(f">{count}<" in two for count in (80, 1, 2, 77))
+    three = run_page._confusion_table({"classes": classes, "confusion": np.eye(3, dtype=int).tolist()})
+    assert "called worn incorrectly" in three
