@@ -4,8 +4,8 @@
 
 FOLDER holds class folders with face crops, as for benchmarks/three_states.py, which scores them the same way. The
 training photos are those of params/street.yaml; each variant leaves some of them out. The base stays frozen, so that a
-variant takes one minute instead of twenty: compare the variants with each other, not with the released classifier. Scores are
-means over two seeds of the head, and go to benchmarks/results/third_state.json.
+variant takes one minute instead of twenty: compare the variants with each other, not with the released classifier.
+Scores are means over two seeds of the head, and go to benchmarks/results/third_state.json.
 """
 
 import argparse
