@@ -27,15 +27,15 @@ def train(
 ) -> keras.Model:
     """Train a classifier with the steps of notebook 07.
 
-    The steps are: draw masks, compute feature maps once, train the head, fine-tune the top of the base, and correct the
-    prior to even odds.
+    The steps are: draw masks, compute feature maps once, train the head, fine-tune the top of the base, and set the prior of
+    "with mask" to one half (see `fine_tuning.PRIORS`).
 
     Args:
         photos: `file`, `label` (one of `classes`), and `split` ("train" or "validation"; other rows are ignored).
         classes: The class names in output order, the mask first. With `WORN_WRONG` as a third class, the classifier
             learns to recognize masks worn incorrectly.
         folder: Where to write the drawn pictures.
-        image_size: As in the notebook, like all parameters below.
+        image_size: As in the notebook.
         n_drawn: As in the notebook.
         n_views: As in the notebook.
         epochs: As in the notebook.

@@ -24,7 +24,8 @@ from tools.release import training_photos
 
 RESULTS = "benchmarks/results/third_state.json"
 SIZE, SEEDS, EPOCHS, N_DRAWN = 160, (0, 1), 10, 2
-# Which of the training pictures each variant uses: those of portraits (public and sample), drawn ones, street faces.
+# Which training pictures each variant uses. "… only" limits the masks worn incorrectly and keeps everything else. A
+# picture is a "portrait" (public or sample), "drawn" (on such a portrait), or "street".
 VARIANTS = {
     "all": lambda kind, wrong: np.ones(len(kind), bool),
     "no street faces": lambda kind, wrong: kind != "street",

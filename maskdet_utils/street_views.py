@@ -15,7 +15,7 @@ from .photos import read_ahead, read_photo
 CLASSES = [*MASK_CLASSES, WORN_WRONG]
 # How many views of each face: there are few bare faces and few masks worn incorrectly, but many masks worn correctly.
 VIEWS = {"with_mask": 3, "without_mask": 11, "worn_incorrectly": 16}
-# Two men's selfies are half of all large bare faces. With as many views as the others, the classifier would memorize them.
+# Two men's selfies are half of all large bare faces. If they had as many views, the classifier would memorize them.
 SELFIES = {"maksssksksss10": 1 / 5, "maksssksksss128": 1 / 5}
 MARGIN = 0.25  # what the classifier sees around a face, as a fraction of its box
 MAX_SIDE = 224  # pixels: the largest input of the network that we use

@@ -61,7 +61,8 @@ def draw_pictures(
         photos: a table with the columns `file` and `label`.
         classes: the names of the classes in output order. If they are not the mask classes, nothing is drawn.
         folder: where the pictures are written.
-        n_drawn: how many correctly worn masks are drawn on each bare photo, and about as many other things.
+        n_drawn: how many correctly worn masks are drawn on each bare photo, plus 3/5 as many incorrectly worn ones and 1/4
+            as many occluders, both rounded up.
         seed: makes the pictures repeatable.
         cut_faces: whether faces are also cut out of wide photos, in the first two classes.
 

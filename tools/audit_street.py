@@ -1,4 +1,4 @@
-"""Audit the street collection: apply what somebody saw in its faces and photos to its published annotations.
+"""Audit the street collection: apply our corrections to its published annotations.
 
 `python -m tools.audit_street` reads the annotations and `data/street-corrections.csv`, and rewrites `data/street.csv`
 and `data/street-files.csv`.
