@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import ROOT
 
+from maskdet_utils.evaluate.calibration import fit_shifts, fit_temperature, with_temperature
 from maskdet_utils.evaluation import score_text
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -230,6 +231,19 @@ def test_what_is_fitted_on_one_half_of_the_photos_helps_on_the_other(load, stree
     assert not np.array_equal(script.cross_fit(truth, groups, upright, turned, split=1)[0], corrected)
 
 
+def test_faces_of_the_third_state_do_not_make_the_answers_to_mask_or_not_unsure(load, street_answers):
+    script = load("three_states")
+    truth, _, upright, _ = street_answers
+    doubtful = np.where(truth == 2, np.random.default_rng(1).permutation(truth), truth)  # some labels are now wrong
+    two = doubtful != 2
+    of_all = fit_shifts(doubtful, upright, script.WEIGHTS)
+    temperature, shifts = script.fit_correction(doubtful, upright)
+    assert temperature != pytest.approx(of_all[0], abs=0.01)
+    assert np.allclose(shifts * temperature, of_all[1] * of_all[0]), "the shifts are those of all classes"
+    rest = fit_temperature(doubtful[two], with_temperature(upright[two], temperature, shifts))
+    assert rest == pytest.approx(1, abs=0.02)
+
+
 def test_scores_of_three_states_are_those_counted_by_hand(load):
     script = load("three_states")
     truth, sizes = np.array([0, 0, 1, 1, 2, 2]), np.array([30, 60, 30, 60, 60, 60])
@@ -272,7 +286,7 @@ def test_what_the_pages_say_about_the_teachers_is_in_the_results():
     unsure = [f"{scores['unsure']['value']:.1%}" for scores in (teachers, students)]
     card = " ".join((ROOT / "docs" / "model_card.md").read_text("utf-8").split())
     assert f'"mask or not" of {pair["mask or not", "teachers"]} (' in card
-    assert f'"mask or bare" of {pair["mask or bare", "teachers"]}, and they say "unsure" about {unsure[0]}' in card
+    assert f'"mask or bare" of {pair["mask or bare", "teachers"]}, and it says "unsure" about {unsure[0]}' in card
     assert f"{pair['mask or not', 'students']}, {pair['mask or bare', 'students']}, and {unsure[1]}." in card
     page = " ".join((ROOT / "docs" / "what-did-not-help.md").read_text("utf-8").split())
     assert f"{pair['mask or not', 'students']} with them and {pair['mask or not', 'teachers']} without them" in page

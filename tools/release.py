@@ -18,7 +18,7 @@ from benchmarks import recipe, three_states
 from maskdet_utils import augment, datasets, street_views, training_set
 from maskdet_utils.classifier import CLASSIFIER, LABELS, RELEASED, load_classifier, read_config
 from maskdet_utils.datasets import WORN_WRONG
-from maskdet_utils.evaluate.calibration import fit_shifts, unsure_band, with_temperature
+from maskdet_utils.evaluate.calibration import unsure_band, with_temperature
 from maskdet_utils.evaluate.folder import predict_crops
 from maskdet_utils.evaluate.metrics import first_or_not, metrics_report
 from maskdet_utils.evaluation import score_text
@@ -82,8 +82,8 @@ def release(files, wild) -> dict:
 
     Args:
         files: The same classifier, trained with several seeds, from `train`. The first one goes into the package.
-        wild: A folder with class folders of face crops from photos that were not used for training. They decide the
-            last correction of the probabilities. Its `groups.csv` says which crops belong together.
+        wild: A folder with class folders of face crops from photos that were not used for training. The last
+            correction of the probabilities is fitted on them. Its `groups.csv` says which crops belong together.
 
     Returns:
         The scores of the released classifier, which also go into the model card: `temperature`, `shifts`, `test`, and
@@ -129,7 +129,7 @@ def release(files, wild) -> dict:
 
 
 def correct(classifier, truth: np.ndarray, probabilities: np.ndarray) -> tuple[float, np.ndarray]:
-    """Correct a classifier's probabilities by a temperature and shifts, in its last layer (see `fit_shifts`).
+    """Correct a classifier's probabilities by a temperature and shifts, in its last layer (see `three_states.fit_correction`).
 
     Args:
         classifier: A Keras model. Its last weights are changed in place.
@@ -139,7 +139,7 @@ def correct(classifier, truth: np.ndarray, probabilities: np.ndarray) -> tuple[f
     Returns:
         The temperature, and the shifts `(classes,)`.
     """
-    temperature, shifts = fit_shifts(truth, probabilities, three_states.WEIGHTS)
+    temperature, shifts = three_states.fit_correction(truth, probabilities)
     last = classifier.get_layer("head").layers[-1]
     kernel, bias = last.get_weights()
     last.set_weights([kernel / temperature, (bias / temperature + shifts).astype(np.float32)])
